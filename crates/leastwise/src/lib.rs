@@ -1,0 +1,1 @@
+//! The flow from what is granted and what was used to smaller policies.

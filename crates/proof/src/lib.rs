@@ -1,0 +1,1 @@
+//! Decides the claims of a refined policy by its own means; depends on the policy language alone.

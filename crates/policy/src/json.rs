@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-/// The longest document that is read, in bytes.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The longest text that is read, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// The deepest nesting of arrays and objects that is read.
 pub const MAX_DEPTH: usize = 64;
 
@@ -211,11 +211,7 @@ impl<'t> Reader<'t> {
         let reader = Reader { text, bytes: text.as_bytes(), at };
         if text.len() > MAX_BYTES {
             let message = format!("the document has {} bytes, more than the limit of {MAX_BYTES}", text.len());
-            return Err(reader.error(
-                &message,
-                0,
-                "an IAM policy has at most some ten thousand characters; is this the right file?",
-            ));
+            return Err(reader.error(&message, 0, "split it into smaller files; is this the right file?"));
         }
         Ok(reader)
     }

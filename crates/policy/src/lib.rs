@@ -3,4 +3,14 @@
 //! First crate of the flow; everything else stands on it. It does no I/O, reads no clock, runs nothing
 //! asynchronous and prints nothing: the same input gives the same bytes.
 
+pub mod action;
+pub mod document;
+pub mod edit;
+pub mod glob;
 pub mod json;
+mod percent;
+pub mod unused;
+
+pub use action::{ActionName, ActionPattern};
+pub use document::{Effect, Policy, Statement};
+pub use unused::Unused;

@@ -1,0 +1,247 @@
+//! Names and patterns of actions: `s3:GetObject`, `s3:Get*`, `*`.
+//!
+//! Parsed once, where text enters; afterwards no bare string stands for an action. A pattern here only
+//! says whether it matches one name; it does not expand, and it does not compare itself with patterns.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use crate::glob;
+
+/// Compares two strings as AWS compares service prefixes and action names: ignoring ASCII case.
+#[must_use]
+pub fn compare_ignoring_case(a: &str, b: &str) -> Ordering {
+    a.bytes().map(|c| c.to_ascii_lowercase()).cmp(b.bytes().map(|c| c.to_ascii_lowercase()))
+}
+
+/// The name of one action, `service:Name`, without a wildcard. Equality and order ignore ASCII case.
+#[derive(Debug, Clone)]
+pub struct ActionName {
+    written: Box<str>,
+    colon: usize,
+}
+
+impl ActionName {
+    /// Reads `service:Name`; nothing when a colon or one of the parts is missing or a wildcard stands in it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<ActionName> {
+        let colon = text.find(':')?;
+        if colon == 0 || colon + 1 == text.len() || glob::has_wildcard(text) {
+            return None;
+        }
+        Some(ActionName { written: text.into(), colon })
+    }
+
+    /// The action `name` of the service with that prefix. Neither part may hold a wildcard.
+    #[must_use]
+    pub fn of(service: &str, name: &str) -> Option<ActionName> {
+        ActionName::parse(&format!("{service}:{name}"))
+    }
+
+    /// The whole name as spelled.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// The service prefix as spelled.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.written.get(..self.colon).unwrap_or_default()
+    }
+
+    /// The part behind the colon, as spelled.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.written.get(self.colon + 1..).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for ActionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl PartialEq for ActionName {
+    fn eq(&self, other: &Self) -> bool {
+        self.written.eq_ignore_ascii_case(&other.written)
+    }
+}
+
+impl Eq for ActionName {}
+
+impl PartialOrd for ActionName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ActionName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare_ignoring_case(&self.written, &other.written)
+    }
+}
+
+impl Hash for ActionName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in self.written.bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+    }
+}
+
+/// A pattern over action names as it stands in `Action` or `NotAction`: `*`, or `service:glob`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionPattern {
+    written: Box<str>,
+    /// Offset of the colon; none for the patterns that mean every service (`*` and `*:*`).
+    colon: Option<usize>,
+}
+
+/// Why a text is not an action pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatternError {
+    /// There is no `service:` before the name.
+    NoService,
+    /// The service prefix holds `*` or `?`.
+    WildcardInService,
+}
+
+impl PatternError {
+    /// What is wrong, to follow the offending text.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            PatternError::NoService => "has no service prefix",
+            PatternError::WildcardInService => "has a wildcard in its service prefix",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            PatternError::NoService => "write `service:Action`, such as `s3:GetObject`, or `*` for everything",
+            PatternError::WildcardInService => "name each service, such as `s3:Get*`, or write `*` for everything",
+        }
+    }
+}
+
+impl ActionPattern {
+    /// Reads a pattern. `*` and `*:*` mean every action of every service (`refinement.md`, Words).
+    ///
+    /// # Errors
+    /// When the service prefix is missing or holds a wildcard.
+    pub fn parse(text: &str) -> Result<ActionPattern, PatternError> {
+        if text == "*" || text == "*:*" {
+            return Ok(ActionPattern { written: text.into(), colon: None });
+        }
+        let colon = match text.find(':') {
+            Some(0) => return Err(PatternError::NoService),
+            Some(colon) => colon,
+            None if glob::has_wildcard(text) => return Err(PatternError::WildcardInService),
+            None => return Err(PatternError::NoService),
+        };
+        if text.get(..colon).is_some_and(glob::has_wildcard) {
+            return Err(PatternError::WildcardInService);
+        }
+        Ok(ActionPattern { written: text.into(), colon: Some(colon) })
+    }
+
+    /// The pattern as spelled.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// The service prefix as spelled; none when the pattern means every service.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.colon.and_then(|colon| self.written.get(..colon))
+    }
+
+    /// The glob over the names of the service, as spelled; `*` when the pattern means every service.
+    #[must_use]
+    pub fn name_glob(&self) -> &str {
+        self.colon.map_or("*", |colon| self.written.get(colon + 1..).unwrap_or_default())
+    }
+
+    /// The one name that this pattern is, when it has no wildcard.
+    #[must_use]
+    pub fn as_name(&self) -> Option<ActionName> {
+        ActionName::parse(&self.written)
+    }
+
+    /// Whether the pattern has a wildcard.
+    #[must_use]
+    pub fn has_wildcard(&self) -> bool {
+        glob::has_wildcard(&self.written)
+    }
+
+    /// Whether the pattern reaches into the service with that prefix at all.
+    #[must_use]
+    pub fn reaches(&self, service: &str) -> bool {
+        self.service().is_none_or(|own| own.eq_ignore_ascii_case(service))
+    }
+
+    /// Whether the pattern matches the action `name` of the service with prefix `service`, known or not.
+    #[must_use]
+    pub fn matches(&self, service: &str, name: &str) -> bool {
+        self.reaches(service) && glob::matches(self.name_glob(), name, glob::Case::Ignored)
+    }
+}
+
+impl fmt::Display for ActionPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_equal_whatever_their_case() {
+        let one = ActionName::parse("s3:PutBucketCors").unwrap();
+        let other = ActionName::parse("S3:PutBucketCORS").unwrap();
+        assert_eq!(one, other);
+        assert_eq!(one.cmp(&other), Ordering::Equal);
+        assert_eq!(other.service(), "S3");
+        assert_eq!(other.name(), "PutBucketCORS");
+    }
+
+    #[test]
+    fn a_name_has_two_parts_and_no_wildcard() {
+        for bad in ["", "s3", "s3:", ":Get", "s3:Get*", "s?:Get"] {
+            assert!(ActionName::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_holds_its_wildcards_behind_the_colon() {
+        assert_eq!(ActionPattern::parse("s*:Get").unwrap_err(), PatternError::WildcardInService);
+        assert_eq!(ActionPattern::parse("s3*").unwrap_err(), PatternError::WildcardInService);
+        assert_eq!(ActionPattern::parse("**").unwrap_err(), PatternError::WildcardInService);
+        assert_eq!(ActionPattern::parse("GetObject").unwrap_err(), PatternError::NoService);
+        assert_eq!(ActionPattern::parse(":Get").unwrap_err(), PatternError::NoService);
+    }
+
+    #[test]
+    fn star_and_star_colon_star_mean_every_service() {
+        for text in ["*", "*:*"] {
+            let pattern = ActionPattern::parse(text).unwrap();
+            assert!(pattern.matches("s3", "GetObject"));
+            assert_eq!(pattern.service(), None);
+        }
+    }
+
+    #[test]
+    fn matching_ignores_case_in_prefix_and_name() {
+        let pattern = ActionPattern::parse("S3:get*").unwrap();
+        assert!(pattern.matches("s3", "GetObject"));
+        assert!(!pattern.matches("s3express", "GetObject"));
+    }
+}

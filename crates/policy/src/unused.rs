@@ -1,0 +1,370 @@
+//! Reads lists of unused permissions, in the three forms in which they come, told apart by their shape.
+//!
+//! Input of the refiner and of the proof. A list names whole services or single actions; it never holds
+//! patterns, and it never guesses: what is not one of the three forms is refused.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::action::ActionName;
+use crate::glob;
+use crate::json::{self, Node, Position, Value};
+
+/// The permissions reported unused: rows of a service and, unless the whole service is unused, its actions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unused {
+    /// By lower-case service prefix.
+    rows: BTreeMap<Box<str>, Row>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Row {
+    whole: bool,
+    /// By lower-case name.
+    actions: BTreeMap<Box<str>, ActionName>,
+}
+
+/// Why a text is not a list of unused permissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusedError {
+    /// What is wrong, in lower case.
+    pub message: String,
+    /// Where in the text.
+    pub position: Position,
+}
+
+impl UnusedError {
+    /// The three forms that are read.
+    pub const HELP: &'static str = "an unused list has one of three forms:\n  \
+        1. rows: [{\"serviceNamespace\": \"s3\", \"actions\": [\"GetBucketAcl\"]}, {\"serviceNamespace\": \"sqs\"}]\n  \
+        2. findings: the output of `aws accessanalyzer get-finding-v2`, one or many\n  \
+        3. lines: `s3:GetBucketAcl` for an action, `sqs` for a whole service";
+}
+
+impl fmt::Display for UnusedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.position, self.message)
+    }
+}
+
+impl std::error::Error for UnusedError {}
+
+impl Unused {
+    /// Reads a list in any of the three forms.
+    ///
+    /// # Errors
+    /// When the text has none of the forms, or a row is malformed; [`UnusedError::HELP`] shows the forms.
+    pub fn parse(text: &str) -> Result<Unused, UnusedError> {
+        let body = text.trim_start_matches('\u{feff}').trim_start();
+        if body.starts_with(['[', '{']) {
+            let nodes = json::parse_sequence(text).map_err(|e| UnusedError { message: e.message, position: e.position })?;
+            let mut list = Unused::default();
+            for node in &nodes {
+                list.read(text, node)?;
+            }
+            return Ok(list);
+        }
+        Unused::parse_lines(text)
+    }
+
+    /// Reads a list from a JSON value inside a larger text: rows, findings, or a string of lines.
+    ///
+    /// # Errors
+    /// As [`Unused::parse`], with positions in `text`.
+    pub fn from_node(text: &str, node: &Node) -> Result<Unused, UnusedError> {
+        let mut list = Unused::default();
+        match &node.value {
+            Value::String(lines) => {
+                return Unused::parse(lines)
+                    .map_err(|e| UnusedError { message: e.message, position: Position::of(text, node.span.start) });
+            }
+            _ => list.read(text, node)?,
+        }
+        Ok(list)
+    }
+
+    /// A list that names the given actions and nothing else.
+    pub fn of_actions(actions: impl IntoIterator<Item = ActionName>) -> Unused {
+        let mut list = Unused::default();
+        for action in actions {
+            list.add_action(action);
+        }
+        list
+    }
+
+    /// Adds a whole service.
+    pub fn add_service(&mut self, service: &str) {
+        self.rows.entry(service.to_ascii_lowercase().into()).or_default().whole = true;
+    }
+
+    /// Adds one action.
+    pub fn add_action(&mut self, action: ActionName) {
+        let row = self.rows.entry(action.service().to_ascii_lowercase().into()).or_default();
+        row.actions.entry(action.name().to_ascii_lowercase().into()).or_insert(action);
+    }
+
+    /// Whether nothing is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.values().all(|row| !row.whole && row.actions.is_empty())
+    }
+
+    /// Whether the service with that prefix is named as a whole.
+    #[must_use]
+    pub fn names_service(&self, service: &str) -> bool {
+        self.row(service).is_some_and(|row| row.whole)
+    }
+
+    /// Whether the list says anything about the service with that prefix.
+    #[must_use]
+    pub fn touches(&self, service: &str) -> bool {
+        self.row(service).is_some_and(|row| row.whole || !row.actions.is_empty())
+    }
+
+    /// Whether the action is named, by itself or with its whole service.
+    #[must_use]
+    pub fn names(&self, service: &str, name: &str) -> bool {
+        self.row(service).is_some_and(|row| row.whole || lower(name, |name| row.actions.contains_key(name)))
+    }
+
+    /// Every action that is named by itself, by service and name.
+    pub fn actions(&self) -> impl Iterator<Item = &ActionName> {
+        self.rows.values().flat_map(|row| row.actions.values())
+    }
+
+    /// The actions of one service that are named by themselves.
+    pub fn actions_of(&self, service: &str) -> impl Iterator<Item = &ActionName> {
+        self.row(service).into_iter().flat_map(|row| row.actions.values())
+    }
+
+    /// Every service that is named as a whole, as lower-case prefixes in order.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().filter(|(_, row)| row.whole).map(|(service, _)| &**service)
+    }
+
+    /// One text for all spellings of the same list: sorted lower-case lines. Digests are made of it.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let mut out = String::new();
+        for (service, row) in &self.rows {
+            if row.whole {
+                out.push_str(service);
+                out.push('\n');
+                continue;
+            }
+            for name in row.actions.keys() {
+                out.push_str(service);
+                out.push(':');
+                out.push_str(name);
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    fn row(&self, service: &str) -> Option<&Row> {
+        lower(service, |service| self.rows.get(service))
+    }
+
+    fn parse_lines(text: &str) -> Result<Unused, UnusedError> {
+        let mut list = Unused::default();
+        let mut seen = false;
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            let entry = line.split('#').next().unwrap_or_default().trim();
+            if entry.is_empty() {
+                continue;
+            }
+            seen = true;
+            let error = |message: String| UnusedError { message, position: Position { line: index + 1, column: 1 } };
+            if glob::has_wildcard(entry) {
+                return Err(error(format!("`{entry}` has a wildcard; an unused list names actions and services")));
+            }
+            let plain = |part: &str| {
+                !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            };
+            match entry.split_once(':') {
+                None if plain(entry) => list.add_service(entry),
+                Some((service, name)) if plain(service) && plain(name) => {
+                    if let Some(action) = ActionName::of(service, name) {
+                        list.add_action(action);
+                    }
+                }
+                _ => return Err(error(format!("`{entry}` is neither `service:Action` nor a service prefix"))),
+            }
+        }
+        if !seen {
+            let message = "the list is empty; write `[]` to say that nothing is unused".to_owned();
+            return Err(UnusedError { message, position: Position { line: 1, column: 1 } });
+        }
+        Ok(list)
+    }
+
+    fn read(&mut self, text: &str, node: &Node) -> Result<(), UnusedError> {
+        match &node.value {
+            Value::Array(items) => {
+                for item in items {
+                    if item.member("findingDetails").is_some() {
+                        self.read_finding(text, item)?;
+                    } else {
+                        self.read_row(text, item)?;
+                    }
+                }
+                Ok(())
+            }
+            Value::Object(_) if node.member("findingDetails").is_some() => self.read_finding(text, node),
+            Value::Object(_) if node.member("serviceNamespace").is_some() => self.read_row(text, node),
+            _ => Err(refuse(text, node, format!("{} is not a list of unused permissions", node.kind()))),
+        }
+    }
+
+    /// A finding as `get-finding-v2` returns it.
+    fn read_finding(&mut self, text: &str, finding: &Node) -> Result<(), UnusedError> {
+        let details = finding.member("findingDetails").map(|m| &m.value);
+        let Some(items) = details.and_then(Node::as_array) else {
+            return Err(refuse(text, details.unwrap_or(finding), "`findingDetails` is not a list".to_owned()));
+        };
+        let mut found = false;
+        for item in items {
+            if let Some(row) = item.member("unusedPermissionDetails") {
+                self.read_row(text, &row.value)?;
+                found = true;
+            }
+        }
+        if !found && !items.is_empty() {
+            return Err(refuse(
+                text,
+                finding,
+                "the finding has no `unusedPermissionDetails`; only findings of type UnusedPermission name permissions"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn read_row(&mut self, text: &str, row: &Node) -> Result<(), UnusedError> {
+        if row.as_object().is_none() {
+            return Err(refuse(text, row, format!("found {} where a row `{{\"serviceNamespace\": …}}` should be", row.kind())));
+        }
+        let Some(namespace) = row.member("serviceNamespace") else {
+            return Err(refuse(text, row, "the row has no `serviceNamespace`".to_owned()));
+        };
+        let service = namespace.value.as_str().filter(|s| !s.is_empty() && !s.contains(':') && !glob::has_wildcard(s));
+        let Some(service) = service else {
+            return Err(refuse(text, &namespace.value, "`serviceNamespace` is not a service prefix such as \"s3\"".to_owned()));
+        };
+        // A misspelled `actions` would turn one action into a whole service: refuse what is nearly it.
+        let near = row
+            .as_object()
+            .into_iter()
+            .flatten()
+            .find(|m| &*m.key != "actions" && matches!(&*m.key.to_ascii_lowercase(), "actions" | "action"));
+        if let Some(near) = near {
+            let message =
+                format!("`{}` should be spelled `actions`; without `actions` the row would name the whole service", near.key);
+            return Err(UnusedError { message, position: Position::of(text, near.key_span.start) });
+        }
+        let actions = match row.member("actions").map(|m| &m.value) {
+            None | Some(Node { value: Value::Null, .. }) => {
+                self.add_service(service);
+                return Ok(());
+            }
+            Some(node) => node,
+        };
+        let Some(items) = actions.as_array() else {
+            return Err(refuse(text, actions, format!("`actions` is {}, not a list", actions.kind())));
+        };
+        for item in items {
+            let written = item.as_str().or_else(|| item.member("action").and_then(|m| m.value.as_str()));
+            let Some(written) = written else {
+                return Err(refuse(text, item, "an action is neither a string nor an object with `action`".to_owned()));
+            };
+            let action = match ActionName::parse(written) {
+                Some(action) if action.service().eq_ignore_ascii_case(service) => Some(action),
+                Some(_) => {
+                    return Err(refuse(text, item, format!("`{written}` is of another service than its row, `{service}`")));
+                }
+                None => ActionName::of(service, written),
+            };
+            let Some(action) = action else {
+                return Err(refuse(
+                    text,
+                    item,
+                    format!("`{written}` is not the name of an action; an unused list holds no wildcards"),
+                ));
+            };
+            self.add_action(action);
+        }
+        Ok(())
+    }
+}
+
+/// Calls `f` with the lower-case form of `text`, without an allocation for usual lengths.
+fn lower<R>(text: &str, f: impl FnOnce(&str) -> R) -> R {
+    let mut buffer = [0u8; 96];
+    match buffer.get_mut(..text.len()) {
+        Some(slot) => {
+            slot.copy_from_slice(text.as_bytes());
+            slot.make_ascii_lowercase();
+            f(std::str::from_utf8(slot).unwrap_or(text))
+        }
+        None => f(&text.to_ascii_lowercase()),
+    }
+}
+
+fn refuse(text: &str, node: &Node, message: String) -> UnusedError {
+    UnusedError { message, position: Position::of(text, node.span.start) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_forms_mean_the_same() {
+        let rows = r#"[{"serviceNamespace":"s3","actions":["GetBucketAcl","s3:PutObject"]},{"serviceNamespace":"sqs"},{"serviceNamespace":"sns","actions":[]}]"#;
+        let finding = r#"{"id":"1","findingDetails":[
+            {"unusedPermissionDetails":{"serviceNamespace":"s3","actions":[{"action":"GetBucketAcl","lastAccessed":"2026-01-01T00:00:00Z"},{"action":"PutObject"}]}},
+            {"unusedPermissionDetails":{"serviceNamespace":"sqs","actions":null}}]}"#;
+        let lines = "# from last week\ns3:getbucketacl\n\ns3:PutObject # twice\nSQS\n";
+        let expected = "s3:getbucketacl\ns3:putobject\nsqs\n";
+        for text in [rows, finding, lines] {
+            assert_eq!(Unused::parse(text).unwrap().canonical(), expected, "{text}");
+        }
+        let many = format!("[{finding},{finding}]");
+        assert_eq!(Unused::parse(&many).unwrap().canonical(), expected);
+        assert_eq!(Unused::parse(&format!("{finding}\n{finding}")).unwrap().canonical(), expected);
+    }
+
+    #[test]
+    fn an_empty_list_of_actions_names_nothing() {
+        let list = Unused::parse(r#"[{"serviceNamespace":"s3","actions":[]}]"#).unwrap();
+        assert!(list.is_empty());
+        assert!(!list.names("s3", "GetObject"));
+    }
+
+    #[test]
+    fn a_whole_service_names_every_action_of_it() {
+        let list = Unused::parse("s3\n").unwrap();
+        assert!(list.names("S3", "Anything"));
+        assert!(!list.names("s3express", "Anything"));
+    }
+
+    #[test]
+    fn anything_else_is_refused_where_it_stands() {
+        for (text, line, column) in [
+            ("", 1, 1),
+            ("{\"a\":1}", 1, 1),
+            ("[\n 1]", 2, 2),
+            ("[{\"serviceNamespace\":\"s3\",\"actions\":\"GetObject\"}]", 1, 37),
+            ("[{\"serviceNamespace\":\"s3\",\"Actions\":[]}]", 1, 27),
+            ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"sqs:Send\"]}]", 1, 38),
+            ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"Get*\"]}]", 1, 38),
+            ("s3:GetObject\ns3:Get*", 2, 1),
+            ("what is this", 1, 1),
+            ("[{\"findingDetails\":[{\"unusedIamRoleDetails\":{}}]}]", 1, 2),
+        ] {
+            let error = Unused::parse(text).unwrap_err();
+            assert_eq!(error.position, Position { line, column }, "{text}: {error}");
+        }
+    }
+}

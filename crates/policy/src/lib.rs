@@ -3,4 +3,5 @@
 //! First crate of the flow; everything else stands on it. It does no I/O, reads no clock, runs nothing
 //! asynchronous and prints nothing: the same input gives the same bytes.
 
+pub mod catalogue;
 pub mod json;

@@ -131,11 +131,6 @@ impl Union {
         }
     }
 
-    /// How many positions there are, as a measure of size.
-    pub(crate) fn size(&self) -> usize {
-        self.positions.len()
-    }
-
     fn at(&self, position: u32) -> Option<Position> {
         self.positions.get(position as usize).copied()
     }

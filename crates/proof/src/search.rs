@@ -29,11 +29,6 @@ impl Budget {
         self.left = left.unwrap_or(0);
         left.is_some()
     }
-
-    /// Whether nothing is left.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.left == 0
-    }
 }
 
 /// The form of the texts that are searched.
@@ -161,7 +156,8 @@ pub(crate) fn shortest(inside: &[Side<'_>], outside: &[Side<'_>], tape: Tape, bu
         tape,
         budget,
         |outlooks| {
-            !outlooks.iter().take(split).any(|o| *o == Outlook::Never) && !outlooks.iter().skip(split).any(|o| *o == Outlook::Always)
+            !outlooks.iter().take(split).any(|o| *o == Outlook::Never)
+                && !outlooks.iter().skip(split).any(|o| *o == Outlook::Always)
         },
         |accepts| {
             let hit = accepts.iter().take(split).all(|a| *a) && !accepts.iter().skip(split).any(|a| *a);

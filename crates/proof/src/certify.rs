@@ -21,14 +21,12 @@ pub trait Candidate {
 
 /// A candidate whose four claims hold. Only [`certify`] builds one.
 ///
-/// ```compile_fail
-/// let claims = leastwise_proof::certify::<Nothing>(todo!(), todo!(), todo!(), todo!()).unwrap().claims().clone();
-/// struct Nothing;
-/// impl leastwise_proof::Candidate for Nothing {
-///     fn documents(&self) -> Vec<&str> { Vec::new() }
+/// Code outside this crate can neither write one down nor change the one that it has:
+/// ```compile_fail,E0451
+/// use leastwise_proof::{Certificate, Claims, Verified};
+/// fn forge<C>(candidate: C, claims: Claims, certificate: Certificate) -> Verified<C> {
+///     Verified { candidate, claims, certificate }
 /// }
-/// // The fields are private, and there is no other way.
-/// let forged = leastwise_proof::Verified { candidate: Nothing, claims, certificate: todo!() };
 /// ```
 #[derive(Debug, Clone)]
 pub struct Verified<C> {

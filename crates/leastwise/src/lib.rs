@@ -4,4 +4,4 @@
 //! same input gives the same bytes.
 
 pub mod refine;
-// pub mod report;
+pub mod report;

@@ -326,9 +326,9 @@ proptest! {
         if let Err(violation) = judge(&policy, result.text.as_deref(), &unused, catalogue(), &others) {
             return Err(TestCaseError::fail(format!("{violation}\nrefined: {:?}", result.text)));
         }
-        //PROOF let (parsed, list) = (Policy::parse(&policy).unwrap(), Unused::parse(&unused.to_string()).unwrap());
-        //PROOF let proved = leastwise_proof::certify(&parsed, &list, catalogue(), result);
-        //PROOF prop_assert!(proved.is_ok(), "{}", proved.err().map(|r| r.to_string()).unwrap_or_default());
+        let (parsed, list) = (Policy::parse(&policy).unwrap(), Unused::parse(&unused.to_string()).unwrap());
+        let proved = leastwise_proof::certify(&parsed, &list, catalogue(), result);
+        prop_assert!(proved.is_ok(), "{}", proved.err().map(|r| r.to_string()).unwrap_or_default());
     }
 
     #[test]

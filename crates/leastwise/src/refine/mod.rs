@@ -182,6 +182,20 @@ impl KeptReason {
     }
 }
 
+impl KeptReason {
+    /// The reason as a sentence for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            KeptReason::NothingUnused => "nothing in it is reported unused",
+            KeptReason::UnknownName => "the catalogue does not know it and the list does not name it",
+            KeptReason::MatchesNothingKnown => "it matches no known action",
+            KeptReason::StillExcluded => "it excludes, and still does",
+            KeptReason::DenyUntouched => "Deny statements are never changed",
+        }
+    }
+}
+
 /// Refines `policy`: what `unused` names goes, everything else stays (`refinement.md`).
 ///
 /// ```

@@ -125,6 +125,12 @@ pub struct Refined<'a> {
 }
 
 impl<'a> RefinementReport<'a> {
+    /// Whether a quota was asked for that the result, unsplit, exceeds.
+    #[must_use]
+    pub fn exceeds_quota(&self) -> bool {
+        self.parts.is_none() && self.size.quota.as_ref().is_some_and(|quota| !quota.fits)
+    }
+
     /// The report on a proved refinement.
     #[must_use]
     pub fn new(refined: &Refined<'a>) -> RefinementReport<'a> {

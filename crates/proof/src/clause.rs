@@ -191,6 +191,7 @@ impl ActionSet {
         let mut set = ActionSet::default();
         for element in elements {
             set.entries.reserve(element.patterns.len());
+            set.text.reserve(element.value.end - element.value.start);
             for pattern in &element.patterns {
                 set.add(pattern.what.service(), pattern.what.name_glob());
             }

@@ -60,7 +60,11 @@ fn offer(best: &mut Option<(u8, Witness)>, found: Option<(u8, Witness)>) {
 }
 
 /// By service, the names that the statement grants, the list does not name, and no statement of the same frame grants.
-fn lost(clause: &Clause<'_>, alike: &[&Clause<'_>], known: &mut KnownNames<'_>) -> Vec<(String, Rc<ServiceNames>, Names)> {
+fn lost<'a>(
+    clause: &Clause<'_>,
+    alike: &[&Clause<'_>],
+    known: &mut KnownNames<'a>,
+) -> Vec<(String, Rc<ServiceNames<'a>>, Names)> {
     let (excluding, listing): (Vec<&Clause<'_>>, Vec<&Clause<'_>>) = alike.iter().copied().partition(|c| c.negated());
     let joined;
     let listed = match listing.as_slice() {
@@ -93,14 +97,25 @@ fn lost(clause: &Clause<'_>, alike: &[&Clause<'_>], known: &mut KnownNames<'_>) 
             }
         }
         let listed = listed.of_service(&service);
-        let one_by_one = !clause.negated() && !own.everything && excluding.is_empty();
-        if one_by_one && each_kept(own.of_service(&service), listed, known) {
-            continue;
+        let mut gone;
+        let names;
+        if clause.negated() || own.everything {
+            names = known.of(&service);
+            gone = names.granted(clause, &service);
+        } else {
+            let own = own.of_service(&service);
+            if excluding.is_empty() && each_kept(own, listed, known) {
+                continue;
+            }
+            // What still stands as it stood is kept.
+            names = known.of(&service);
+            gone = Names::none(names.len());
+            own.patterns().filter(|p| !listed.has(p.glob)).for_each(|p| names.mark(p, &mut gone));
         }
-        let names = known.of(&service);
-        let mut gone = names.granted(clause, &service);
         gone.remove(names.unused());
-        gone.remove(&names.matched(listed));
+        if !gone.is_empty() {
+            names.remove_matched(listed, &mut gone);
+        }
         for other in &excluding {
             gone.remove(&names.granted(other, &service));
         }
@@ -122,7 +137,7 @@ fn elsewhere(
     clause: &Clause<'_>,
     new: &[&Clause<'_>],
     service: &str,
-    names: &ServiceNames,
+    names: &ServiceNames<'_>,
     lost: &Names,
     known: &KnownNames<'_>,
     budget: &mut Budget,

@@ -3,6 +3,14 @@
 //! The judge is the plain evaluation of a request: statements one by one, the policy crate's plain matcher, and every
 //! way in which the conditions can turn out.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which may fail loudly"
+)]
+
 use leastwise_policy::glob::{Case, matches};
 use leastwise_policy::{Catalogue, Effect, Policy, Statement, Unused};
 use leastwise_proof::{Claim, Reason, Verdict, prove};

@@ -1,5 +1,13 @@
 //! Certificates: made by `certify`, read back, checked, and refused when anything was tampered with.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which may fail loudly"
+)]
+
 use leastwise_policy::{Catalogue, Policy, Unused};
 use leastwise_proof::{Candidate, Certificate, CertificateError, certify};
 

@@ -1,5 +1,13 @@
 //! Each claim, on refinements that are right and on ones that are wrong in one way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which may fail loudly"
+)]
+
 use leastwise_policy::{Catalogue, Policy, Unused};
 use leastwise_proof::{Candidate, Claim, Claims, Reason, Refusal, Verdict, Witness, certify, prove};
 

@@ -1,5 +1,13 @@
 //! The fourth claim, byte by byte.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which may fail loudly"
+)]
+
 use leastwise_policy::{Catalogue, Policy, Unused};
 use leastwise_proof::{Claim, Witness, prove};
 

@@ -180,9 +180,9 @@ pub fn resource_matches(pattern: &str, resource: &str) -> bool {
     if like(pattern, resource) {
         return true;
     }
-    // Only a star that takes a colon can still match, and then the resource has more colons.
+    // Against a whole ARN only a star that takes a colon can still match, and then the ARN has more colons.
     let colons = |text: &str| text.bytes().filter(|b| *b == b':').count();
-    if colons(resource) <= colons(pattern) || !(pattern.contains("*:") || pattern.ends_with('*')) {
+    if colons(resource) >= 5 && (colons(resource) <= colons(pattern) || !(pattern.contains("*:") || pattern.ends_with('*'))) {
         return false;
     }
     let units: Vec<Unit> = pattern.chars().map(Unit::of).collect();

@@ -78,7 +78,29 @@ impl Unit {
 /// Whether the whole of `text` matches `units`, case kept. Time is at most the product of the lengths.
 #[must_use]
 pub fn units_match(units: &[Unit], text: &str) -> bool {
-    run(units.iter().map(|unit| (*unit, true)), text)
+    let (mut u, mut rest) = (0, text.chars());
+    // Where to resume when the last `*` has to take one character more.
+    let mut resume = None;
+    loop {
+        let mut next = rest.clone();
+        match (units.get(u), next.next()) {
+            (Some(Unit::Any), _) => {
+                u += 1;
+                resume = Some((u, rest.clone()));
+                continue;
+            }
+            (Some(Unit::One), Some(_)) => (u, rest) = (u + 1, next),
+            (Some(Unit::Char(own)), Some(c)) if *own == c => (u, rest) = (u + 1, next),
+            (None, None) => return true,
+            _ => {
+                let Some((after, from)) = &mut resume else { return false };
+                if from.next().is_none() {
+                    return false;
+                }
+                (u, rest) = (*after, from.clone());
+            }
+        }
+    }
 }
 
 /// Walks all ways of matching at once. The flag says whether a wildcard may take a colon.

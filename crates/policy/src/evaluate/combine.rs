@@ -28,7 +28,9 @@ struct Verdicts {
 struct Walk<'a, 'r> {
     request: &'r Request,
     denies: Vec<Place<'a>>,
-    grants: Vec<(Place<'a>, Reach)>,
+    grants: Vec<Place<'a>>,
+    /// Allow statements of the resource policy that only delegate to the caller's account.
+    delegations: Vec<Place<'a>>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -43,8 +45,10 @@ impl<'a> Walk<'a, '_> {
                     Effect::Deny => self.denies.push(place),
                     Effect::Allow => {
                         verdicts.allowed = verdicts.allowed.max(Some(reach));
-                        if matches!(kind, PolicyKind::Identity | PolicyKind::Resource) {
-                            self.grants.push((place, reach));
+                        match kind {
+                            PolicyKind::Resource if reach == Reach::Account => self.delegations.push(place),
+                            PolicyKind::Identity | PolicyKind::Resource => self.grants.push(place),
+                            _ => {}
                         }
                     }
                 }
@@ -56,7 +60,7 @@ impl<'a> Walk<'a, '_> {
 
 /// Decides the request.
 pub(super) fn evaluate<'a>(set: &PolicySet<'a>, request: &Request) -> Evaluation<'a> {
-    let mut walk = Walk { request, denies: Vec::new(), grants: Vec::new() };
+    let mut walk = Walk { request, denies: Vec::new(), grants: Vec::new(), delegations: Vec::new() };
     let mut unallowed_level = None;
     if service_control_applies(request) {
         for (level, policies) in set.service_control.iter().enumerate() {
@@ -96,14 +100,14 @@ pub(super) fn evaluate<'a>(set: &PolicySet<'a>, request: &Request) -> Evaluation
     match needed {
         Err(kind) => lacking(kind, 0),
         Ok(()) => {
-            let by_account_alone =
-                resource == Some(Reach::Account) && same_account(request) && !resource_policy_must_allow(set, request);
-            let owned = request.principal.account().is_some();
-            walk.grants.retain(|(place, reach)| match place.kind {
-                PolicyKind::Identity => owned,
-                _ => !(by_account_alone && *reach == Reach::Account),
-            });
-            let deciding = walk.grants.into_iter().map(|(place, _)| place).collect();
+            let mut deciding = walk.grants;
+            if request.principal.account().is_none() {
+                deciding.retain(|place| place.kind == PolicyKind::Resource);
+            }
+            // Delegation decides nothing where the caller's own policies would have been enough.
+            if !walk.delegations.is_empty() && (!same_account(request) || resource_policy_must_allow(set, request)) {
+                deciding.splice(0..0, walk.delegations);
+            }
             Evaluation { decision: Decision::Allowed, deciding, lacking: None }
         }
     }

@@ -133,7 +133,7 @@ impl Operator {
             .checked_sub("IfExists".len())
             .filter(|cut| name.get(*cut..).is_some_and(|suffix| suffix.eq_ignore_ascii_case("IfExists")));
         let base = name.get(..cut.unwrap_or(name.len()))?;
-        let (_, test, negated) = OPERATORS.into_iter().find(|(own, ..)| own.eq_ignore_ascii_case(base))?;
+        let &(_, test, negated) = OPERATORS.iter().find(|(own, ..)| own.eq_ignore_ascii_case(base))?;
         let if_exists = cut.is_some();
         if test == Test::Null && if_exists {
             return None;

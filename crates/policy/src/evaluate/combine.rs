@@ -70,7 +70,7 @@ pub(super) fn evaluate<'a>(set: &PolicySet<'a>, request: &Request) -> Evaluation
             }
         }
     }
-    if resource_control_applies(request) {
+    if !set.resource_control.is_empty() && resource_control_applies(request) {
         // Their Allow is always there: RCPFullAWSAccess cannot be detached.
         for (level, policies) in set.resource_control.iter().enumerate() {
             walk.group(PolicyKind::ResourceControl, level, policies.iter().copied());

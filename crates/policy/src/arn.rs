@@ -202,24 +202,43 @@ pub fn resource_matches(pattern: &str, resource: &str) -> bool {
     if like(pattern, resource) {
         return true;
     }
-    // Against a whole ARN only a star that takes a colon can still match, and then the ARN has more colons.
-    let colons = |text: &str| text.bytes().filter(|b| *b == b':').count();
-    if colons(resource) >= 5 && (colons(resource) <= colons(pattern) || !(pattern.contains("*:") || pattern.ends_with('*'))) {
+    let stars_cross = pattern.contains("*:") || pattern.ends_with('*');
+    if cannot_cross(pattern.bytes().filter(|b| *b == b':').count(), stars_cross, resource) {
         return false;
     }
     let units: Vec<Unit> = pattern.chars().map(Unit::of).collect();
-    resource_units_match(&units, resource)
+    crossing_match(&units, resource)
+}
+
+/// Whether no star of the pattern can take a colon of the resource and so match what does not match part by part: a
+/// whole ARN would need more colons than the pattern has. `colons` are the pattern's, `stars_cross` says whether a star ends a part.
+fn cannot_cross(colons: usize, stars_cross: bool, resource: &str) -> bool {
+    let there = resource.bytes().filter(|b| *b == b':').count();
+    there >= 5 && (there <= colons || !stars_cross)
 }
 
 /// As [`resource_matches`], for a pattern into which values have been put.
 #[must_use]
 pub fn resource_units_match(pattern: &[Unit], resource: &str) -> bool {
+    if like_units(pattern, resource) {
+        return true;
+    }
+    let colons = pattern.iter().filter(|unit| **unit == Unit::Char(':')).count();
+    let stars_cross = (0..pattern.len()).any(|i| pattern.get(i) == Some(&Unit::Any) && ends_part(pattern, i));
+    !cannot_cross(colons, stars_cross, resource) && crossing_match(pattern, resource)
+}
+
+fn ends_part(pattern: &[Unit], at: usize) -> bool {
+    matches!(pattern.get(at + 1), None | Some(Unit::Char(':')))
+}
+
+/// The rule in full, without a short way.
+fn crossing_match(pattern: &[Unit], resource: &str) -> bool {
     let mut colons = 0;
     run(
         pattern.iter().enumerate().map(|(i, unit)| {
             colons += usize::from(*unit == Unit::Char(':'));
-            let ends_part = matches!(pattern.get(i + 1), None | Some(Unit::Char(':')));
-            (*unit, colons >= 5 || (*unit == Unit::Any && ends_part))
+            (*unit, colons >= 5 || (*unit == Unit::Any && ends_part(pattern, i)))
         }),
         resource,
     )
@@ -274,6 +293,23 @@ mod tests {
         assert!(resource_matches("*", "*"));
         assert!(!resource_matches("arn:aws:s3:::*", "*"));
         assert!(!resource_matches("arn:aws:s3:::b", "arn:aws:S3:::b"));
+    }
+
+    #[test]
+    fn the_short_ways_agree_with_the_rule_in_full() {
+        let parts = ["", "*", "a", "a*", "*a", "?", "a:b"];
+        let mut patterns = vec!["arn".to_owned()];
+        for _ in 0..4 {
+            patterns = patterns.iter().flat_map(|p| parts.map(|part| format!("{p}:{part}"))).collect();
+        }
+        for pattern in patterns.iter().flat_map(|p| [p.clone(), format!("{p}:a"), format!("{p}*")]) {
+            let units: Vec<Unit> = pattern.chars().map(Unit::of).collect();
+            for text in ["arn:a:a:a:a:a", "arn:a::a:b:a:b", "arn:a:a", "arn:::::", "arn:b:a:b:ba:a:a"] {
+                let full = crossing_match(&units, text);
+                assert_eq!(resource_matches(&pattern, text), full, "{pattern} on {text}");
+                assert_eq!(resource_units_match(&units, text), full, "{pattern} on {text}");
+            }
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! asynchronous and prints nothing: the same input gives the same bytes.
 
 pub mod action;
+pub mod arn;
 pub mod catalogue;
 pub mod document;
 pub mod edit;
+pub mod evaluate;
 pub mod glob;
 pub mod json;
 pub mod known;

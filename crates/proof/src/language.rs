@@ -255,17 +255,21 @@ pub(crate) fn matches(glob: &str, text: &str) -> bool {
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
         let remaining = text.get(at..).unwrap_or_default();
-        let found = remaining.char_indices().map(|(offset, _)| at + offset).find_map(|start| fits(piece, text, start));
+        let found = if piece.contains('?') {
+            remaining.char_indices().map(|(offset, _)| at + offset).find_map(|start| fits(piece, text, start))
+        } else {
+            remaining.find(piece).map(|offset| at + offset + piece.len())
+        };
         match found {
             Some(end) => at = end,
             None => return false,
         }
     }
     let tail = text.get(at..).unwrap_or_default();
-    let length = last.chars().count();
-    if length == 0 {
-        return true;
+    if !last.contains('?') {
+        return tail.ends_with(last);
     }
+    let length = last.chars().count();
     tail.char_indices().rev().nth(length - 1).is_some_and(|(offset, _)| fits(last, text, at + offset) == Some(text.len()))
 }
 

@@ -24,10 +24,6 @@ pub(crate) fn adds_nothing(
     known: &mut KnownNames<'_>,
 ) -> Verdict {
     let mut budget = Budget::full();
-    if original.version() != refined.version() && [original, refined].iter().any(|p| p.text().contains("${")) {
-        let explanation = "the two documents differ in `Version`, which decides whether `${…}` is a policy variable".to_owned();
-        return Verdict::Refuted(Witness::new(Reason::CannotBeShown, explanation));
-    }
     let mut by_frame: BTreeMap<&Frame<'_>, Vec<&Clause<'_>>> = BTreeMap::new();
     for clause in old.iter().filter(|c| c.allows()) {
         by_frame.entry(&clause.frame).or_default().push(clause);
@@ -44,6 +40,9 @@ pub(crate) fn adds_nothing(
         let worst = requests.refute(clause, known, &mut budget);
         if let Some(worst) = worst.filter(|w| best.as_ref().is_none_or(|b| w.rank < b.rank)) {
             best = Some(worst);
+        }
+        if best.as_ref().is_some_and(|b| b.rank == CATALOGUED) {
+            break;
         }
     }
     match best {
@@ -81,13 +80,17 @@ const TOO_COMPLEX: u8 = 4;
 struct Requests<'c, 'p> {
     resources: Resources<'p>,
     others: Vec<Other<'c, 'p>>,
+    /// The distinct lists of actions of the others, by one statement each that has it.
+    groups: Vec<&'c Clause<'p>>,
 }
 
 /// A statement that has a say in whether a request is new.
 struct Other<'c, 'p> {
     clause: &'c Clause<'p>,
     role: Role,
-    about: ResourceSet,
+    about: ResourceSet<'p>,
+    /// Which of the distinct lists of actions it has.
+    group: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,7 @@ struct Finding {
     lost_deny: Option<usize>,
 }
 
-/// The names that a set of statements matches: one bit each, the left statement first.
+/// Which distinct lists of actions match an action together: one bit each, the left statement's first.
 type Together = Vec<bool>;
 
 impl<'c, 'p> Requests<'c, 'p> {
@@ -116,9 +119,17 @@ impl<'c, 'p> Requests<'c, 'p> {
         let allowed = old.iter().filter(|c| c.allows()).map(|c| (c, Role::Allowed));
         let denied = new.iter().filter(|c| !c.allows()).map(|c| (c, Role::StillDenied));
         let lost = missing.iter().map(|c| (*c, Role::NoLongerDenied));
-        let others = allowed.chain(denied).chain(lost);
-        let others = others.map(|(clause, role)| Other { clause, role, about: resources.compile(&clause.frame) }).collect();
-        Requests { resources, others }
+        let mut numbers: HashMap<(bool, &str), usize> = HashMap::new();
+        let mut groups = Vec::new();
+        let mut others = Vec::new();
+        for (clause, role) in allowed.chain(denied).chain(lost) {
+            let group = *numbers.entry((clause.negated(), clause.written)).or_insert(groups.len());
+            if group == groups.len() {
+                groups.push(clause);
+            }
+            others.push(Other { clause, role, about: resources.compile(&clause.frame), group });
+        }
+        Requests { resources, others, groups }
     }
 
     fn refute(&mut self, left: &Clause<'p>, known: &mut KnownNames<'_>, budget: &mut Budget) -> Option<Ranked> {
@@ -156,8 +167,8 @@ impl<'c, 'p> Requests<'c, 'p> {
             return own.collect();
         }
         let mut all: Vec<String> = own.collect();
-        for other in &self.others {
-            all.extend(other.clause.set().services().map(|s| s.service().to_owned()));
+        for clause in &self.groups {
+            all.extend(clause.set().services().map(|s| s.service().to_owned()));
         }
         all.sort_unstable();
         all.dedup();
@@ -169,14 +180,17 @@ impl<'c, 'p> Requests<'c, 'p> {
     /// Which of the other statements can match an action of `service` together with the left one, and the shortest
     /// name for each such set. The flag says that there may be more.
     fn together(&self, left: &Clause<'_>, service: &str, budget: &mut Budget) -> (Vec<(Together, Word)>, bool) {
+        if !budget.spend(self.groups.len()) {
+            return (Vec::new(), true);
+        }
         let own = union_of(left, service);
         let mut fixed: Vec<Option<bool>> = Vec::new();
         let mut unions = Vec::new();
-        for other in &self.others {
-            let decided = decided(other.clause, service);
+        for clause in &self.groups {
+            let decided = decided(clause, service);
             fixed.push(decided);
             if decided.is_none() {
-                unions.push((union_of(other.clause, service), other.clause.negated()));
+                unions.push((union_of(clause, service), clause.negated()));
             }
         }
         let mut sides = vec![Side { union: &own, negated: left.negated() }];
@@ -209,7 +223,7 @@ impl<'c, 'p> Requests<'c, 'p> {
     fn finding(
         &self,
         left: &Clause<'_>,
-        about: &ResourceSet,
+        about: &ResourceSet<'_>,
         vector: &Together,
         findings: &mut HashMap<Together, Finding>,
         budget: &mut Budget,
@@ -222,8 +236,8 @@ impl<'c, 'p> Requests<'c, 'p> {
         finding
     }
 
-    fn find(&self, left: &Clause<'_>, about: &ResourceSet, vector: &Together, budget: &mut Budget) -> Finding {
-        let active = || self.others.iter().zip(vector.iter().skip(1)).filter(|(_, matched)| **matched).map(|(other, _)| other);
+    fn find(&self, left: &Clause<'_>, about: &ResourceSet<'_>, vector: &Together, budget: &mut Budget) -> Finding {
+        let active = || self.others.iter().filter(|other| vector.get(other.group + 1) == Some(&true));
         let follows = |other: &Other<'_, '_>| other.clause.frame.guard.follows_from(&left.frame.guard);
         let mut denied = Right::default();
         let mut right = Right::default();
@@ -258,7 +272,7 @@ impl<'c, 'p> Requests<'c, 'p> {
     fn present(
         &self,
         left: &Clause<'_>,
-        about: &ResourceSet,
+        about: &ResourceSet<'_>,
         service: &str,
         word: &Word,
         finding: Finding,
@@ -271,7 +285,7 @@ impl<'c, 'p> Requests<'c, 'p> {
         for service in named {
             let names = known.of(&service);
             let sets: Vec<Names> =
-                std::iter::once(left).chain(self.others.iter().map(|o| o.clause)).map(|c| names.granted(c, &service)).collect();
+                std::iter::once(left).chain(self.groups.iter().copied()).map(|c| names.granted(c, &service)).collect();
             let mut refuting = Names::none(names.len());
             let mut first: HashMap<usize, Finding> = HashMap::new();
             for at in sets.first().into_iter().flat_map(Names::iter) {
@@ -296,7 +310,7 @@ impl<'c, 'p> Requests<'c, 'p> {
     /// that no statement names.
     fn named_services(&self, left: &Clause<'_>, service: &str, known: &mut KnownNames<'_>) -> Vec<String> {
         let mentioned = |service: &str| {
-            std::iter::once(left).chain(self.others.iter().map(|o| o.clause)).any(|c| c.set().of_service(service).len() > 0)
+            std::iter::once(left).chain(self.groups.iter().copied()).any(|c| c.set().of_service(service).len() > 0)
         };
         if mentioned(service) {
             return vec![service.to_owned()];

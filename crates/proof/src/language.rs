@@ -103,9 +103,6 @@ pub(crate) struct Union {
     starts: Vec<u32>,
 }
 
-/// Where the walks through the globs of a union stand: positions, sorted.
-pub(crate) type Cursor = Vec<u32>;
-
 impl Union {
     /// The union of `globs`.
     pub(crate) fn of(globs: impl IntoIterator<Item = Glob>) -> Union {
@@ -135,19 +132,22 @@ impl Union {
         self.positions.get(position as usize).copied()
     }
 
-    /// The cursor before the first symbol. `last` says whether no separator can follow.
-    pub(crate) fn start(&self, last: bool) -> Cursor {
-        let mut cursor = self.starts.clone();
-        self.reduce(&mut cursor, last);
-        cursor
+    /// Appends the cursor before the first symbol. `last` says whether no separator can follow.
+    ///
+    /// A cursor is where the walks through all globs stand: positions, sorted.
+    pub(crate) fn start(&self, last: bool, cursor: &mut Vec<u32>) {
+        let from = cursor.len();
+        cursor.extend_from_slice(&self.starts);
+        self.reduce(cursor, from, last);
     }
 
-    /// The cursor behind `symbol`. `last` says whether no separator can follow that.
-    pub(crate) fn step(&self, cursor: &[u32], symbol: Symbol, last: bool) -> Cursor {
-        if cursor == [EVERYTHING] {
-            return cursor.to_vec();
+    /// Appends the cursor behind `symbol`. `last` says whether no separator can follow that.
+    pub(crate) fn step(&self, cursor: &[u32], symbol: Symbol, last: bool, next: &mut Vec<u32>) {
+        let from = next.len();
+        if accepts_everything(cursor) {
+            next.push(EVERYTHING);
+            return;
         }
-        let mut next = Cursor::with_capacity(cursor.len() + 1);
         for position in cursor {
             let Some(here) = self.at(*position) else { continue };
             let stays = match here.run {
@@ -167,15 +167,14 @@ impl Union {
                 next.push(position + 1);
             }
         }
-        self.reduce(&mut next, last);
-        next
+        self.reduce(next, from, last);
     }
 
-    /// Sorts, and leaves out what other positions make superfluous: a position with a `*` accepts all that the
-    /// earlier positions of its glob accept in the same segment, as they have to come through it.
-    fn reduce(&self, cursor: &mut Cursor, last: bool) {
-        cursor.sort_unstable();
-        cursor.dedup();
+    /// Sorts what stands from `from` on, and leaves out what other positions make superfluous: a position with a `*`
+    /// accepts all that the earlier positions of its glob accept in the same segment, as they have to come through it.
+    fn reduce(&self, cursor: &mut Vec<u32>, from: usize, last: bool) {
+        let Some(own) = cursor.get_mut(from..) else { return };
+        own.sort_unstable();
         let all = |p: &u32| {
             self.at(*p).is_some_and(|p| {
                 p.token == Token::End
@@ -186,30 +185,42 @@ impl Union {
                     }
             })
         };
-        if cursor.iter().any(all) {
-            cursor.clear();
+        if own.iter().any(all) {
+            cursor.truncate(from);
             cursor.push(EVERYTHING);
             return;
         }
-        let mut covered = None;
-        let mut kept: Cursor = Vec::with_capacity(cursor.len());
-        for position in cursor.iter().rev() {
-            let Some(here) = self.at(*position) else { continue };
-            if covered == Some(here.glob) {
+        // From behind, writing what is kept to the end: the last position with a `*` covers those before it.
+        let mut kept = own.len();
+        let (mut covered, mut previous) = (None, None);
+        for at in (0..own.len()).rev() {
+            let Some(position) = own.get(at).copied() else { continue };
+            let Some(here) = self.at(position) else { continue };
+            if covered == Some(here.glob) || previous == Some(position) {
                 continue;
             }
+            previous = Some(position);
             if here.run != Run::None {
                 covered = Some(here.glob);
             }
-            kept.push(*position);
+            kept -= 1;
+            if let Some(slot) = own.get_mut(kept) {
+                *slot = position;
+            }
         }
-        kept.reverse();
-        *cursor = kept;
+        cursor.drain(from..from + kept);
     }
 
     /// Whether the text that was read is in the language.
     pub(crate) fn accepts(&self, cursor: &[u32]) -> bool {
         accepts_everything(cursor) || cursor.iter().any(|p| self.at(*p).is_some_and(|p| p.token == Token::End))
+    }
+
+    /// Adds the globs of another union.
+    pub(crate) fn join(&mut self, other: &Union) {
+        let (globs, positions) = (as_u32(self.starts.len()), as_u32(self.positions.len()));
+        self.starts.extend(other.starts.iter().map(|start| start + positions));
+        self.positions.extend(other.positions.iter().map(|p| Position { glob: p.glob + globs, ..*p }));
     }
 
     /// Adds the symbols that some glob asks for here.
@@ -244,17 +255,21 @@ pub(crate) fn matches(glob: &str, text: &str) -> bool {
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
         let remaining = text.get(at..).unwrap_or_default();
-        let found = remaining.char_indices().map(|(offset, _)| at + offset).find_map(|start| fits(piece, text, start));
+        let found = if piece.contains('?') {
+            remaining.char_indices().map(|(offset, _)| at + offset).find_map(|start| fits(piece, text, start))
+        } else {
+            remaining.find(piece).map(|offset| at + offset + piece.len())
+        };
         match found {
             Some(end) => at = end,
             None => return false,
         }
     }
     let tail = text.get(at..).unwrap_or_default();
-    let length = last.chars().count();
-    if length == 0 {
-        return true;
+    if !last.contains('?') {
+        return tail.ends_with(last);
     }
+    let length = last.chars().count();
     tail.char_indices().rev().nth(length - 1).is_some_and(|(offset, _)| fits(last, text, at + offset) == Some(text.len()))
 }
 
@@ -276,11 +291,25 @@ mod tests {
 
     fn walks_to_acceptance(glob: &str, text: &str) -> bool {
         let union = Union::of([Glob::of(glob)]);
-        let mut cursor = union.start(true);
+        let mut cursor = start(&union, true);
         for c in text.chars() {
-            cursor = union.step(&cursor, c.into(), true);
+            cursor = step(&union, &cursor, c.into(), true);
         }
         union.accepts(&cursor)
+    }
+
+    fn start(union: &Union, last: bool) -> Vec<u32> {
+        let mut cursor = Vec::new();
+        union.start(last, &mut cursor);
+        cursor
+    }
+
+    fn step(union: &Union, cursor: &[u32], symbol: Symbol, last: bool) -> Vec<u32> {
+        // Behind something else, which must stay as it is.
+        let mut next = vec![7, 3];
+        union.step(cursor, symbol, last, &mut next);
+        assert_eq!(next[..2], [7, 3]);
+        next.split_off(2)
     }
 
     fn texts(alphabet: &[char], longest: usize) -> Vec<String> {
@@ -315,11 +344,11 @@ mod tests {
     #[test]
     fn a_star_stays_within_its_segment_and_takes_opaque_symbols() {
         let union = Union::of([Glob::of("a*")]);
-        let cursor = union.step(&union.start(false), u32::from('a'), false);
-        assert!(union.step(&cursor, SEPARATOR, false).is_empty());
-        assert!(union.accepts(&union.step(&cursor, FIRST_OPAQUE, false)));
+        let cursor = step(&union, &start(&union, false), u32::from('a'), false);
+        assert!(step(&union, &cursor, SEPARATOR, false).is_empty());
+        assert!(union.accepts(&step(&union, &cursor, FIRST_OPAQUE, false)));
         let question = Union::of([Glob::of("?")]);
-        assert!(question.step(&question.start(true), FIRST_OPAQUE, true).is_empty());
-        assert!(!question.step(&question.start(true), OTHER, true).is_empty());
+        assert!(step(&question, &start(&question, true), FIRST_OPAQUE, true).is_empty());
+        assert!(!step(&question, &start(&question, true), OTHER, true).is_empty());
     }
 }

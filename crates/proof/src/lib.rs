@@ -4,6 +4,12 @@
 //! [`Verified`], and [`prove`] decides the same claims for any two documents. No code is shared with the refiner, and
 //! none with the policy crate's matcher but to replay witnesses. It does no I/O and reads no clock: same input, same verdicts.
 //!
+//! What is exact: actions over all strings, resources over all texts segment by segment, Deny on both sides. What is not
+//! taken apart: principals and conditions, compared as values, and policy variables, each equal to itself only; where
+//! these would decide, a claim is refuted with [`Reason::CannotBeShown`]. Bounds: the searches of one claim take at most
+//! six million automaton steps, then it is refuted with [`Reason::TooComplex`]; claims 2 and 3 match each pattern against
+//! the known names of its service once; aligning statements compares at most fifty million pairs.
+//!
 //! Bottom up: `language` (automata) and `search` (shortest text inside some languages and outside others), `clause`
 //! (a statement as sets), `known_names` and `resources`, then one module per claim: `inclusion` with its quick way
 //! `actions`, `unused_dropped`, `others_kept`, `structure`; `replay` checks their witnesses.

@@ -33,6 +33,9 @@ pub(crate) fn keeps_everything_not_reported(
         if alike.iter().any(|c| c.same_actions(clause)) {
             continue;
         }
+        if best.as_ref().is_some_and(|b| b.0 == 0) {
+            break;
+        }
         for (service, names, lost) in lost(clause, alike, known) {
             offer(&mut best, elsewhere(clause, &new, &service, &names, &lost, known, &mut budget));
         }

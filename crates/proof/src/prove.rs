@@ -4,7 +4,7 @@
 
 use leastwise_policy::{Catalogue, Policy, Unused};
 
-use crate::claims::{Claims, Verdict, Witness};
+use crate::claims::{Claims, Reason, Verdict, Witness};
 use crate::clause::Clause;
 use crate::known_names::KnownNames;
 use crate::{inclusion, others_kept, structure, unused_dropped};
@@ -33,22 +33,38 @@ pub fn prove(original: &Policy, refined: &[Policy], unused: &Unused, catalogue: 
     let old = Clause::of(original);
     let mut adds_nothing = Verdict::Holds;
     for (at, (document, clauses)) in documents.iter().zip(&new).enumerate() {
-        adds_nothing = match inclusion::adds_nothing((original, &old), (document, clauses), &mut known) {
+        let verdict = match other_version(original, document) {
+            Some(witness) => Verdict::Refuted(witness),
+            None => inclusion::adds_nothing((original, &old), (document, clauses), &mut known),
+        };
+        adds_nothing = match verdict {
             Verdict::Holds => continue,
             Verdict::Refuted(witness) => Verdict::Refuted(Witness { document: Some(at), ..witness }),
             Verdict::Disputed(witness) => Verdict::Disputed(Witness { document: Some(at), ..witness }),
         };
         break;
     }
+    let doubt = documents
+        .iter()
+        .enumerate()
+        .find_map(|(at, document)| other_version(original, document).map(|witness| Witness { document: Some(at), ..witness }));
+    let keeps_everything_not_reported = match doubt {
+        Some(witness) => Verdict::Refuted(witness),
+        None => others_kept::keeps_everything_not_reported(&old, &new, &mut known),
+    };
     Claims {
         adds_nothing: located(adds_nothing, documents.len()),
         drops_everything_unused: located(drops_everything_unused, documents.len()),
-        keeps_everything_not_reported: located(
-            others_kept::keeps_everything_not_reported(&old, &new, &mut known),
-            documents.len(),
-        ),
+        keeps_everything_not_reported: located(keeps_everything_not_reported, documents.len()),
         keeps_structure: located(structure::keeps_structure(original, &documents), documents.len()),
     }
+}
+
+/// Why two documents cannot be compared: `Version` decides whether `${…}` is a variable or text.
+fn other_version(original: &Policy, refined: &Policy) -> Option<Witness> {
+    let differ = original.version() != refined.version() && [original, refined].iter().any(|p| p.text().contains("${"));
+    let explanation = "the documents differ in `Version`, which decides whether `${…}` is a policy variable";
+    differ.then(|| Witness::new(Reason::CannotBeShown, explanation.to_owned()))
 }
 
 /// Says which document the witness is about, when there are several.

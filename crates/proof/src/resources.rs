@@ -13,7 +13,9 @@ use crate::search::{Answer, Budget, RESOURCES, Side, Word, shortest};
 
 /// The resources that one statement is about, twice: unknown texts as symbols, and as "could be anything".
 #[derive(Debug)]
-pub(crate) struct ResourceSet {
+pub(crate) struct ResourceSet<'p> {
+    /// What stands before the first wildcard of each pattern; nothing for texts that are not known.
+    heads: Vec<&'p str>,
     symbolic: Union,
     /// None where it would be the same.
     widest: Option<Union>,
@@ -41,20 +43,24 @@ pub(crate) enum Escape {
 
 impl<'p> Resources<'p> {
     /// The resources of a statement with that frame. A statement without the element is about every resource.
-    pub(crate) fn compile(&mut self, frame: &Frame<'p>) -> ResourceSet {
+    pub(crate) fn compile(&mut self, frame: &Frame<'p>) -> ResourceSet<'p> {
         let Some((negated, patterns)) = &frame.resources else {
-            return ResourceSet { symbolic: Union::of([Glob::everything()]), widest: None, negated: false };
+            let symbolic = Union::of([Glob::everything()]);
+            return ResourceSet { heads: vec![""], symbolic, widest: None, negated: false };
         };
         let mut symbolic = Union::default();
         let mut widest = Union::default();
         let mut differ = false;
+        let mut heads = Vec::with_capacity(patterns.len());
         for pattern in patterns {
             let (narrow, wide) = self.pattern(pattern);
+            let head = pattern.find(['*', '?', '$']).and_then(|at| pattern.get(..at)).unwrap_or(pattern);
+            heads.push(if wide.is_some() { "" } else { head });
             symbolic.push(&narrow);
             differ |= wide.is_some();
             widest.push(&wide.unwrap_or(narrow));
         }
-        ResourceSet { symbolic, widest: differ.then_some(widest), negated: *negated }
+        ResourceSet { heads, symbolic, widest: differ.then_some(widest), negated: *negated }
     }
 
     fn opaque(&mut self, text: &'p str) -> Symbol {
@@ -106,21 +112,27 @@ impl<'p> Resources<'p> {
     }
 
     /// A resource that `left` is about and none of `right` is. Those of `perhaps` may or may not count on the right.
-    pub(crate) fn outside(&self, left: &ResourceSet, right: &Right<'_>, budget: &mut Budget) -> Escape {
-        self.find(&[left.symbolic()], left.negated && left.widest.is_some(), right, budget)
+    pub(crate) fn outside(&self, left: &ResourceSet<'_>, right: &Right<'_>, budget: &mut Budget) -> Escape {
+        self.find(&[left.symbolic()], left.negated && left.widest.is_some(), &right.near(left), budget)
     }
 
     /// A resource that `left` and `other` are both about and none of `right` is.
-    pub(crate) fn shared(&self, left: &ResourceSet, other: &ResourceSet, right: &Right<'_>, budget: &mut Budget) -> Escape {
+    pub(crate) fn shared(
+        &self,
+        left: &ResourceSet<'_>,
+        other: &ResourceSet<'_>,
+        right: &Right<'_>,
+        budget: &mut Budget,
+    ) -> Escape {
         let unsure = left.widest.is_some() || other.widest.is_some();
-        self.find(&[left.most(), other.most()], unsure, right, budget)
+        self.find(&[left.most(), other.most()], unsure, &right.near(left), budget)
     }
 
     /// First with as little on the right as there may be: when nothing escapes that, nothing escapes. What escapes
     /// even the most that may stand there is shown; anything between is unknown.
     fn find(&self, inside: &[Side<'_>], unsure: bool, right: &Right<'_>, budget: &mut Budget) -> Escape {
-        let least: Vec<Side<'_>> = right.surely.iter().map(|r| r.least()).collect();
-        let answer = shortest(inside, &least, RESOURCES, budget);
+        let least = Merged::of(right.surely.iter().map(|r| r.least()));
+        let answer = shortest(inside, &least.sides(), RESOURCES, budget);
         let exact = right.perhaps.is_empty() && right.surely.iter().all(|r| r.widest.is_none());
         match answer {
             Answer::None => return Escape::None,
@@ -129,8 +141,8 @@ impl<'p> Resources<'p> {
             Answer::Word(word) if exact => return spelled(&word),
             Answer::Word(_) => {}
         }
-        let most: Vec<Side<'_>> = right.surely.iter().chain(&right.perhaps).map(|r| r.most()).collect();
-        match shortest(inside, &most, RESOURCES, budget) {
+        let most = Merged::of(right.surely.iter().chain(&right.perhaps).map(|r| r.most()));
+        match shortest(inside, &most.sides(), RESOURCES, budget) {
             Answer::None => Escape::Unknown,
             Answer::TooComplex => Escape::TooComplex,
             Answer::Word(word) => spelled(&word),
@@ -142,9 +154,37 @@ impl<'p> Resources<'p> {
 #[derive(Debug, Default)]
 pub(crate) struct Right<'r> {
     /// Covers in every case.
-    pub(crate) surely: Vec<&'r ResourceSet>,
+    pub(crate) surely: Vec<&'r ResourceSet<'r>>,
     /// Covers under conditions that are not reasoned about.
-    pub(crate) perhaps: Vec<&'r ResourceSet>,
+    pub(crate) perhaps: Vec<&'r ResourceSet<'r>>,
+}
+
+impl<'r> Right<'r> {
+    /// Only what may be about a resource that `left` is about.
+    fn near(&self, left: &ResourceSet<'_>) -> Right<'r> {
+        let near = |list: &[&'r ResourceSet<'r>]| list.iter().copied().filter(|r| r.may_meet(left)).collect();
+        Right { surely: near(&self.surely), perhaps: near(&self.perhaps) }
+    }
+}
+
+/// The languages of a right-hand side, with those that are lists of globs made one.
+struct Merged<'u> {
+    globs: Union,
+    complements: Vec<Side<'u>>,
+}
+
+impl<'u> Merged<'u> {
+    fn of(sides: impl Iterator<Item = Side<'u>>) -> Merged<'u> {
+        let mut merged = Merged { globs: Union::default(), complements: Vec::new() };
+        for side in sides {
+            if side.negated { merged.complements.push(side) } else { merged.globs.join(side.union) }
+        }
+        merged
+    }
+
+    fn sides(&self) -> Vec<Side<'_>> {
+        std::iter::once(Side { union: &self.globs, negated: false }).chain(self.complements.iter().copied()).collect()
+    }
 }
 
 fn spelled(word: &Word) -> Escape {
@@ -156,7 +196,13 @@ fn spelled(word: &Word) -> Escape {
     }
 }
 
-impl ResourceSet {
+impl ResourceSet<'_> {
+    /// Whether both may be about one resource, as far as what stands before their wildcards tells.
+    fn may_meet(&self, other: &ResourceSet<'_>) -> bool {
+        let meet = |a: &&str| other.heads.iter().any(|b| a.starts_with(b) || b.starts_with(*a));
+        self.negated || other.negated || self.heads.iter().any(meet)
+    }
+
     fn symbolic(&self) -> Side<'_> {
         Side { union: &self.symbolic, negated: self.negated }
     }

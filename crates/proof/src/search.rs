@@ -3,10 +3,10 @@
 //! Second layer of the proof: breadth first over the joint positions of all automata, each joint position once.
 //! Work is bounded by a [`Budget`]; when that runs out the answer is "too complex", never a guess.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::language::{self, Cursor, OTHER, SEPARATOR, Symbol, Union};
+use crate::language::{self, OTHER, SEPARATOR, Symbol, Union};
 
 /// How much a proof may still do, in automaton steps. One search stops when it is spent.
 #[derive(Debug, Clone)]
@@ -14,7 +14,8 @@ pub(crate) struct Budget {
     left: u64,
 }
 
-/// The steps that the proof of one claim may take: about a fifth of a second on a usual machine, and less than 100 MB.
+/// The steps that the searches of one claim may take together. A state costs as many steps as it has numbers, so that
+/// this bounds the memory too: four bytes a step.
 pub(crate) const STEPS: u64 = 6_000_000;
 
 impl Budget {
@@ -87,6 +88,7 @@ pub(crate) struct Found {
 }
 
 struct Node {
+    /// The segment, then each side's cursor, its length before it.
     state: Rc<[u32]>,
     parent: usize,
     symbol: Symbol,
@@ -102,44 +104,51 @@ pub(crate) fn explore(
 ) -> Found {
     let mut found = Found { words: Vec::new(), too_complex: false };
     let mut nodes: Vec<Node> = Vec::new();
-    let mut seen: HashMap<Rc<[u32]>, ()> = HashMap::new();
-    let start: Vec<Cursor> = sides.iter().map(|s| s.union.start(tape.separators == 0)).collect();
-    let state = encode(0, &start);
-    seen.insert(Rc::clone(&state), ());
+    let mut seen: HashSet<Rc<[u32]>> = HashSet::new();
+    let mut state = vec![0];
+    for side in sides {
+        append(&mut state, |state| side.union.start(tape.separators == 0, state));
+    }
+    let state: Rc<[u32]> = state.into();
+    seen.insert(Rc::clone(&state));
     nodes.push(Node { state, parent: usize::MAX, symbol: OTHER });
-    let mut next = 0;
+    let (mut next, mut accepts, mut stepped, mut outlooks) = (0, Vec::new(), Vec::new(), Vec::new());
     while let Some(node) = nodes.get(next) {
-        let (segment, cursors) = decode(&node.state);
-        let size: usize = cursors.iter().map(|c| c.len() + 1).sum();
-        if !budget.spend(size) {
+        let state = Rc::clone(&node.state);
+        if !budget.spend(state.len()) {
             found.too_complex = true;
             return found;
         }
-        let accepts: Vec<bool> = sides.iter().zip(&cursors).map(|(s, c)| s.union.accepts(c) != s.negated).collect();
+        accepts.clear();
+        accepts.extend(sides.iter().zip(cursors(&state)).map(|(s, c)| s.union.accepts(c) != s.negated));
         let visited = visit(&accepts);
         if visited != Visit::Pass {
-            found.words.push((accepts, spell(sides, tape, &nodes, next)));
+            found.words.push((accepts.clone(), spell(sides, tape, &nodes, next)));
             if visited == Visit::Stop {
                 return found;
             }
         }
-        for symbol in alphabet(sides, &cursors, segment, tape) {
+        let segment = state.first().copied().unwrap_or_default();
+        for symbol in alphabet(sides, &state, segment, tape) {
             let segment = segment + u32::from(symbol == SEPARATOR);
             let last = segment >= tape.separators;
-            if !budget.spend(size) {
+            if !budget.spend(state.len()) {
                 found.too_complex = true;
                 return found;
             }
-            let stepped: Vec<Cursor> = sides.iter().zip(&cursors).map(|(s, c)| s.union.step(c, symbol, last)).collect();
-            let outlooks: Vec<Outlook> = sides.iter().zip(&stepped).map(|(s, c)| outlook(*s, c)).collect();
-            if !worth(&outlooks) {
+            stepped.clear();
+            outlooks.clear();
+            stepped.push(segment);
+            for (side, cursor) in sides.iter().zip(cursors(&state)) {
+                let from = stepped.len() + 1;
+                append(&mut stepped, |stepped| side.union.step(cursor, symbol, last, stepped));
+                outlooks.push(outlook(*side, stepped.get(from..).unwrap_or_default()));
+            }
+            if !worth(&outlooks) || seen.contains(stepped.as_slice()) {
                 continue;
             }
-            let state = encode(segment, &stepped);
-            if seen.contains_key(&state) {
-                continue;
-            }
-            seen.insert(Rc::clone(&state), ());
+            let state: Rc<[u32]> = stepped.as_slice().into();
+            seen.insert(Rc::clone(&state));
             nodes.push(Node { state, parent: next, symbol });
         }
         next += 1;
@@ -191,8 +200,8 @@ fn outlook(side: Side<'_>, cursor: &[u32]) -> Outlook {
 }
 
 /// The symbols that can matter here: those that some glob asks for, and one for all the others.
-fn alphabet(sides: &[Side<'_>], cursors: &[Cursor], segment: u32, tape: Tape) -> Vec<Symbol> {
-    let mut symbols = mentioned(sides, cursors);
+fn alphabet(sides: &[Side<'_>], state: &[u32], segment: u32, tape: Tape) -> Vec<Symbol> {
+    let mut symbols = mentioned(sides, state);
     let open = segment < tape.separators;
     symbols.retain(|s| *s != SEPARATOR && !(open && *s == u32::from(':')));
     symbols.push(OTHER);
@@ -202,9 +211,9 @@ fn alphabet(sides: &[Side<'_>], cursors: &[Cursor], segment: u32, tape: Tape) ->
     symbols
 }
 
-fn mentioned(sides: &[Side<'_>], cursors: &[Cursor]) -> Vec<Symbol> {
+fn mentioned(sides: &[Side<'_>], state: &[u32]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
-    for (side, cursor) in sides.iter().zip(cursors) {
+    for (side, cursor) in sides.iter().zip(cursors(state)) {
         side.union.mention(cursor, &mut symbols);
     }
     symbols.sort_unstable();
@@ -212,24 +221,26 @@ fn mentioned(sides: &[Side<'_>], cursors: &[Cursor]) -> Vec<Symbol> {
     symbols
 }
 
-fn encode(segment: u32, cursors: &[Cursor]) -> Rc<[u32]> {
-    let mut state = Vec::with_capacity(1 + cursors.iter().map(|c| c.len() + 1).sum::<usize>());
-    state.push(segment);
-    for cursor in cursors {
-        state.push(u32::try_from(cursor.len()).unwrap_or(u32::MAX));
-        state.extend_from_slice(cursor);
+/// Appends what `write` appends, with its length before it.
+fn append(state: &mut Vec<u32>, write: impl FnOnce(&mut Vec<u32>)) {
+    let at = state.len();
+    state.push(0);
+    write(state);
+    let length = u32::try_from(state.len() - at - 1).unwrap_or(u32::MAX);
+    if let Some(slot) = state.get_mut(at) {
+        *slot = length;
     }
-    state.into()
 }
 
-fn decode(state: &[u32]) -> (u32, Vec<Cursor>) {
-    let mut rest = state.iter().copied();
-    let segment = rest.next().unwrap_or_default();
-    let mut cursors = Vec::new();
-    while let Some(length) = rest.next() {
-        cursors.push(rest.by_ref().take(length as usize).collect());
-    }
-    (segment, cursors)
+/// The cursors of a state, one for each side.
+fn cursors(state: &[u32]) -> impl Iterator<Item = &[u32]> {
+    let mut rest = state.get(1..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (length, behind) = rest.split_first()?;
+        let (cursor, behind) = behind.split_at_checked(*length as usize)?;
+        rest = behind;
+        Some(cursor)
+    })
 }
 
 /// The text that leads to a node, with a concrete character for every [`OTHER`].
@@ -239,8 +250,8 @@ fn spell(sides: &[Side<'_>], tape: Tape, nodes: &[Node], end: usize) -> Word {
     while let Some(node) = nodes.get(at) {
         let Some(parent) = nodes.get(node.parent) else { break };
         let symbol = if node.symbol == OTHER {
-            let (segment, cursors) = decode(&parent.state);
-            unmentioned(&mentioned(sides, &cursors), segment < tape.separators)
+            let segment = parent.state.first().copied().unwrap_or_default();
+            unmentioned(&mentioned(sides, &parent.state), segment < tape.separators)
         } else {
             node.symbol
         };

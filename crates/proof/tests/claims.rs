@@ -242,6 +242,18 @@ fn policy_variables_are_equal_to_themselves_and_to_nothing_else() {
     assert!(adds(&s("arn:aws:s3:::b/${*}"), &s("arn:aws:s3:::b/${*}")).holds());
 }
 
+#[test]
+fn documents_whose_versions_differ_are_not_compared_when_variables_occur() {
+    let s = |version: &str, resource: &str| {
+        format!(r#"{{"Version":"{version}","Statement":[{{"Effect":"Allow","Action":"s3:GetObject","Resource":"{resource}"}}]}}"#)
+    };
+    let variable = "arn:aws:s3:::${aws:username}";
+    let claims = proved(&s("2012-10-17", variable), &[&s("2008-10-17", variable)], "[]");
+    assert_eq!(failing(&claims), ["adds_nothing", "keeps_everything_not_reported", "keeps_structure"]);
+    let claims = proved(&s("2012-10-17", "*"), &[&s("2008-10-17", "*")], "[]");
+    assert_eq!(failing(&claims), ["keeps_structure"]);
+}
+
 const DENY: &str = r#"{"Effect":"Deny","Action":"s3:GetObject*","Resource":"*"}"#;
 
 #[test]

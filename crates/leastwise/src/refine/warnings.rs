@@ -36,8 +36,6 @@ pub enum WarningCode {
     DependentAction,
     /// `NotAction` still grants actions that are added later.
     NotActionStaysOpen,
-    /// The result is larger than a quota, or the original already was.
-    Quota,
 }
 
 impl WarningCode {
@@ -52,7 +50,6 @@ impl WarningCode {
             WarningCode::UnknownKey => "unknown_key",
             WarningCode::DependentAction => "dependent_action",
             WarningCode::NotActionStaysOpen => "not_action_stays_open",
-            WarningCode::Quota => "quota",
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct RefinementReport<'a> {
     size: Size,
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<Vec<Part<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compact: Option<CompactRow>,
     generalization: &'static str,
     warnings: Vec<WarningRow<'a>>,
     unused_list: UnusedList,
@@ -73,6 +75,13 @@ struct Part<'a> {
     policy: Box<RawValue>,
     text: &'a str,
     size: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CompactRow {
+    cost: u64,
+    lower_bound: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -151,6 +160,7 @@ impl<'a> RefinementReport<'a> {
                 quota: refined.quota.map(|q| QuotaRow { kind: q.as_str(), limit: q.limit(), fits: after <= q.limit() }),
             },
             parts: refined.split.map(|s| s.parts.iter().filter_map(|p| part(p)).collect()),
+            compact: result.compactness.map(|c| CompactRow { cost: c.cost, lower_bound: c.lower_bound }),
             generalization: result.generalization.as_str(),
             warnings: result
                 .warnings

@@ -5,18 +5,19 @@
 //! permission unused. It opens no file and reads no clock, and it never guesses which action a record means.
 
 pub mod event;
-//pub mod ledger;
+pub mod ledger;
 pub mod mapping;
 pub mod principal;
-//pub mod resource;
-//pub mod sources;
-//pub mod state;
-//pub mod window;
+pub mod resource;
+pub mod sources;
+pub mod state;
+pub mod window;
 
 pub use event::{Event, EventCategory, EventKind, EventResource, Identity};
-//pub use ledger::{Recorded, UsageLedger, Use};
+pub use ledger::{Bar, Collector, Recorded, UsageLedger, Use};
 pub use mapping::{EventMapper, Mapping, NotAnApiCall, Observability};
 pub use principal::{Attribution, Unattributable, attribute};
-//pub use sources::last_accessed::{LastAccessedReport, ReportProblem};
-//pub use state::{DeniedAttempts, Evidence, Reason, Rules, State};
-//pub use window::{Gap, GapCause, ObservationWindow, TrackingPeriod, TrailCoverage};
+pub use resource::resource_arns;
+pub use sources::last_accessed::{LastAccessedReader, LastAccessedReport, ReportProblem, ReportStatus, ServiceAccess};
+pub use state::{DeniedAttempts, Evidence, PrincipalUse, Reason, Rules, Source, State};
+pub use window::{Gap, GapCause, ObservationWindow, RegionScope, Shortfall, TrackingPeriod, TrailCoverage};

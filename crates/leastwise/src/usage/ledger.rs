@@ -162,7 +162,8 @@ impl UsageLedger {
     pub(super) fn used_service(&self, principal: &PrincipalArn, service: &str, from: Timestamp, to: Timestamp) -> bool {
         let records = self.entry(principal).map(|entry| entry.uses.as_slice()).unwrap_or_default();
         let within = |record: &Record| wide(record.last).is_some_and(|last| last >= from && last <= to);
-        let of_service = |record: &Record| self.actions.get(record.action as usize).is_some_and(|a| a.service().eq_ignore_ascii_case(service));
+        let of_service =
+            |record: &Record| self.actions.get(record.action as usize).is_some_and(|a| a.service().eq_ignore_ascii_case(service));
         records.iter().any(|record| within(record) && of_service(record))
     }
 
@@ -404,7 +405,8 @@ impl<'m, 'c> Collector<'m, 'c> {
         }
         let told = match self.mapper.map(event) {
             Mapping::Actions { used, possibly_used } => {
-                let mut interned = |actions: &[ActionName]| actions.iter().map(|action| self.ledger.intern_action(action)).collect();
+                let mut interned =
+                    |actions: &[ActionName]| actions.iter().map(|action| self.ledger.intern_action(action)).collect();
                 Told::Actions { used: interned(&used), possibly_used: interned(&possibly_used) }
             }
             Mapping::NotAnApiCall(reason) => Told::NotAnApiCall(reason),
@@ -431,7 +433,12 @@ impl Entry {
     }
 
     fn bar(&mut self, service: Option<&str>, event: &Event<'_>) {
-        let fresh = || Bar { service: service.map(str::to_owned), last: event.time, source: event.source.clone().into_owned(), name: event.name.clone().into_owned() };
+        let fresh = || Bar {
+            service: service.map(str::to_owned),
+            last: event.time,
+            source: event.source.clone().into_owned(),
+            name: event.name.clone().into_owned(),
+        };
         match self.bars.iter_mut().find(|bar| bar.service.as_deref() == service) {
             Some(bar) if bar.last < event.time => *bar = fresh(),
             Some(_) => {}

@@ -63,7 +63,9 @@ pub fn attribute(event: &Event<'_>) -> Attribution {
         "AWSService" => service(identity),
         "AWSAccount" => match identity.account.as_deref() {
             Some("ANONYMOUS_PRINCIPAL" | "anonymous") => Attribution::Anonymous,
-            Some(account) if AccountId::parse(account).is_none_or(|a| event.account != Some(a)) => Attribution::OtherAccount(account.to_owned()),
+            Some(account) if AccountId::parse(account).is_none_or(|a| event.account != Some(a)) => {
+                Attribution::OtherAccount(account.to_owned())
+            }
             _ => by_arn(identity),
         },
         "SAMLUser" | "WebIdentityUser" | "IdentityCenterUser" => Attribution::Federated(federated_name(identity)),
@@ -161,7 +163,11 @@ mod tests {
 
     #[test]
     fn a_user_is_named_by_its_arn_or_by_account_and_name() {
-        let arn = Identity { kind: Some("IAMUser".into()), arn: Some("arn:aws:iam::111122223333:user/x/ann".into()), ..Identity::default() };
+        let arn = Identity {
+            kind: Some("IAMUser".into()),
+            arn: Some("arn:aws:iam::111122223333:user/x/ann".into()),
+            ..Identity::default()
+        };
         assert_eq!(of(arn), principal("arn:aws:iam::111122223333:user/x/ann"));
         let named = |name: &'static str| Identity {
             kind: Some("IAMUser".into()),
@@ -193,7 +199,10 @@ mod tests {
             ..Identity::default()
         };
         assert_eq!(of(of_kind("AWSService", None, Some("ec2.amazonaws.com"))), Attribution::Service("ec2.amazonaws.com".into()));
-        assert_eq!(of(of_kind("", Some("111122223333"), Some("ec2.amazonaws.com"))), Attribution::Service("ec2.amazonaws.com".into()));
+        assert_eq!(
+            of(of_kind("", Some("111122223333"), Some("ec2.amazonaws.com"))),
+            Attribution::Service("ec2.amazonaws.com".into())
+        );
         assert_eq!(of(of_kind("AWSAccount", Some("444455556666"), None)), Attribution::OtherAccount("444455556666".into()));
         assert_eq!(of(of_kind("AWSAccount", Some("ANONYMOUS_PRINCIPAL"), None)), Attribution::Anonymous);
         assert_eq!(of(of_kind("WebIdentityUser", None, None)), Attribution::Federated("unnamed".into()));
@@ -211,7 +220,13 @@ mod tests {
         assert_eq!(attribute(&bare), Attribution::Unattributable(Unattributable::NoIdentity));
         bare.identity = Some(Identity::default());
         assert_eq!(attribute(&bare), Attribution::Unattributable(Unattributable::NoIdentity));
-        assert_eq!(of(Identity { kind: Some("Unknown".into()), ..Identity::default() }), Attribution::Unattributable(Unattributable::UnknownType));
-        assert_eq!(of(Identity { kind: Some("AssumedRole".into()), ..Identity::default() }), Attribution::Unattributable(Unattributable::NoArn));
+        assert_eq!(
+            of(Identity { kind: Some("Unknown".into()), ..Identity::default() }),
+            Attribution::Unattributable(Unattributable::UnknownType)
+        );
+        assert_eq!(
+            of(Identity { kind: Some("AssumedRole".into()), ..Identity::default() }),
+            Attribution::Unattributable(Unattributable::NoArn)
+        );
     }
 }

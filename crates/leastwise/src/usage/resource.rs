@@ -16,7 +16,8 @@ const LIMIT: usize = 256;
 /// The ARNs of what the call of `action` acted on, sorted, each once.
 #[must_use]
 pub fn resource_arns(event: &Event<'_>, action: &ActionName, catalogue: &Catalogue) -> Vec<String> {
-    let mut arns: Vec<String> = event.resources.iter().map(|r| r.arn.as_ref()).filter(|arn| arn.starts_with("arn:")).map(str::to_owned).collect();
+    let mut arns: Vec<String> =
+        event.resources.iter().map(|r| r.arn.as_ref()).filter(|arn| arn.starts_with("arn:")).map(str::to_owned).collect();
     if arns.is_empty() {
         arns = from_request(event, action, catalogue).unwrap_or_default();
     }
@@ -143,7 +144,10 @@ mod tests {
         let mut call = event("s3.amazonaws.com", "GetObject");
         call.request = Some(r#"{"bucketName":"other","key":"k"}"#.into());
         call.resources = vec![EventResource { arn: "arn:aws:s3:::b/k".into(), kind: None }];
-        assert_eq!(resource_arns(&call, &ActionName::parse("s3:GetObject").unwrap(), Catalogue::embedded()), ["arn:aws:s3:::b/k"]);
+        assert_eq!(
+            resource_arns(&call, &ActionName::parse("s3:GetObject").unwrap(), Catalogue::embedded()),
+            ["arn:aws:s3:::b/k"]
+        );
     }
 
     #[test]

@@ -160,10 +160,21 @@ pub struct PrincipalUse<'l> {
 impl UsageLedger {
     /// The principal's part, to ask for states.
     #[must_use]
-    pub fn of<'l>(&'l self, principal: &'l PrincipalArn, mapper: &'l EventMapper<'l>, period: TrackingPeriod, rules: Rules) -> PrincipalUse<'l> {
+    pub fn of<'l>(
+        &'l self,
+        principal: &'l PrincipalArn,
+        mapper: &'l EventMapper<'l>,
+        period: TrackingPeriod,
+        rules: Rules,
+    ) -> PrincipalUse<'l> {
         let own_trails = self.coverage().iter().filter(|trail| trail.account == principal.account());
         let trails = own_trails.map(|trail| (trail, trail.shortfall(&period, i64::from(rules.tolerance)))).collect();
-        let bars = self.bars(principal).iter().chain(self.shadow_bars(principal.account())).filter(|bar| bar.last >= period.start).collect();
+        let bars = self
+            .bars(principal)
+            .iter()
+            .chain(self.shadow_bars(principal.account()))
+            .filter(|bar| bar.last >= period.start)
+            .collect();
         PrincipalUse { ledger: self, mapper, principal, period, rules, trails, report: self.report(principal), bars }
     }
 }
@@ -174,11 +185,13 @@ impl PrincipalUse<'_> {
     pub fn state(&self, action: &ActionName) -> (State, Evidence) {
         let events = self.ledger.use_of(self.principal, action);
         let service = self.report.and_then(|report| service_in(report, action.service()));
-        let tracked = service.and_then(|service| service.tracked.iter().find(|(name, _)| name.eq_ignore_ascii_case(action.name())));
+        let tracked =
+            service.and_then(|service| service.tracked.iter().find(|(name, _)| name.eq_ignore_ascii_case(action.name())));
         let last_reported = tracked.and_then(|(_, last)| *last);
         let mut evidence = Evidence { events, last_reported, reasons: Vec::new() };
 
-        let counted = if self.rules.denied == DeniedAttempts::CountAsUse { events.last.max(events.last_denied) } else { events.last };
+        let counted =
+            if self.rules.denied == DeniedAttempts::CountAsUse { events.last.max(events.last_denied) } else { events.last };
         let seen = [(Source::CloudTrail, counted), (Source::LastAccessed, last_reported)];
         evidence.reasons.extend(seen.into_iter().filter_map(|(source, last)| Some(Reason::Seen(source, self.in_period(last)?))));
         if !evidence.reasons.is_empty() {
@@ -223,7 +236,13 @@ impl PrincipalUse<'_> {
         let reasons = silences.into_iter().map(|silence| match silence {
             Silence::Telling(reason) | Silence::Failed(reason) | Silence::Blind(reason) => reason,
         });
-        let state = if telling { State::Unused } else if failed { State::Unknown } else { State::Unobservable };
+        let state = if telling {
+            State::Unused
+        } else if failed {
+            State::Unknown
+        } else {
+            State::Unobservable
+        };
         (state, reasons.collect())
     }
 
@@ -232,7 +251,9 @@ impl PrincipalUse<'_> {
         match observability {
             Observability::NotLogged => return vec![Silence::Blind(Reason::NeverLogged)],
             Observability::NotKnown | Observability::Unseen => return vec![Silence::Blind(Reason::NotKnownToBeLogged)],
-            Observability::Management | Observability::Data(_) if self.trails.is_empty() => return vec![Silence::Blind(Reason::NoTrail)],
+            Observability::Management | Observability::Data(_) if self.trails.is_empty() => {
+                return vec![Silence::Blind(Reason::NoTrail)];
+            }
             Observability::Management | Observability::Data(_) => {}
         }
         let of_trail = |(trail, shortfall): &(&TrailCoverage, Option<Shortfall>)| {

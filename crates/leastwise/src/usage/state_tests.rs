@@ -66,7 +66,10 @@ const S3_SILENT: &str = r#"{"ServiceNamespace":"s3","TotalAuthenticatedEntities"
 #[test]
 fn a_use_in_the_period_is_used_and_one_before_it_is_not() {
     let mut case = case();
-    case.events = vec![call("ec2.amazonaws.com", "DescribeInstances", "2026-02-01"), call("ec2.amazonaws.com", "StopInstances", "2025-12-31")];
+    case.events = vec![
+        call("ec2.amazonaws.com", "DescribeInstances", "2026-02-01"),
+        call("ec2.amazonaws.com", "StopInstances", "2025-12-31"),
+    ];
     let (state, evidence) = case.of("ec2:DescribeInstances");
     assert_eq!((state, evidence.events.count, evidence.last_used()), (State::Used, 1, Some(at("2026-02-01"))));
     assert_eq!(case.state("ec2:StopInstances"), State::Unused);

@@ -83,7 +83,9 @@ impl<'c> EventMapper<'c> {
         let mut mapping = self.map_call(&event.source, &event.name);
         match (&mut mapping, event.kind) {
             (Mapping::Unmapped { .. }, EventKind::ConsoleAction) => return Mapping::NotAnApiCall(NotAnApiCall::ConsoleAction),
-            (Mapping::Unmapped { .. }, EventKind::NetworkActivity) => return Mapping::NotAnApiCall(NotAnApiCall::NetworkActivity),
+            (Mapping::Unmapped { .. }, EventKind::NetworkActivity) => {
+                return Mapping::NotAnApiCall(NotAnApiCall::NetworkActivity);
+            }
             (Mapping::Actions { used, possibly_used }, _) if event.may_tag() => self.add_tagging(used, possibly_used),
             _ => {}
         }
@@ -95,7 +97,13 @@ impl<'c> EventMapper<'c> {
     pub fn map_call(&self, source: &str, name: &str) -> Mapping {
         let label = label(source);
         let spelled = [name, without_date(name), without_edition(without_date(name))];
-        let names = || spelled.iter().enumerate().filter(|(at, name)| !spelled.iter().take(*at).any(|n| n == *name)).map(|(_, n)| n.to_ascii_lowercase());
+        let names = || {
+            spelled
+                .iter()
+                .enumerate()
+                .filter(|(at, name)| !spelled.iter().take(*at).any(|n| n == *name))
+                .map(|(_, n)| n.to_ascii_lowercase())
+        };
         if names().any(|name| listed(&BY_HAND.not_api, &label, &name)) {
             return Mapping::NotAnApiCall(NotAnApiCall::SignIn);
         }
@@ -135,16 +143,17 @@ impl<'c> EventMapper<'c> {
 
     /// The actions of one operation of one service; both names in lower case.
     fn actions_of(&self, prefix: &str, operation: &str) -> Option<(Vec<ActionName>, Vec<ActionName>)> {
-        let section = GENERATED.sections.get(prefix);
+        let generated = GENERATED.sections.get(prefix).and_then(|section| section.needs.get(operation));
         let by_hand = BY_HAND.needs.get(prefix).and_then(|needs| needs.get(operation));
-        let needs = by_hand.or_else(|| section.and_then(|section| section.needs.get(operation)));
         let own = self.known(prefix, operation);
         if let Some(stated) = self.stated(prefix, operation) {
-            return Some(split_stated(stated, own.as_ref(), needs));
+            return Some(split_stated(stated, own.as_ref(), by_hand.or(generated)));
         }
-        if let Some(needs) = needs {
+        if let Some(needs) = by_hand.or(generated) {
             let named = |names: &[&str]| names.iter().filter_map(|name| self.spelled(name)).collect::<Vec<_>>();
-            return Some((named(&needs.used), named(&needs.possibly_used)));
+            let mut possible = named(&needs.possibly_used);
+            possible.extend(generated.into_iter().flat_map(|other| named(&other.possibly_used)));
+            return Some((named(&needs.used), possible));
         }
         own.map(|own| (vec![own], Vec::new()))
     }
@@ -164,7 +173,8 @@ impl<'c> EventMapper<'c> {
         }
         let section = GENERATED.sections.get(prefix)?;
         let name = name.to_ascii_lowercase();
-        let earlier = section.operations.get(&name).or_else(|| section.runtime.get(&name)).or_else(|| section.retired.get(&name))?;
+        let earlier =
+            section.operations.get(&name).or_else(|| section.runtime.get(&name)).or_else(|| section.retired.get(&name))?;
         ActionName::of(prefix, earlier)
     }
 
@@ -202,7 +212,8 @@ fn listed(table: &HashMap<&'static str, HashSet<String>>, label: &str, name: &st
 /// Which of the actions that a service reference states for one operation are used: the one of the operation's own
 /// name or the ones that the tables rename it to; a single one is used in any case. The others are possibly used.
 fn split_stated(stated: Vec<ActionName>, own: Option<&ActionName>, needs: Option<&Needs>) -> (Vec<ActionName>, Vec<ActionName>) {
-    let renamed = |action: &ActionName| needs.is_some_and(|needs| needs.used.iter().any(|name| name.eq_ignore_ascii_case(action.as_str())));
+    let renamed =
+        |action: &ActionName| needs.is_some_and(|needs| needs.used.iter().any(|name| name.eq_ignore_ascii_case(action.as_str())));
     let single = stated.len() == 1;
     stated.into_iter().partition(|action| single || Some(action) == own || renamed(action))
 }
@@ -227,7 +238,9 @@ fn no_call(event: &Event<'_>) -> Option<NotAnApiCall> {
 /// An event source without its domain, in lower case: `runtime.lex.amazonaws.com` is `runtime.lex`.
 fn label(source: &str) -> String {
     let source = source.trim().to_ascii_lowercase();
-    let cut = [".amazonaws.com.cn", ".amazonaws.com", ".aws.internal", ".amazon.com", ".api.aws", ".aws"].iter().find_map(|domain| source.strip_suffix(domain));
+    let cut = [".amazonaws.com.cn", ".amazonaws.com", ".aws.internal", ".amazon.com", ".api.aws", ".aws"]
+        .iter()
+        .find_map(|domain| source.strip_suffix(domain));
     cut.unwrap_or(&source).to_owned()
 }
 
@@ -362,7 +375,10 @@ mod tests {
         assert_eq!(mapper().map(&login), Mapping::NotAnApiCall(NotAnApiCall::SignIn));
         login.kind = EventKind::ServiceEvent;
         assert_eq!(mapper().map(&login), Mapping::NotAnApiCall(NotAnApiCall::ServiceEvent));
-        assert_eq!(mapper().map_call("sso.amazonaws.com", "GetRoleCredentials"), Mapping::NotAnApiCall(NotAnApiCall::NeedsNoPermission));
+        assert_eq!(
+            mapper().map_call("sso.amazonaws.com", "GetRoleCredentials"),
+            Mapping::NotAnApiCall(NotAnApiCall::NeedsNoPermission)
+        );
     }
 
     #[test]

@@ -82,7 +82,9 @@ impl EventMapper<'_> {
         for service in self.catalogue().services() {
             for action in service.actions() {
                 // In another service it is a call on the caller's behalf, with a record of its own.
-                let own_service = |needed: &&str| needed.split_once(':').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(service.prefix()));
+                let own_service = |needed: &&str| {
+                    needed.split_once(':').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(service.prefix()))
+                };
                 for needed in action.dependent_actions().filter(own_service) {
                     let by = format!("{}:{}", service.prefix(), action.name());
                     needed_by.entry(needed.to_ascii_lowercase()).or_default().push(by);
@@ -125,7 +127,9 @@ mod tests {
 
     #[test]
     fn management_of_resources_is_shown() {
-        for action in ["ec2:RunInstances", "s3:CreateBucket", "iam:CreateRole", "s3:ListAllMyBuckets", "kms:ReEncryptTo", "apigateway:GET"] {
+        for action in
+            ["ec2:RunInstances", "s3:CreateBucket", "iam:CreateRole", "s3:ListAllMyBuckets", "kms:ReEncryptTo", "apigateway:GET"]
+        {
             assert_eq!(of(action), Observability::Management, "{action}");
         }
     }

@@ -179,7 +179,10 @@ mod tests {
         let mut seen = HashSet::new();
         for line in OPERATIONS.lines().skip(1).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let word = line.split(' ').next().unwrap();
-            assert!(["date", "source", "label", "service", "operations", "runtime", "needs", "retired"].contains(&word), "{line}");
+            assert!(
+                ["date", "source", "label", "service", "operations", "runtime", "needs", "retired"].contains(&word),
+                "{line}"
+            );
             if word == "service" {
                 assert!(seen.insert(line), "{line}");
             }

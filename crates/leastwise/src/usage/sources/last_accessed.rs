@@ -137,7 +137,11 @@ impl LastAccessedReader {
                     if let Some(principal) = by_name.clone() {
                         self.jobs.entry((principal, None)).or_default().failed = Some("unreadable".to_owned());
                     }
-                    problem(None, format!("not JSON at line {}, column {}: {error}", error.line(), error.column()), by_name.clone());
+                    problem(
+                        None,
+                        format!("not JSON at line {}, column {}: {error}", error.line(), error.column()),
+                        by_name.clone(),
+                    );
                     break;
                 }
             }
@@ -154,13 +158,17 @@ impl LastAccessedReader {
                 None => by_name.clone(),
             };
             let Some(principal) = principal else {
-                let why = arn.map_or_else(|| "nothing says whose report it is".to_owned(), |arn| format!("`{arn}` is no user, group or role"));
+                let why = arn.map_or_else(
+                    || "nothing says whose report it is".to_owned(),
+                    |arn| format!("`{arn}` is no user, group or role"),
+                );
                 problem(record, why, None);
                 continue;
             };
             match serde_json::from_value::<Answer>(response) {
                 Ok(answer) => {
-                    let job = self.jobs.entry((principal.clone(), answer.job_completion_date.as_ref().and_then(date))).or_default();
+                    let job =
+                        self.jobs.entry((principal.clone(), answer.job_completion_date.as_ref().and_then(date))).or_default();
                     job.file = file.clone();
                     if let Some(message) = job.take(answer) {
                         problem(record, message, Some(principal));
@@ -184,7 +192,12 @@ impl LastAccessedReader {
                 (None, None, _) => ReportStatus::Failed("no completion date".to_owned()),
                 (None, Some(_), false) => {
                     let message = "`IsTruncated` is true and the pages that follow are missing".to_owned();
-                    self.problems.push(ReportProblem { file: job.file, record: None, message, principal: Some(principal.clone()) });
+                    self.problems.push(ReportProblem {
+                        file: job.file,
+                        record: None,
+                        message,
+                        principal: Some(principal.clone()),
+                    });
                     ReportStatus::Partial
                 }
                 (None, Some(_), true) => ReportStatus::Complete,
@@ -222,8 +235,14 @@ impl Job {
         for service in services {
             let prefix = service.service_namespace.to_ascii_lowercase();
             let last = read(&service.last_authenticated);
-            let tracked: Vec<_> = service.tracked_actions_last_accessed.into_iter().flatten().map(|a| (a.action_name, read(&a.last_accessed_time))).collect();
-            let entry = self.services.entry(prefix.clone()).or_insert_with(|| ServiceAccess { prefix, last: None, tracked: Vec::new() });
+            let tracked: Vec<_> = service
+                .tracked_actions_last_accessed
+                .into_iter()
+                .flatten()
+                .map(|a| (a.action_name, read(&a.last_accessed_time)))
+                .collect();
+            let entry =
+                self.services.entry(prefix.clone()).or_insert_with(|| ServiceAccess { prefix, last: None, tracked: Vec::new() });
             entry.last = entry.last.max(last);
             entry.tracked.extend(tracked);
         }
@@ -329,7 +348,8 @@ mod tests {
         let (reports, problems) = read("111122223333/role/worker.json", &first);
         assert_eq!(reports[0].status, ReportStatus::Partial);
         assert_eq!(problems.len(), 1);
-        let (reports, problems) = read("111122223333/role/worker.json", &format!("{first}\n{}", COMPLETE.replace("lambda", "sqs")));
+        let (reports, problems) =
+            read("111122223333/role/worker.json", &format!("{first}\n{}", COMPLETE.replace("lambda", "sqs")));
         assert_eq!(reports[0].status, ReportStatus::Complete);
         assert_eq!(reports[0].services.len(), 3);
         assert_eq!(problems, []);
@@ -337,7 +357,8 @@ mod tests {
 
     #[test]
     fn a_job_that_was_not_completed_is_a_failed_source() {
-        let (reports, problems) = read("111122223333/role/worker.json", r#"{"JobStatus":"IN_PROGRESS","JobCreationDate":"2026-04-01T00:00:00Z"}"#);
+        let (reports, problems) =
+            read("111122223333/role/worker.json", r#"{"JobStatus":"IN_PROGRESS","JobCreationDate":"2026-04-01T00:00:00Z"}"#);
         assert!(matches!(reports[0].status, ReportStatus::Failed(_)));
         assert_eq!(problems[0].message, "`JobStatus` is `IN_PROGRESS`");
         let (reports, _) = read("111122223333/role/worker.json", &COMPLETE.replace("COMPLETED", "FAILED"));
@@ -353,7 +374,8 @@ mod tests {
 
     #[test]
     fn a_date_that_cannot_be_read_fails_the_report_instead_of_meaning_never() {
-        let (reports, problems) = read("111122223333/role/worker.json", &COMPLETE.replace("2026-03-01T00:00:00+00:00", "yesterday"));
+        let (reports, problems) =
+            read("111122223333/role/worker.json", &COMPLETE.replace("2026-03-01T00:00:00+00:00", "yesterday"));
         assert!(matches!(reports[0].status, ReportStatus::Failed(_)));
         assert_eq!(problems.len(), 1);
     }

@@ -5,6 +5,7 @@
 //! that limits what may be called unused; it decides nothing itself.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use leastwise_policy::ActionName;
 
@@ -299,7 +300,7 @@ impl LastAccessedReport {
 }
 
 /// A mapping with its actions interned.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Told {
     Actions { used: Box<[u32]>, possibly_used: Box<[u32]> },
     NotAnApiCall(NotAnApiCall),
@@ -311,15 +312,17 @@ enum Told {
 pub struct Collector<'m, 'c> {
     mapper: &'m EventMapper<'c>,
     ledger: UsageLedger,
-    /// By kind of record, event source, name and whether tags may be in it.
-    told: HashMap<(u8, bool, Box<str>, Box<str>), Told>,
+    /// By kind of record, whether tags may be in it, event source and name.
+    told: HashMap<String, Rc<Told>>,
+    /// The key of the event at hand; kept for its memory.
+    key: String,
 }
 
 impl<'m, 'c> Collector<'m, 'c> {
     /// A collector for an empty ledger.
     #[must_use]
     pub fn new(mapper: &'m EventMapper<'c>) -> Collector<'m, 'c> {
-        Collector { mapper, ledger: UsageLedger::default(), told: HashMap::new() }
+        Collector { mapper, ledger: UsageLedger::default(), told: HashMap::new(), key: String::new() }
     }
 
     /// The ledger so far, to add reports and coverage.
@@ -338,7 +341,7 @@ impl<'m, 'c> Collector<'m, 'c> {
         self.ledger.recorded.events += 1;
         let entry = self.entry_of(event);
         let told = self.told_by(event);
-        match &told {
+        match told.as_ref() {
             Told::Actions { .. } => self.ledger.recorded.mapped += 1,
             Told::NotAnApiCall(reason) => *self.ledger.recorded.not_api_calls.entry(*reason).or_default() += 1,
             Told::Unmapped(_) => {
@@ -350,25 +353,25 @@ impl<'m, 'c> Collector<'m, 'c> {
         let time = narrow(event.time);
         entry.events += 1;
         entry.last_event = entry.last_event.max(time);
-        match told {
+        match told.as_ref() {
             Told::NotAnApiCall(_) => {}
             Told::Unmapped(services) => services.iter().for_each(|service| entry.bar(service.as_deref(), event)),
             Told::Actions { used, .. } if event.is_denied() => {
                 for action in used {
-                    let record = entry.record(action);
+                    let record = entry.record(*action);
                     record.denied = record.denied.saturating_add(1);
                     record.last_denied = record.last_denied.max(time);
                 }
             }
             Told::Actions { used, possibly_used } => {
                 for action in used {
-                    let record = entry.record(action);
+                    let record = entry.record(*action);
                     record.count = record.count.saturating_add(1);
                     record.last = record.last.max(time);
                     record.first = if record.first == 0 { time } else { record.first.min(time) };
                 }
                 for action in possibly_used {
-                    let record = entry.record(action);
+                    let record = entry.record(*action);
                     record.last_possible = record.last_possible.max(time);
                 }
             }
@@ -398,9 +401,12 @@ impl<'m, 'c> Collector<'m, 'c> {
         }
     }
 
-    fn told_by(&mut self, event: &Event<'_>) -> Told {
-        let kind = (event.kind as u8, event.may_tag(), event.source.as_ref().into(), event.name.as_ref().into());
-        if let Some(told) = self.told.get(&kind) {
+    fn told_by(&mut self, event: &Event<'_>) -> Rc<Told> {
+        self.key.clear();
+        self.key.push(char::from(b'a' + event.kind as u8));
+        self.key.push(if event.may_tag() { '+' } else { '-' });
+        self.key.extend([event.source.as_ref(), "\n", event.name.as_ref()]);
+        if let Some(told) = self.told.get(&self.key) {
             return told.clone();
         }
         let told = match self.mapper.map(event) {
@@ -413,7 +419,8 @@ impl<'m, 'c> Collector<'m, 'c> {
             Mapping::Unmapped { services } if services.is_empty() => Told::Unmapped([None].into()),
             Mapping::Unmapped { services } => Told::Unmapped(services.into_iter().map(Some).collect()),
         };
-        self.told.insert(kind, told.clone());
+        let told = Rc::new(told);
+        self.told.insert(self.key.clone(), told.clone());
         told
     }
 }

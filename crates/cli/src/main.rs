@@ -1,2 +1,49 @@
-//! The command.
-fn main() {}
+//! The `leastwise` command: reads arguments, runs one command, ends with the documented status.
+//!
+//! The outer rim of the flow. Only this crate opens a user's files, prints, and picks exit codes.
+
+mod args;
+mod batch;
+mod catalog;
+mod certificate;
+mod failure;
+mod input;
+mod output;
+mod prove;
+mod refine;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Arguments, Command};
+use crate::failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            let shown = usage.print().is_ok();
+            let asked_for = !usage.use_stderr();
+            return if asked_for && shown { Exit::Clean.into() } else { Exit::BadInput.into() };
+        }
+    };
+    match run(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Refine(options) => refine::run(options),
+        Command::Prove(options) => prove::run(options),
+        Command::Catalog(options) => catalog::run(options),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);
+            output::print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Clean)
+        }
+    }
+}

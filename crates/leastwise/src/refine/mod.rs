@@ -3,11 +3,13 @@
 //! Follows the findings in the flow. The result is only a candidate until the proof crate has certified it;
 //! nothing here says that a claim holds, and nothing here touches a Deny statement.
 
+mod compact;
 mod cover;
 mod names;
 mod not_action;
 mod prefixes;
 mod quota;
+mod set_cover;
 mod statement;
 mod tokens;
 mod warnings;
@@ -17,6 +19,7 @@ use leastwise_policy::edit::{Item, StatementEdit};
 use leastwise_policy::known::KnownActions;
 use leastwise_policy::{Effect, Policy, Statement, Unused};
 
+pub use compact::Compactness;
 pub use quota::{MANAGED_POLICIES_PER_PRINCIPAL, Quota, Split, SplitError, split};
 pub use warnings::{Warning, WarningCode};
 
@@ -58,6 +61,9 @@ pub struct Choices {
     pub generalization: Generalization,
     /// What becomes of `NotAction`.
     pub not_action: NotActionForm,
+    /// Whether narrowed wildcards become the cheapest `prefix*suffix` patterns instead of the shortest safe
+    /// prefixes. Has no effect on [`Generalization::Closed`], which has no patterns.
+    pub compact: bool,
 }
 
 /// A smaller policy, not yet proved.
@@ -71,6 +77,8 @@ pub struct Recommendation {
     pub warnings: Vec<Warning>,
     /// How wildcards were narrowed.
     pub generalization: Generalization,
+    /// How short the compact lists are, when they were asked for.
+    pub compactness: Option<Compactness>,
 }
 
 impl leastwise_proof::Candidate for Recommendation {
@@ -174,6 +182,20 @@ impl KeptReason {
     }
 }
 
+impl KeptReason {
+    /// The reason as a sentence for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            KeptReason::NothingUnused => "nothing in it is reported unused",
+            KeptReason::UnknownName => "the catalogue does not know it and the list does not name it",
+            KeptReason::MatchesNothingKnown => "it matches no known action",
+            KeptReason::StillExcluded => "it excludes, and still does",
+            KeptReason::DenyUntouched => "Deny statements are never changed",
+        }
+    }
+}
+
 /// Refines `policy`: what `unused` names goes, everything else stays (`refinement.md`).
 ///
 /// ```
@@ -189,21 +211,32 @@ impl KeptReason {
 pub fn refine(policy: &Policy, unused: &Unused, catalogue: &Catalogue, choices: Choices) -> Recommendation {
     let known = KnownActions::new(catalogue, unused, &[policy]);
     let decisions: Vec<statement::Decision> = policy.statements().iter().map(|s| decide(s, unused, &known, choices)).collect();
+    let compactness = choices.compact.then(|| {
+        let mut total = Compactness::default();
+        decisions.iter().filter_map(|d| d.compactness).for_each(|c| total += c);
+        total
+    });
     let edits: Vec<StatementEdit> = decisions.iter().map(|d| d.edit.clone()).collect();
     let changes: Vec<StatementChange> = policy.statements().iter().zip(decisions).map(|(s, d)| change(s, d)).collect();
     let warnings = warnings::warnings(policy, unused, &known, &edits);
-    Recommendation { text: policy.edited(&edits), changes, warnings, generalization: choices.generalization }
+    Recommendation { text: policy.edited(&edits), changes, warnings, generalization: choices.generalization, compactness }
 }
 
 fn decide(statement: &Statement, unused: &Unused, known: &KnownActions<'_>, choices: Choices) -> statement::Decision {
     let actions = &statement.actions;
     match (statement.effect, actions.negated) {
         (Effect::Deny, _) => {
-            let kept = actions.patterns.iter().map(|p| Kept { pattern: p.what.as_str().to_owned(), reason: KeptReason::DenyUntouched }).collect();
-            statement::Decision { edit: StatementEdit::Keep, kept }
+            let kept = actions
+                .patterns
+                .iter()
+                .map(|p| Kept { pattern: p.what.as_str().to_owned(), reason: KeptReason::DenyUntouched })
+                .collect();
+            statement::Decision { edit: StatementEdit::Keep, kept, compactness: None }
         }
-        (Effect::Allow, false) => statement::refine_actions(actions, unused, known, choices.generalization),
-        (Effect::Allow, true) => not_action::refine_not_actions(actions, unused, known, choices.generalization, choices.not_action),
+        (Effect::Allow, false) => statement::refine_actions(actions, unused, known, choices),
+        (Effect::Allow, true) => {
+            not_action::refine_not_actions(actions, unused, known, choices.generalization, choices.not_action)
+        }
     }
 }
 
@@ -215,7 +248,10 @@ fn change(statement: &Statement, decision: statement::Decision) -> StatementChan
         StatementEdit::Remove => (all.filter_map(written).collect(), Vec::new()),
         StatementEdit::Actions(edit) => {
             let stays = |at: &usize| edit.items.contains(&Item::Kept(*at));
-            let added = edit.items.iter().filter_map(|item| if let Item::New { pattern, .. } = item { Some(pattern.clone()) } else { None });
+            let added = edit
+                .items
+                .iter()
+                .filter_map(|item| if let Item::New { pattern, .. } = item { Some(pattern.clone()) } else { None });
             (all.filter(|at| !stays(at)).filter_map(written).collect(), added.collect())
         }
     };

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn bisection_finds_what_a_plain_scan_finds() {
-        let all = ["DescribeFleets", "DescribeFleetHistory", "describefleet", "Get", "GetObject", "getobjectacl", "GetZ", "", "x-y"];
+        let all =
+            ["DescribeFleets", "DescribeFleetHistory", "describefleet", "Get", "GetObject", "getobjectacl", "GetZ", "", "x-y"];
         let names = Names::sorted("s", all.to_vec());
         for start in ["", "D", "describefleet", "DescribeFleetH", "get", "GETOBJECT", "GetObjectAclX", "z", "x-"] {
             let mut scan: Vec<&str> = all.iter().copied().filter(|n| begins_with(n, start)).collect();

@@ -3,11 +3,11 @@
 //! `refinement.md`, "`NotAction` in an Allow statement". The dual of the rule for `Action`: prefixes that
 //! cover what is reported and nothing that is kept. Decides; writes no text and proves nothing.
 
+use leastwise_policy::Unused;
 use leastwise_policy::action::ActionPattern;
 use leastwise_policy::document::ActionElement;
 use leastwise_policy::edit::{ActionEdit, Item, StatementEdit};
 use leastwise_policy::known::KnownActions;
-use leastwise_policy::Unused;
 
 use super::cover::{Placed, superfluous};
 use super::names::Names;
@@ -23,14 +23,25 @@ struct Granted<'a> {
 }
 
 /// Refines a `NotAction` list of an Allow statement.
-pub(crate) fn refine_not_actions(actions: &ActionElement, unused: &Unused, known: &KnownActions<'_>, mode: Generalization, form: NotActionForm) -> Decision {
-    let kept: Vec<Kept> = actions.patterns.iter().map(|p| Kept { pattern: p.what.as_str().to_owned(), reason: KeptReason::StillExcluded }).collect();
-    let granted: Vec<Granted<'_>> = known.services().into_iter().map(|service| granted_in(service, actions, unused, known)).collect();
+pub(crate) fn refine_not_actions(
+    actions: &ActionElement,
+    unused: &Unused,
+    known: &KnownActions<'_>,
+    mode: Generalization,
+    form: NotActionForm,
+) -> Decision {
+    let kept: Vec<Kept> = actions
+        .patterns
+        .iter()
+        .map(|p| Kept { pattern: p.what.as_str().to_owned(), reason: KeptReason::StillExcluded })
+        .collect();
+    let granted: Vec<Granted<'_>> =
+        known.services().into_iter().map(|service| granted_in(service, actions, unused, known)).collect();
     if granted.iter().all(|g| g.dropped.is_empty()) {
-        return Decision { edit: StatementEdit::Keep, kept };
+        return Decision { edit: StatementEdit::Keep, kept, compactness: None };
     }
     if granted.iter().all(|g| g.kept.is_empty()) {
-        return Decision { edit: StatementEdit::Remove, kept: Vec::new() };
+        return Decision { edit: StatementEdit::Remove, kept: Vec::new(), compactness: None };
     }
     let additions = exclusions(&granted);
     let at = actions.patterns.len().saturating_sub(1);
@@ -40,18 +51,26 @@ pub(crate) fn refine_not_actions(actions: &ActionElement, unused: &Unused, known
         let written: usize = actions.patterns.iter().map(|p| p.what.as_str().len() + 3).sum();
         if length(&inclusions) < length(&additions) + written {
             let items = inclusions.into_iter().map(|pattern| Item::New { pattern, at }).collect();
-            return Decision { edit: StatementEdit::Actions(ActionEdit { negated: false, items }), kept: Vec::new() };
+            return Decision {
+                edit: StatementEdit::Actions(ActionEdit { negated: false, items }),
+                kept: Vec::new(),
+                compactness: None,
+            };
         }
     }
     let mut items: Vec<Item> = (0..actions.patterns.len()).map(Item::Kept).collect();
     items.extend(additions.into_iter().map(|pattern| Item::New { pattern, at }));
-    Decision { edit: StatementEdit::Actions(ActionEdit { negated: true, items }), kept }
+    Decision { edit: StatementEdit::Actions(ActionEdit { negated: true, items }), kept, compactness: None }
 }
 
 fn granted_in<'a>(service: &str, actions: &ActionElement, unused: &Unused, known: &'a KnownActions<'_>) -> Granted<'a> {
     let names = Names::of(known, service);
     let excluding: Vec<&ActionPattern> = actions.patterns.iter().map(|p| &p.what).filter(|p| p.reaches(service)).collect();
-    let free = if excluding.is_empty() { names.clone() } else { names.split("*", |name| !excluding.iter().any(|p| p.matches(service, name))).0 };
+    let free = if excluding.is_empty() {
+        names.clone()
+    } else {
+        names.split("*", |name| !excluding.iter().any(|p| p.matches(service, name))).0
+    };
     let (dropped, kept) = free.split("*", |name| unused.names(service, name));
     Granted { names, dropped, kept }
 }

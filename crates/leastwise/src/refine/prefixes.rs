@@ -56,7 +56,9 @@ impl Walk<'_, '_> {
     /// barred name begins with, ignoring case.
     fn shortest_safe<'s>(&self, name: &'s str) -> Option<&'s str> {
         let nodes = std::iter::once(0).chain(token_ends(name)).filter_map(|end| name.get(..end));
-        nodes.into_iter().find(|node| self.barred.starting_with(node).is_empty() && self.barred_globs.iter().all(|g| residuals(node, g).is_empty()))
+        nodes.into_iter().find(|node| {
+            self.barred.starting_with(node).is_empty() && self.barred_globs.iter().all(|g| residuals(node, g).is_empty())
+        })
     }
 }
 

@@ -78,8 +78,11 @@ pub struct SplitError {
 /// whole, do not fit into a part.
 pub fn split(policy: &Policy, limit: usize) -> Result<Split, SplitError> {
     let count = policy.statements().len();
-    let base: Vec<StatementEdit> =
-        policy.statements().iter().map(|s| if s.effect == Effect::Deny { StatementEdit::Keep } else { StatementEdit::Remove }).collect();
+    let base: Vec<StatementEdit> = policy
+        .statements()
+        .iter()
+        .map(|s| if s.effect == Effect::Deny { StatementEdit::Keep } else { StatementEdit::Remove })
+        .collect();
     let fits = |edits: &[StatementEdit]| policy.edited(edits).is_none_or(|text| quota_size(&text) <= limit);
     let mut parts = Vec::new();
     let mut current = base.clone();
@@ -109,11 +112,15 @@ pub fn split(policy: &Policy, limit: usize) -> Result<Split, SplitError> {
             }
         }
         let actions = &statement.actions;
-        let too_long = |what: &str| SplitError { message: format!("{what} of statement {place} does not fit into {limit} characters beside the Deny statements") };
+        let too_long = |what: &str| SplitError {
+            message: format!("{what} of statement {place} does not fit into {limit} characters beside the Deny statements"),
+        };
         if actions.negated || actions.patterns.len() < 2 {
             return Err(too_long(if actions.negated { "the `NotAction` list" } else { "the single action" }));
         }
-        let piece = |range: std::ops::Range<usize>| StatementEdit::Actions(ActionEdit { negated: false, items: range.map(Item::Kept).collect() });
+        let piece = |range: std::ops::Range<usize>| {
+            StatementEdit::Actions(ActionEdit { negated: false, items: range.map(Item::Kept).collect() })
+        };
         let mut from = 0;
         while from < actions.patterns.len() {
             // The longest run of patterns from here that fits, by bisection: size grows with the run.

@@ -5,19 +5,21 @@
 
 use leastwise_policy::document::ActionElement;
 use leastwise_policy::edit::{ActionEdit, Item, StatementEdit};
-use leastwise_policy::{ActionPattern, Unused};
 use leastwise_policy::known::KnownActions;
+use leastwise_policy::{ActionPattern, Unused};
 
+use super::compact::{Compactness, compact};
 use super::cover::{Placed, superfluous};
 use super::names::Names;
 use super::prefixes::Walk;
-use super::{Generalization, Kept, KeptReason};
+use super::{Choices, Generalization, Kept, KeptReason};
 
 /// What becomes of one statement, and why.
 #[derive(Debug, Clone)]
 pub(crate) struct Decision {
     pub(crate) edit: StatementEdit,
     pub(crate) kept: Vec<Kept>,
+    pub(crate) compactness: Option<Compactness>,
 }
 
 /// What becomes of one pattern.
@@ -29,7 +31,8 @@ enum Fate<'a> {
 }
 
 /// Refines an `Action` list of an Allow statement.
-pub(crate) fn refine_actions(actions: &ActionElement, unused: &Unused, known: &KnownActions<'_>, mode: Generalization) -> Decision {
+pub(crate) fn refine_actions(actions: &ActionElement, unused: &Unused, known: &KnownActions<'_>, choices: Choices) -> Decision {
+    let mode = choices.generalization;
     let fates: Vec<Fate<'_>> = actions.patterns.iter().map(|p| fate(&p.what, unused, known, mode)).collect();
     let mut kept = Vec::new();
     let mut placed: Vec<(ActionPattern, bool, usize)> = Vec::new();
@@ -51,7 +54,13 @@ pub(crate) fn refine_actions(actions: &ActionElement, unused: &Unused, known: &K
         }
     }
     if !changed {
-        return Decision { edit: StatementEdit::Keep, kept };
+        return Decision { edit: StatementEdit::Keep, kept, compactness: None };
+    }
+    if choices.compact && mode == Generalization::Open {
+        let replaced: Vec<bool> = fates.iter().map(|f| matches!(f, Fate::Replace(..))).collect();
+        let dropped: Vec<bool> = fates.iter().map(|f| matches!(f, Fate::Drop)).collect();
+        let (items, compactness) = compact(actions, &replaced, &dropped, unused, known);
+        return Decision { edit: edit_of(items), kept, compactness: Some(compactness) };
     }
     services.sort_by(|a, b| a.prefix().cmp(b.prefix()));
     services.dedup_by(|a, b| a.prefix() == b.prefix());
@@ -62,10 +71,17 @@ pub(crate) fn refine_actions(actions: &ActionElement, unused: &Unused, known: &K
         .iter()
         .zip(gone)
         .filter(|(_, gone)| !gone)
-        .map(|((pattern, emitted, at), _)| if *emitted { Item::New { pattern: pattern.as_str().to_owned(), at: *at } } else { Item::Kept(*at) })
+        .map(
+            |((pattern, emitted, at), _)| {
+                if *emitted { Item::New { pattern: pattern.as_str().to_owned(), at: *at } } else { Item::Kept(*at) }
+            },
+        )
         .collect();
-    let edit = if items.is_empty() { StatementEdit::Remove } else { StatementEdit::Actions(ActionEdit { negated: false, items }) };
-    Decision { edit, kept }
+    Decision { edit: edit_of(items), kept, compactness: None }
+}
+
+fn edit_of(items: Vec<Item>) -> StatementEdit {
+    if items.is_empty() { StatementEdit::Remove } else { StatementEdit::Actions(ActionEdit { negated: false, items }) }
 }
 
 fn fate<'a>(pattern: &ActionPattern, unused: &Unused, known: &'a KnownActions<'_>, mode: Generalization) -> Fate<'a> {

@@ -62,7 +62,11 @@ pub(crate) fn warnings(policy: &Policy, unused: &Unused, known: &KnownActions<'_
     let mut out = Vec::new();
     for (key, span) in policy.unknown_keys() {
         let place = Position::of(policy.text(), span.start);
-        out.push(Warning { code: WarningCode::UnknownKey, statement: None, message: format!("{place}: `{key}` is not a key of the policy grammar; it stays and is ignored") });
+        out.push(Warning {
+            code: WarningCode::UnknownKey,
+            statement: None,
+            message: format!("{place}: `{key}` is not a key of the policy grammar; it stays and is ignored"),
+        });
     }
     for (statement, edit) in policy.statements().iter().zip(edits) {
         for pattern in &statement.actions.patterns {
@@ -74,16 +78,23 @@ pub(crate) fn warnings(policy: &Policy, unused: &Unused, known: &KnownActions<'_
                     out.push(add(WarningCode::UnknownAction, format!("`{name}` is not in the catalogue; it stays as written")));
                 }
             } else if !known.names(service).any(|name| pattern.what.matches(service, name)) {
-                out.push(add(WarningCode::MatchesNothingKnown, format!("`{}` matches no action of the catalogue; it stays as written", pattern.what)));
+                out.push(add(
+                    WarningCode::MatchesNothingKnown,
+                    format!("`{}` matches no action of the catalogue; it stays as written", pattern.what),
+                ));
             } else if lacks_service && statement.effect == Effect::Allow && *edit != StatementEdit::Keep {
-                let message = format!("the catalogue has no service `{service}`: of `{}` only the actions written in the policy or the list are known", pattern.what);
+                let message = format!(
+                    "the catalogue has no service `{service}`: of `{}` only the actions written in the policy or the list are known",
+                    pattern.what
+                );
                 out.push(add(WarningCode::UnknownService, message));
             }
         }
         if statement.effect == Effect::Allow && statement.actions.negated && *edit != StatementEdit::Remove {
             let becomes_action = matches!(edit, StatementEdit::Actions(edit) if !edit.negated);
             if !becomes_action {
-                let message = "`NotAction` grants whatever AWS adds later outside its list; an `Action` list would not".to_owned();
+                let message =
+                    "`NotAction` grants whatever AWS adds later outside its list; an `Action` list would not".to_owned();
                 out.push(Warning { code: WarningCode::NotActionStaysOpen, statement: Some(statement.index), message });
             }
         }
@@ -108,10 +119,16 @@ fn dependents(policy: &Policy, unused: &Unused, known: &KnownActions<'_>) -> Vec
             let Some(action) = known.catalogue().service(name.service()).and_then(|s| s.action(name.name())) else { continue };
             for needed in action.dependent_actions() {
                 let goes = needed.split_once(':').is_some_and(|(service, needed)| unused.names(service, needed));
-                let granted = || policy.statements().iter().filter(|s| s.effect == Effect::Allow).any(|s| {
-                    let matched = s.actions.patterns.iter().any(|p| needed.split_once(':').is_some_and(|(service, name)| p.what.matches(service, name)));
-                    matched != s.actions.negated
-                });
+                let granted = || {
+                    policy.statements().iter().filter(|s| s.effect == Effect::Allow).any(|s| {
+                        let matched = s
+                            .actions
+                            .patterns
+                            .iter()
+                            .any(|p| needed.split_once(':').is_some_and(|(service, name)| p.what.matches(service, name)));
+                        matched != s.actions.negated
+                    })
+                };
                 if goes && granted() {
                     let users = needed_by.entry(needed.to_owned()).or_default();
                     if !users.contains(&name.as_str().to_owned()) {
@@ -124,7 +141,8 @@ fn dependents(policy: &Policy, unused: &Unused, known: &KnownActions<'_>) -> Vec
     needed_by
         .into_iter()
         .map(|(needed, users)| {
-            let message = format!("`{needed}` goes, but {} may need it in some calls (dependent action of the catalogue)", quoted(&users));
+            let message =
+                format!("`{needed}` goes, but {} may need it in some calls (dependent action of the catalogue)", quoted(&users));
             Warning { code: WarningCode::DependentAction, statement: None, message }
         })
         .collect()

@@ -5,7 +5,7 @@
 use leastwise_policy::catalogue::{Catalogue, Provenance};
 use leastwise_policy::document::quota_size;
 use leastwise_policy::{Policy, Unused};
-use leastwise_proof::{Claim, Claims, Verdict, Verified};
+use leastwise_proof::{Claim, Claims, Verified};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -125,6 +125,12 @@ pub struct Refined<'a> {
 }
 
 impl<'a> RefinementReport<'a> {
+    /// Whether a quota was asked for that the result, unsplit, exceeds.
+    #[must_use]
+    pub fn exceeds_quota(&self) -> bool {
+        self.parts.is_none() && self.size.quota.as_ref().is_some_and(|quota| !quota.fits)
+    }
+
     /// The report on a proved refinement.
     #[must_use]
     pub fn new(refined: &Refined<'a>) -> RefinementReport<'a> {
@@ -146,8 +152,12 @@ impl<'a> RefinementReport<'a> {
             },
             parts: refined.split.map(|s| s.parts.iter().filter_map(|p| part(p)).collect()),
             generalization: result.generalization.as_str(),
-            warnings: result.warnings.iter().map(|w| WarningRow { code: w.code.as_str(), statement: w.statement, message: &w.message }).collect(),
-            unused_list: UnusedList { sha256: leastwise_proof::sha256_hex(refined.unused.canonical().as_bytes()), observation_window: None },
+            warnings: result
+                .warnings
+                .iter()
+                .map(|w| WarningRow { code: w.code.as_str(), statement: w.statement, message: &w.message })
+                .collect(),
+            unused_list: UnusedList { sha256: result.certificate().unused_sha256().to_owned(), observation_window: None },
             catalog: refined.catalogue.provenance().into(),
         }
     }
@@ -167,11 +177,7 @@ fn change(change: &crate::refine::StatementChange) -> Change<'_> {
 /// The claims as JSON: name → `holds` or `refuted`.
 #[must_use]
 pub fn claims_object(claims: &Claims) -> serde_json::Map<String, serde_json::Value> {
-    let word = |claim: Claim| match claims.verdict(claim) {
-        Verdict::Holds => "holds",
-        Verdict::Refuted(_) => "refuted",
-    };
-    Claim::ALL.iter().map(|c| (c.as_str().to_owned(), word(*c).into())).collect()
+    Claim::ALL.iter().map(|c| (c.as_str().to_owned(), claims.verdict(*c).as_str().into())).collect()
 }
 
 /// A document's text as one JSON value on one line; its strings and their order stay as they are.

@@ -3,8 +3,8 @@
 //! Sorts and merges, so that equal facts give equal bytes; two names that differ only in case become one, with a
 //! warning. It knows nothing of the sources' shapes: that is each import's own part.
 
-use super::access_level::AccessLevels;
-use super::format::{FIRST_LINE, is_action_name, is_full_action, is_name, is_prefix};
+use super::access_level::{AccessLevel, AccessLevels};
+use super::format::{FIRST_LINE, excerpt, is_action_name, is_full_action, is_name, is_prefix};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -24,18 +24,25 @@ pub(super) struct Draft {
     pub(super) only_services: Option<String>,
     pub(super) outside_keys: BTreeMap<String, BTreeSet<String>>,
     pub(super) services: BTreeMap<String, ServiceDraft>,
-    pub(super) warnings: Vec<String>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct ServiceDraft {
     prefix: String,
+    pub(super) warnings: Vec<String>,
     names: Vec<String>,
     pub(super) resource_control_policies: Option<bool>,
-    keys: BTreeMap<String, (String, BTreeSet<String>)>,
+    keys: BTreeMap<String, KeyDraft>,
     resources: BTreeMap<String, ResourceDraft>,
     actions: BTreeMap<String, ActionDraft>,
     operations: BTreeMap<String, (String, Option<BTreeSet<String>>)>,
+}
+
+#[derive(Debug, Default)]
+struct KeyDraft {
+    name: String,
+    is_defined: bool,
+    types: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +55,7 @@ struct ResourceDraft {
 #[derive(Debug, Default)]
 pub(super) struct ActionDraft {
     name: String,
-    pub(super) levels: AccessLevels,
+    levels: AccessLevels,
     on: BTreeMap<String, (String, bool, BTreeSet<String>)>,
     keys: BTreeSet<String>,
     needs: BTreeMap<String, String>,
@@ -70,10 +77,21 @@ impl Draft {
     pub(super) fn service(&mut self, prefix: &str) -> Result<&mut ServiceDraft, BadName> {
         require(is_prefix(prefix), "a service prefix", prefix)?;
         let service = self.services.entry(prefix.to_ascii_lowercase()).or_default();
-        if service.prefix.is_empty() {
-            prefix.clone_into(&mut service.prefix);
-        }
+        note_spelling(&mut service.prefix, prefix, "services", &mut service.warnings);
         Ok(service)
+    }
+
+    /// What was merged or left out, sorted within each service, each once.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        for service in self.services.values_mut() {
+            let mut warnings = std::mem::take(&mut service.warnings);
+            warnings.sort();
+            warnings.dedup();
+            let prefix = &service.prefix;
+            all.extend(warnings.iter().map(|warning| format!("{prefix}: {warning}")));
+        }
+        all
     }
 
     /// The text of the catalogue; `source`, `version` and `date` are single lines.
@@ -94,6 +112,15 @@ impl Draft {
             service.render(&mut text);
         }
         text
+    }
+}
+
+/// Keeps the first spelling of a name; a later one that differs in case is reported.
+fn note_spelling(known: &mut String, name: &str, what: &str, warnings: &mut Vec<String>) {
+    if known.is_empty() {
+        name.clone_into(known);
+    } else if known != name {
+        warnings.push(format!("the {what} `{known}` and `{name}` differ only in case and are one here"));
     }
 }
 
@@ -126,20 +153,36 @@ impl ServiceDraft {
         Ok(())
     }
 
-    /// Notes a condition key, with types when known; gives its lower-cased name.
-    pub(super) fn key<'a>(&mut self, name: &str, types: impl IntoIterator<Item = &'a str>) -> Result<String, BadName> {
-        require(is_name(name), "a condition key", name)?;
-        let lower = name.to_ascii_lowercase();
-        let (_, known) = self.keys.entry(lower.clone()).or_insert_with(|| (name.to_owned(), BTreeSet::new()));
+    /// Notes a condition key that the source defines, with the types of its values.
+    pub(super) fn key<'a>(&mut self, name: &str, types: impl IntoIterator<Item = &'a str>) -> Result<(), BadName> {
+        let lower = self.referenced_key(name)?;
+        let Some(key) = self.keys.get_mut(&lower) else { return Ok(()) };
+        if !key.is_defined {
+            // How the definition spells the name counts, not how something else refers to it.
+            name.clone_into(&mut key.name);
+            key.is_defined = true;
+        }
+        note_spelling(&mut key.name, name, "condition keys", &mut self.warnings);
         for value_type in types {
             require(is_name(value_type), "the type of a condition key", value_type)?;
-            known.insert(value_type.to_owned());
+            key.types.insert(value_type.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Notes a condition key that something refers to; gives its lower-cased name.
+    fn referenced_key(&mut self, name: &str) -> Result<String, BadName> {
+        require(is_name(name), "a condition key", name)?;
+        let lower = name.to_ascii_lowercase();
+        let key = self.keys.entry(lower.clone()).or_default();
+        if key.name.is_empty() {
+            name.clone_into(&mut key.name);
         }
         Ok(lower)
     }
 
     fn all_keys<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> Result<BTreeSet<String>, BadName> {
-        names.into_iter().map(|name| self.key(name, [])).collect()
+        names.into_iter().map(|name| self.referenced_key(name)).collect()
     }
 
     pub(super) fn resource<'a>(
@@ -151,9 +194,7 @@ impl ServiceDraft {
         require(is_name(name), "a resource type", name)?;
         let keys = self.all_keys(keys)?;
         let resource = self.resources.entry(name.to_ascii_lowercase()).or_default();
-        if resource.name.is_empty() {
-            name.clone_into(&mut resource.name);
-        }
+        note_spelling(&mut resource.name, name, "resource types", &mut self.warnings);
         for arn in arn_formats {
             require(is_name(arn), "an ARN format", arn)?;
             if !resource.arn_formats.iter().any(|known| known == arn) {
@@ -164,19 +205,28 @@ impl ServiceDraft {
         Ok(())
     }
 
-    /// The action of that name; a spelling that differs in case from the known one is reported as a warning.
-    pub(super) fn action(&mut self, name: &str, warnings: &mut Vec<String>) -> Result<&mut ActionDraft, BadName> {
+    /// The action of that name, with `levels` added to what is known of it.
+    pub(super) fn action(&mut self, name: &str, levels: AccessLevels) -> Result<&mut ActionDraft, BadName> {
         require(is_action_name(name), "an action name", name)?;
         let action = self.actions.entry(name.to_ascii_lowercase()).or_default();
-        if action.name.is_empty() {
-            name.clone_into(&mut action.name);
-        } else if action.name != name {
-            warnings.push(format!(
-                "`{0}:{1}` and `{0}:{name}` differ only in case and are one action here",
-                self.prefix, action.name
-            ));
-        }
+        note_spelling(&mut action.name, name, "actions", &mut self.warnings);
+        action.levels = action.levels.union(levels);
         Ok(action)
+    }
+
+    /// Access levels from a source's words: one, or several with commas between. `Undocumented` and nothing mean none.
+    pub(super) fn access_levels(&mut self, words: &str, action: &str) -> AccessLevels {
+        let mut levels = AccessLevels::default();
+        for word in words.split(',').map(str::trim).filter(|word| !["", "Undocumented", "Unknown"].contains(word)) {
+            match AccessLevel::of_name(word) {
+                Some(level) => levels = levels.with(level),
+                None => {
+                    let word = excerpt(word);
+                    self.warnings.push(format!("action `{action}` has the unknown access level `{word}`, which is left out"));
+                }
+            }
+        }
+        levels
     }
 
     pub(super) fn action_condition_keys<'a>(
@@ -240,7 +290,7 @@ impl ServiceDraft {
 
     /// A key of this service as the text writes it, by its lower-cased name.
     fn written_key(&self, lower: &str) -> String {
-        let name = self.keys.get(lower).map_or(lower, |(name, _)| name.as_str());
+        let name = self.keys.get(lower).map_or(lower, |key| key.name.as_str());
         match name.strip_prefix(self.prefix.as_str()) {
             Some(rest) if rest.starts_with(':') => rest.to_owned(),
             _ => name.to_owned(),
@@ -258,8 +308,8 @@ impl ServiceDraft {
             None => "",
         };
         line(text, &["\nservice ", &self.prefix, "\t", &self.names.join("; "), rcp]);
-        self.render_block(text, "keys", &self.keys, |lower, (_, types)| {
-            format!("{}\t{}", self.written_key(lower), joined(types.iter().map(String::as_str)))
+        self.render_block(text, "keys", &self.keys, |lower, key| {
+            format!("{}\t{}", self.written_key(lower), joined(key.types.iter().map(String::as_str)))
         });
         self.render_block(text, "resources", &self.resources, |_, resource| {
             let arns = joined(resource.arn_formats.iter().map(String::as_str));

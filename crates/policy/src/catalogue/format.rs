@@ -95,7 +95,7 @@ struct Checker {
     prefix: Option<String>,
     block: Option<usize>,
     previous: Option<String>,
-    keys: BTreeSet<String>,
+    keys: Vec<String>,
     after_blank: bool,
 }
 
@@ -249,14 +249,16 @@ impl Checker {
             ));
         }
         if block == "keys" {
-            self.keys.insert(sorted_as.to_ascii_lowercase());
+            self.keys.push(sorted_as.clone());
         }
         self.previous = Some(sorted_as);
         Ok(())
     }
 
     fn knows(&self, prefix: &str, key: &str) -> bool {
-        self.keys.contains(&full_key(prefix, key).to_ascii_lowercase())
+        let key = full_key(prefix, key);
+        // The keys stand in the order that this search needs: `entry` checks it.
+        self.keys.binary_search_by(|known| compare_ignoring_case(known, &key)).is_ok()
     }
 
     fn action_fields(&self, prefix: &str, fields: &str) -> bool {

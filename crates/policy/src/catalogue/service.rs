@@ -235,7 +235,7 @@ pub(super) fn full_key<'a>(prefix: &str, written: &'a str) -> Cow<'a, str> {
 pub struct Action<'a> {
     service: &'a Service,
     name: &'a str,
-    fields: &'a str,
+    pub(super) fields: &'a str,
 }
 
 /// A resource type that an action acts on.

@@ -4,7 +4,7 @@
 //! types are required; its version ends in the day.
 
 use super::shape::Shape;
-use super::{Draft, HELP_FORMS, ImportError, Part, SourceFile, Stated, access_levels, at, of_all, typed};
+use super::{Draft, HELP_FORMS, ImportError, Part, SourceFile, Stated, at, of_all, typed};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -51,21 +51,18 @@ pub(super) fn read(parts: &[Part<'_>], draft: &mut Draft) -> Result<Stated, Impo
 }
 
 fn actions(file: &SourceFile<'_>, draft: &mut Draft) -> Result<(), ImportError> {
-    let mut warnings = std::mem::take(&mut draft.warnings);
     for (prefix, actions) in typed::<BTreeMap<String, BTreeMap<String, Action>>>(file)? {
         let service = draft.service(&prefix).map_err(at(file))?;
         for action in actions.into_values() {
             let name = &action.action;
-            let levels = access_levels(&action.access_level.unwrap_or_default(), &format!("{prefix}:{name}"), &mut warnings);
-            let known = service.action(name, &mut warnings).map_err(at(file))?;
-            known.levels = known.levels.union(levels);
+            let levels = service.access_levels(&action.access_level.unwrap_or_default(), name);
+            service.action(name, levels).map_err(at(file))?;
             service.action_condition_keys(name, action.condition_keys.iter().map(String::as_str)).map_err(at(file))?;
             for resource in &action.resources {
                 service.action_resource(name, resource, false, []).map_err(at(file))?;
             }
         }
     }
-    draft.warnings = warnings;
     Ok(())
 }
 

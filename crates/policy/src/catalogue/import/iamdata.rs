@@ -4,7 +4,7 @@
 //! From 0.1.202607161 on, dependent actions are empty in the data: they can be taken from an older tree.
 
 use super::shape::Shape;
-use super::{Draft, HELP_FORMS, ImportError, Part, SourceFile, Stated, access_levels, at, excerpt, of_all, of_file, typed};
+use super::{Draft, HELP_FORMS, ImportError, Part, SourceFile, Stated, at, excerpt, of_all, of_file, typed};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -141,12 +141,10 @@ fn metadata(file: &SourceFile<'_>) -> Result<Stated, ImportError> {
 }
 
 fn actions(file: &SourceFile<'_>, prefix: &str, draft: &mut Draft) -> Result<(), ImportError> {
-    let mut warnings = std::mem::take(&mut draft.warnings);
     let service = draft.service(prefix).map_err(at(file))?;
     for action in typed::<BTreeMap<String, Action>>(file)?.into_values() {
-        let levels = access_levels(&action.access_level, &format!("{prefix}:{}", action.name), &mut warnings);
-        let known = service.action(&action.name, &mut warnings).map_err(at(file))?;
-        known.levels = known.levels.union(levels);
+        let levels = service.access_levels(&action.access_level, &action.name);
+        service.action(&action.name, levels).map_err(at(file))?;
         service.action_condition_keys(&action.name, action.condition_keys.iter().map(String::as_str)).map_err(at(file))?;
         for needed in action.dependent_actions.iter().chain(action.resource_types.iter().flat_map(|on| &on.dependent_actions)) {
             service.dependent_action(&action.name, needed).map_err(at(file))?;
@@ -156,7 +154,6 @@ fn actions(file: &SourceFile<'_>, prefix: &str, draft: &mut Draft) -> Result<(),
             service.action_resource(&action.name, &on.name, on.required, keys).map_err(at(file))?;
         }
     }
-    draft.warnings = warnings;
     Ok(())
 }
 

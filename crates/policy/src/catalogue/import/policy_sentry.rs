@@ -4,7 +4,7 @@
 //! The file has neither version nor day.
 
 use super::shape::Shape;
-use super::{BadName, Draft, ImportError, Part, Stated, access_levels, at, typed};
+use super::{BadName, Draft, ImportError, Part, Stated, at, typed};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -100,7 +100,6 @@ pub(super) fn read(parts: &[Part<'_>], draft: &mut Draft) -> Result<Stated, Impo
 }
 
 fn service(source: Service, draft: &mut Draft) -> Result<(), BadName> {
-    let mut warnings = std::mem::take(&mut draft.warnings);
     let service = draft.service(&source.prefix)?;
     service.display_name(&source.service_name)?;
     for condition in source.conditions.into_values() {
@@ -112,9 +111,8 @@ fn service(source: Service, draft: &mut Draft) -> Result<(), BadName> {
     }
     for privilege in source.privileges.into_values() {
         let name = privilege.privilege.as_str();
-        let levels = access_levels(&privilege.access_level, &format!("{}:{name}", source.prefix), &mut warnings);
-        let action = service.action(name, &mut warnings)?;
-        action.levels = action.levels.union(levels);
+        let levels = service.access_levels(&privilege.access_level, name);
+        service.action(name, levels)?;
         for on in privilege.resource_types.into_values() {
             let keys = on.condition_keys.iter().map(String::as_str);
             match on.resource_type.as_str() {
@@ -124,6 +122,5 @@ fn service(source: Service, draft: &mut Draft) -> Result<(), BadName> {
             on.dependent_actions.iter().try_for_each(|needed| service.dependent_action(name, needed))?;
         }
     }
-    draft.warnings = warnings;
     Ok(())
 }

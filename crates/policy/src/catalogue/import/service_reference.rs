@@ -116,7 +116,6 @@ pub(super) fn read(parts: &[Part<'_>], draft: &mut Draft) -> Result<Stated, Impo
 }
 
 fn service(source: Service, draft: &mut Draft) -> Result<(), BadName> {
-    let mut warnings = std::mem::take(&mut draft.warnings);
     let service = draft.service(&source.name)?;
     for key in &source.condition_keys {
         service.key(&key.name, key.types.iter().map(String::as_str))?;
@@ -126,10 +125,8 @@ fn service(source: Service, draft: &mut Draft) -> Result<(), BadName> {
         service.resource(&resource.name, arns, resource.condition_keys.iter().map(String::as_str))?;
     }
     for action in &source.actions {
-        let known = service.action(&action.name, &mut warnings)?;
-        if let Some(properties) = action.annotations.as_ref().and_then(|annotations| annotations.properties.as_ref()) {
-            known.levels = known.levels.union(properties.access_levels());
-        }
+        let properties = action.annotations.as_ref().and_then(|annotations| annotations.properties.as_ref());
+        let known = service.action(&action.name, properties.map(Properties::access_levels).unwrap_or_default())?;
         known.tracked = action.supported_by.as_ref().and_then(|by| by.last_accessed).or(known.tracked);
         service.action_condition_keys(&action.name, action.action_condition_keys.iter().map(String::as_str))?;
         for resource in &action.resources {
@@ -142,6 +139,5 @@ fn service(source: Service, draft: &mut Draft) -> Result<(), BadName> {
             .map(|actions| actions.into_iter().map(|action| format!("{}:{}", action.service, action.name)).collect());
         service.operation(&operation.name, authorised)?;
     }
-    draft.warnings = warnings;
     Ok(())
 }

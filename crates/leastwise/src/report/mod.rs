@@ -1,0 +1,4 @@
+//! Views of results: JSON, and text for a terminal. They show what was decided and proved, and decide nothing.
+
+pub mod diff;
+pub mod refinement;

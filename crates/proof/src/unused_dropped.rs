@@ -1,0 +1,86 @@
+//! The second claim: no known action that the unused list names is granted by an Allow statement that is left.
+//!
+//! Over the known actions, by the proof's own matching. It looks only at services that the list touches.
+
+use crate::claims::{Reason, Verdict, Witness};
+use crate::clause::Clause;
+use crate::known_names::{KnownNames, Names};
+use crate::replay;
+
+/// Decides whether nothing unused is granted by any of the documents.
+pub(crate) fn drops_everything_unused(documents: &[Vec<Clause<'_>>], known: &mut KnownNames<'_>) -> Verdict {
+    let mut best: Option<(bool, Witness, &Clause<'_>)> = None;
+    for (document, clauses) in documents.iter().enumerate() {
+        for clause in clauses.iter().filter(|c| c.allows()) {
+            let Some((catalogued, action)) = still_granted(clause, known) else { continue };
+            if best.as_ref().is_none_or(|(already, ..)| catalogued && !already) {
+                let index = clause.statement.index;
+                let explanation =
+                    format!("statement {index} of the refined policy still grants `{action}`, which the unused list names");
+                let mut witness = Witness::new(Reason::Shown, explanation);
+                witness.action = Some(action);
+                witness.document = Some(document);
+                witness.refined = Some(index);
+                best = Some((catalogued, witness, clause));
+            }
+        }
+    }
+    match best {
+        None => Verdict::Holds,
+        Some((_, witness, clause)) if replay::is_unused_granted(clause.statement, known.unused(), &witness) => {
+            Verdict::Refuted(witness)
+        }
+        Some((_, witness, _)) => Verdict::Disputed(witness),
+    }
+}
+
+/// An unused action that a statement grants, and whether the catalogue has it.
+fn still_granted(clause: &Clause<'_>, known: &mut KnownNames<'_>) -> Option<(bool, String)> {
+    let set = clause.set();
+    let mut best: Option<(bool, String)> = None;
+    if clause.negated() || set.everything {
+        for service in known.touched() {
+            let names = known.of(&service);
+            let mut granted = names.granted(clause, &service);
+            granted.keep(names.unused());
+            best = better(
+                best,
+                names.best(&granted, known).map(|at| (known.catalogued(&service, names.lower(at)), names.action(at))),
+            );
+        }
+        if clause.negated() {
+            return best;
+        }
+    }
+    for patterns in set.services() {
+        let service = patterns.service();
+        if !known.unused().touches(service) {
+            continue;
+        }
+        let mut wildcards = patterns.patterns().filter(|p| !p.is_name()).peekable();
+        if wildcards.peek().is_some() {
+            let names = known.of(service);
+            let mut granted = Names::none(names.len());
+            wildcards.for_each(|pattern| names.mark(pattern, &mut granted));
+            granted.keep(names.unused());
+            best = better(
+                best,
+                names.best(&granted, known).map(|at| (known.catalogued(service, names.lower(at)), names.action(at))),
+            );
+        }
+        let unused = known.unused();
+        for pattern in patterns.patterns().filter(|p| p.is_name() && unused.names(service, p.glob)) {
+            let names = known.of(service);
+            let action = names.place(pattern.glob).map_or_else(|| format!("{service}:{}", pattern.glob), |at| names.action(at));
+            best = better(best, Some((known.catalogued(service, pattern.glob), action)));
+        }
+    }
+    best
+}
+
+fn better(one: Option<(bool, String)>, other: Option<(bool, String)>) -> Option<(bool, String)> {
+    match (one, other) {
+        (Some((false, _)), Some(other @ (true, _))) | (None, Some(other)) => Some(other),
+        (one, _) => one,
+    }
+}

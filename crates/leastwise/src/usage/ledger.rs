@@ -12,6 +12,7 @@ use leastwise_policy::ActionName;
 use super::event::Event;
 use super::mapping::{EventMapper, Mapping, NotAnApiCall};
 use super::principal::{Attribution, Unattributable, attribute};
+use super::shelf::{Kept, Shelf, narrow, wide};
 use super::sources::last_accessed::{LastAccessedReport, ReportStatus};
 use super::window::TrailCoverage;
 use crate::access::{AccountId, PrincipalArn, PrincipalKind, Timestamp};
@@ -58,15 +59,6 @@ impl Record {
     }
 }
 
-/// Seconds in 32 bits: good from 1970 to 2106.
-fn narrow(time: Timestamp) -> u32 {
-    u32::try_from(time.seconds().max(1)).unwrap_or(u32::MAX)
-}
-
-fn wide(seconds: u32) -> Option<Timestamp> {
-    (seconds != 0).then(|| Timestamp::from_seconds(i64::from(seconds)))
-}
-
 /// A call that maps to no action, as a bar to calling anything of its service unused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
@@ -86,7 +78,7 @@ struct Entry {
     /// Sorted by action.
     uses: Vec<Record>,
     bars: Vec<Bar>,
-    report: Option<Box<LastAccessedReport>>,
+    report: Option<Box<Kept>>,
     events: u64,
     last_event: u32,
 }
@@ -128,6 +120,7 @@ pub struct UsageLedger {
     shadows: BTreeMap<Option<AccountId>, u32>,
     actions: Vec<ActionName>,
     by_action: HashMap<ActionName, u32>,
+    shelf: Shelf,
     coverage: Vec<TrailCoverage>,
     recorded: Recorded,
 }
@@ -182,8 +175,9 @@ impl UsageLedger {
 
     /// The report of the principal's last access, the best of those that were read.
     #[must_use]
-    pub fn report(&self, principal: &PrincipalArn) -> Option<&LastAccessedReport> {
-        self.entry(principal)?.report.as_deref()
+    pub fn report(&self, principal: &PrincipalArn) -> Option<LastAccessedReport> {
+        let kept = self.entry(principal)?.report.as_deref()?;
+        Some(self.shelf.report(kept, principal))
     }
 
     /// The principal's last event of any kind, and how many there are.
@@ -224,12 +218,8 @@ impl UsageLedger {
     /// Adds a report. Of several for one principal the newest that can be concluded from is kept, with all times of
     /// attempts that the others know.
     pub fn take_report(&mut self, report: LastAccessedReport) {
-        let at = self.intern_principal(&report.principal.clone());
+        let at = self.intern_principal(&report.principal);
         let Some(entry) = self.entries.get_mut(at as usize) else { return };
-        let Some(kept) = entry.report.take() else {
-            entry.report = Some(Box::new(report));
-            return;
-        };
         let rank = |report: &LastAccessedReport| {
             let sound = match report.status {
                 ReportStatus::Complete => 2,
@@ -238,9 +228,15 @@ impl UsageLedger {
             };
             (sound, report.completed)
         };
-        let (mut better, other) = if rank(&report) > rank(&kept) { (report, *kept) } else { (*kept, report) };
-        better.learn_times(other);
-        entry.report = Some(Box::new(better));
+        let report = match entry.report.take().map(|kept| self.shelf.report(&kept, &report.principal)) {
+            None => report,
+            Some(kept) => {
+                let (mut better, other) = if rank(&report) > rank(&kept) { (report, kept) } else { (kept, report) };
+                better.learn_times(other);
+                better
+            }
+        };
+        entry.report = Some(Box::new(self.shelf.keep(report)));
     }
 
     fn intern_principal(&mut self, principal: &PrincipalArn) -> u32 {
@@ -350,7 +346,7 @@ impl<'m, 'c> Collector<'m, 'c> {
             }
         }
         let Some(entry) = entry.and_then(|at| self.ledger.entries.get_mut(at as usize)) else { return };
-        let time = narrow(event.time);
+        let time = narrow(Some(event.time));
         entry.events += 1;
         entry.last_event = entry.last_event.max(time);
         match told.as_ref() {

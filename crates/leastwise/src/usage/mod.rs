@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod mapping;
 pub mod principal;
 pub mod resource;
+mod shelf;
 pub mod sources;
 pub mod state;
 pub mod window;

@@ -153,7 +153,7 @@ pub struct PrincipalUse<'l> {
     period: TrackingPeriod,
     rules: Rules,
     trails: Vec<(&'l TrailCoverage, Option<Shortfall>)>,
-    report: Option<&'l LastAccessedReport>,
+    report: Option<LastAccessedReport>,
     bars: Vec<&'l Bar>,
 }
 
@@ -184,7 +184,7 @@ impl PrincipalUse<'_> {
     #[must_use]
     pub fn state(&self, action: &ActionName) -> (State, Evidence) {
         let events = self.ledger.use_of(self.principal, action);
-        let service = self.report.and_then(|report| service_in(report, action.service()));
+        let service = self.report.as_ref().and_then(|report| service_in(report, action.service()));
         let tracked =
             service.and_then(|service| service.tracked.iter().find(|(name, _)| name.eq_ignore_ascii_case(action.name())));
         let last_reported = tracked.and_then(|(_, last)| *last);
@@ -294,7 +294,7 @@ impl PrincipalUse<'_> {
 
     /// What the report has to say.
     fn report_silence(&self, action: &ActionName, service: Option<&ServiceAccess>, tracked: bool) -> Silence {
-        let Some(report) = self.report else { return Silence::Blind(Reason::NoReport) };
+        let Some(report) = &self.report else { return Silence::Blind(Reason::NoReport) };
         let completed = match (&report.status, report.completed) {
             (ReportStatus::Failed(why), _) => return Silence::Failed(Reason::ReportFailed(why.clone())),
             (ReportStatus::Partial, _) => return Silence::Failed(Reason::ReportPartial),

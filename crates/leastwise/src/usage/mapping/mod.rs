@@ -389,6 +389,20 @@ mod tests {
     }
 
     #[test]
+    fn operations_that_the_catalogue_states_win() {
+        let text = "leastwise-catalogue 1\nsource reference\nversion 1\ndate 2026-01-01\n\nservice iam\tIAM\nactions\n PassRole\tW\n\n\
+            service s3\tS3\nactions\n ListBucket\tL\n ListEverything\tL\n PutObject\tW\noperations\n ListObjects\ts3:ListEverything\n \
+            PutObject\tiam:PassRole,s3:PutObject\n";
+        let catalogue = Catalogue::parse(text.to_owned()).unwrap();
+        let mapper = EventMapper::new(&catalogue);
+        let named = |names: &[&str]| names.iter().map(|name| ActionName::parse(name).unwrap()).collect::<Vec<_>>();
+        let told = |used: &[&str], possibly: &[&str]| Mapping::Actions { used: named(used), possibly_used: named(possibly) };
+        assert_eq!(mapper.map_call("s3.amazonaws.com", "ListObjects"), told(&["s3:ListEverything"], &[]));
+        assert_eq!(mapper.map_call("s3.amazonaws.com", "PutObject"), told(&["s3:PutObject"], &["iam:PassRole"]));
+        assert_eq!(mapper.map_call("s3.amazonaws.com", "HeadBucket"), told(&["s3:ListBucket"], &[]));
+    }
+
+    #[test]
     fn every_action_that_the_hand_kept_table_names_is_known() {
         let mapper = mapper();
         for (operation, needs) in BY_HAND.needs.values().flatten() {

@@ -1,0 +1,294 @@
+//! What the files together say about the trails: accounts, regions, windows and gaps.
+//!
+//! From the times in the names of delivered files where they have such names, otherwise from the events' own times. A
+//! day without any delivery, in a region that delivers every day, is a gap; so is an hour of the day in which it
+//! delivers on nearly all days. Where there is no such rhythm nothing is known to be complete, and nothing is said to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use leastwise::access::{AccountId, Timestamp};
+use leastwise::usage::{Event, EventCategory, Gap, GapCause, ObservationWindow, RegionScope, TrailCoverage};
+
+use crate::TrailFacts;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 86_400;
+/// Fewer days than these show no rhythm.
+const FEWEST_DAYS: usize = 3;
+/// A region delivers daily when so many of a hundred steps from one delivering day to the next are one day long.
+const DAILY_PERCENT: usize = 75;
+/// It delivers in an hour of the day when it does so on so many of a hundred delivering days.
+const HOURLY_PERCENT: usize = 80;
+
+/// What one file shows.
+#[derive(Debug, Default)]
+pub(crate) struct FileFacts {
+    /// From its name, when CloudTrail gave it: account, region, time of delivery.
+    delivered: Option<(AccountId, String, Timestamp)>,
+    /// Hours (counted from 1970) with events, by account and region.
+    hours: BTreeMap<(AccountId, String), BTreeSet<i64>>,
+    window: Option<(Timestamp, Timestamp)>,
+    kinds: BTreeMap<AccountId, Kinds>,
+    /// Whether it is the output of a query, which may have been filtered.
+    pub(crate) is_export: bool,
+    /// The file's name, when it could not be read wholly.
+    pub(crate) flaw: Option<String>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Kinds {
+    reads: bool,
+    writes: bool,
+    kms: bool,
+    rds_data: bool,
+}
+
+impl FileFacts {
+    pub(crate) fn of_path(path: &Path) -> FileFacts {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        FileFacts { delivered: delivery_of(&name), ..FileFacts::default() }
+    }
+
+    pub(crate) fn saw(&mut self, event: &Event<'_>) {
+        self.window = Some(self.window.map_or((event.time, event.time), |(from, to)| (from.min(event.time), to.max(event.time))));
+        let Some(account) = event.account else { return };
+        self.hours.entry((account, event.region.clone().into_owned())).or_default().insert(event.time.seconds().div_euclid(HOUR));
+        if event.category == EventCategory::Data {
+            return;
+        }
+        let kinds = self.kinds.entry(account).or_default();
+        kinds.reads |= event.read_only == Some(true);
+        kinds.writes |= event.read_only == Some(false);
+        kinds.kms |= event.source == "kms.amazonaws.com";
+        kinds.rds_data |= event.source == "rdsdata.amazonaws.com";
+    }
+}
+
+/// `111122223333_CloudTrail_eu-west-1_20260301T1205Z_x.json.gz` (CloudTrail user guide, log file names).
+fn delivery_of(name: &str) -> Option<(AccountId, String, Timestamp)> {
+    let mut parts = name.split('_');
+    // The trail of an organization puts its id first.
+    let first = parts.next()?;
+    let account = AccountId::parse(first).or_else(|| parts.next().and_then(AccountId::parse))?;
+    let (word, region, time) = (parts.next()?, parts.next()?, parts.next()?);
+    let part = |from, to| time.get(from..to);
+    if word != "CloudTrail" || time.len() != 14 {
+        return None;
+    }
+    let time = format!("{}-{}-{}T{}:{}:00Z", part(0, 4)?, part(4, 6)?, part(6, 8)?, part(9, 11)?, part(11, 13)?);
+    Some((account, region.to_owned(), Timestamp::parse(&time)?))
+}
+
+/// Gathers the facts of all files.
+#[derive(Debug, Default)]
+pub(crate) struct Tracker {
+    /// Hours with a delivery, or with events when files have no names of deliveries.
+    hours: BTreeMap<(AccountId, String), BTreeSet<i64>>,
+    windows: BTreeMap<AccountId, (Timestamp, Timestamp)>,
+    kinds: BTreeMap<AccountId, Kinds>,
+    export_hours: BTreeMap<(AccountId, String), BTreeSet<i64>>,
+    export_windows: BTreeMap<AccountId, (Timestamp, Timestamp)>,
+    flaws: Vec<Flaw>,
+}
+
+#[derive(Debug)]
+struct Flaw {
+    file: String,
+    /// None when any account may be concerned.
+    accounts: Option<BTreeSet<AccountId>>,
+    region: Option<String>,
+    /// None when any time may be.
+    window: Option<(Timestamp, Timestamp)>,
+}
+
+impl Tracker {
+    pub(crate) fn file(&mut self, facts: FileFacts) {
+        let mut accounts: BTreeSet<AccountId> = facts.hours.keys().map(|(account, _)| *account).collect();
+        if let (true, Some((account, _, _))) = (accounts.is_empty(), &facts.delivered) {
+            accounts.insert(*account);
+        }
+        if let Some(file) = facts.flaw {
+            let around = |from: Timestamp, to: Timestamp, before: i64| {
+                (Timestamp::from_seconds(from.seconds() - before), Timestamp::from_seconds(to.seconds() + HOUR))
+            };
+            // A delivery holds what happened shortly before it, now and then hours before.
+            let window = facts
+                .delivered
+                .as_ref()
+                .map(|(_, _, time)| around(*time, *time, DAY))
+                .or(facts.window.map(|(from, to)| around(from, to, HOUR)));
+            let region = facts.delivered.as_ref().map(|(_, region, _)| region.clone());
+            self.flaws.push(Flaw { file, accounts: (!accounts.is_empty()).then(|| accounts.clone()), region, window });
+        }
+        for (account, kinds) in facts.kinds {
+            let known = self.kinds.entry(account).or_default();
+            known.reads |= kinds.reads;
+            known.writes |= kinds.writes;
+            known.kms |= kinds.kms;
+            known.rds_data |= kinds.rds_data;
+        }
+        let (hours, windows) = if facts.is_export {
+            (&mut self.export_hours, &mut self.export_windows)
+        } else {
+            (&mut self.hours, &mut self.windows)
+        };
+        let mut window = facts.window;
+        match &facts.delivered {
+            Some((_, region, time)) => {
+                window = Some(window.map_or((*time, *time), |(from, to)| (from.min(*time), to.max(*time))));
+                for account in &accounts {
+                    hours.entry((*account, region.clone())).or_default().insert(time.seconds().div_euclid(HOUR));
+                }
+            }
+            None => facts.hours.into_iter().for_each(|(place, set)| hours.entry(place).or_default().extend(set)),
+        }
+        for account in accounts {
+            let Some((from, to)) = window else { continue };
+            windows.entry(account).and_modify(|known| *known = (known.0.min(from), known.1.max(to))).or_insert((from, to));
+        }
+    }
+
+    /// What each account's trail covers.
+    pub(crate) fn coverage(mut self, trails: &TrailFacts) -> Vec<TrailCoverage> {
+        if trails.exports_complete {
+            for (place, hours) in std::mem::take(&mut self.export_hours) {
+                self.hours.entry(place).or_default().extend(hours);
+            }
+            for (account, (from, to)) in std::mem::take(&mut self.export_windows) {
+                self.windows
+                    .entry(account)
+                    .and_modify(|known| *known = (known.0.min(from), known.1.max(to)))
+                    .or_insert((from, to));
+            }
+        }
+        let windows = std::mem::take(&mut self.windows);
+        windows
+            .into_iter()
+            .map(|(account, (from, to))| self.of_account(account, ObservationWindow { from, to }, trails))
+            .collect()
+    }
+
+    fn of_account(&self, account: AccountId, window: ObservationWindow, trails: &TrailFacts) -> TrailCoverage {
+        let mut gaps = Vec::new();
+        let mut rhythm = trails.complete;
+        let mut regions = BTreeSet::new();
+        for ((_, region), hours) in self.hours.iter().filter(|((of, _), _)| *of == account) {
+            regions.insert(region.clone());
+            if let Some(missing) = missing_hours(hours) {
+                rhythm = true;
+                gaps.extend(missing.into_iter().map(|(from, to)| Gap {
+                    from: Timestamp::from_seconds(from * HOUR),
+                    to: Timestamp::from_seconds(to * HOUR),
+                    region: Some(region.clone()),
+                    cause: GapCause::NoDelivery,
+                }));
+            }
+        }
+        if !rhythm {
+            let to = Timestamp::from_seconds(window.to.seconds() + 1);
+            gaps.push(Gap { from: window.from, to, region: None, cause: GapCause::NoDelivery });
+        }
+        for flaw in self.flaws.iter().filter(|flaw| flaw.accounts.as_ref().is_none_or(|accounts| accounts.contains(&account))) {
+            let (from, to) = flaw.window.unwrap_or((window.from, Timestamp::from_seconds(window.to.seconds() + 1)));
+            gaps.push(Gap { from, to, region: flaw.region.clone(), cause: GapCause::Unreadable(flaw.file.clone()) });
+        }
+        gaps.sort();
+        let kinds = self.kinds.get(&account).copied().unwrap_or_default();
+        let excluded = [("kms", kinds.kms), ("rds-data", kinds.rds_data)];
+        let all = trails.all_regions || regions.len() > 1;
+        TrailCoverage {
+            account,
+            regions: if all { RegionScope::All } else { RegionScope::Only(regions) },
+            window,
+            gaps,
+            management_reads: kinds.reads,
+            management_writes: kinds.writes,
+            excluded_services: excluded.into_iter().filter(|(_, seen)| !seen).map(|(service, _)| service.to_owned()).collect(),
+            data_types: trails.data_types.clone(),
+        }
+    }
+}
+
+/// The runs of hours without a delivery that should have had one, end not included; none when there is no rhythm.
+fn missing_hours(hours: &BTreeSet<i64>) -> Option<Vec<(i64, i64)>> {
+    let days: BTreeSet<i64> = hours.iter().map(|hour| hour.div_euclid(24)).collect();
+    if days.len() < FEWEST_DAYS {
+        return None;
+    }
+    let steps = days.iter().zip(days.iter().skip(1));
+    let (all, daily) = steps.fold((0, 0), |(all, daily), (a, b)| (all + 1, daily + usize::from(b - a == 1)));
+    if daily * 100 < all * DAILY_PERCENT {
+        return None;
+    }
+    let mut missing = BTreeSet::new();
+    for (a, b) in days.iter().zip(days.iter().skip(1)) {
+        missing.extend((a + 1) * 24..b * 24);
+    }
+    // The first and the last day are whole only by chance.
+    let (first, last) = (*hours.first()?, *hours.last()?);
+    let inner: Vec<i64> = days.iter().copied().filter(|day| day * 24 > first && day * 24 + 23 < last).collect();
+    for hour in 0..24 {
+        let with = inner.iter().filter(|day| hours.contains(&(*day * 24 + hour))).count();
+        if !inner.is_empty() && with * 100 >= inner.len() * HOURLY_PERCENT {
+            let of_days = days.iter().map(|day| day * 24 + hour).filter(|at| *at > first && *at < last);
+            missing.extend(of_days.filter(|at| !hours.contains(at)));
+        }
+    }
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for hour in missing {
+        match runs.last_mut() {
+            Some(run) if run.1 == hour => run.1 = hour + 1,
+            _ => runs.push((hour, hour + 1)),
+        }
+    }
+    Some(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_delivery_tells_account_region_and_time() {
+        let (account, region, time) = delivery_of("111122223333_CloudTrail_eu-west-1_20260301T1205Z_AbC.json.gz").unwrap();
+        assert_eq!(
+            (account.as_str(), region.as_str(), time.to_string().as_str()),
+            ("111122223333", "eu-west-1", "2026-03-01T12:05:00Z")
+        );
+        assert!(delivery_of("o-abc_111122223333_CloudTrail_eu-west-1_20260301T1205Z_AbC.json.gz").is_some());
+        for name in [
+            "111122223333_CloudTrail-Digest_eu-west-1_x_20260301T120500Z.json.gz",
+            "events.json",
+            "111122223333_CloudTrail_eu-west-1_x_y",
+        ] {
+            assert_eq!(delivery_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_missing_hour_of_an_hourly_trail_is_a_gap_and_so_is_a_missing_day() {
+        let full: BTreeSet<i64> = (0..24 * 20).collect();
+        assert_eq!(missing_hours(&full), Some(Vec::new()));
+        let holes: BTreeSet<i64> = full.iter().copied().filter(|hour| *hour != 100 && !(240..268).contains(hour)).collect();
+        assert_eq!(missing_hours(&holes), Some(vec![(100, 101), (240, 268)]));
+    }
+
+    #[test]
+    fn a_long_outage_is_a_gap_however_long() {
+        let outage: BTreeSet<i64> = (0..24 * 90).filter(|hour| !(24 * 20..24 * 50).contains(hour)).collect();
+        assert_eq!(missing_hours(&outage), Some(vec![(24 * 20, 24 * 50)]));
+    }
+
+    #[test]
+    fn the_quiet_hours_of_every_night_are_no_gaps() {
+        let days: BTreeSet<i64> = (0..24 * 20).filter(|hour| (7..19).contains(&(hour % 24))).collect();
+        assert_eq!(missing_hours(&days), Some(Vec::new()));
+    }
+
+    #[test]
+    fn without_a_rhythm_nothing_is_known() {
+        assert_eq!(missing_hours(&(0..40).collect()), None);
+        assert_eq!(missing_hours(&(0..20).map(|day| day * 24 * 5).collect()), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! Finds log files in folders and opens them, unpacked, as what they are by their first bytes.
+//!
+//! First step of reading. Names decide only which files of a folder are looked at; a path that somebody names is read
+//! whatever it is called. Unpacking is bounded, since a small file may unpack to anything.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+/// What stands at a path.
+pub(crate) enum Found<'p> {
+    /// A log, or what may be one.
+    Log(&'p Path),
+    /// A digest file, in which CloudTrail lists its log files.
+    Digest,
+    /// A file that is not called as logs are.
+    Other(&'p Path),
+    /// A path that cannot be looked at, with the reason.
+    Unreadable(&'p Path, String),
+}
+
+/// Goes through `path` and all that is below it, in the order of names.
+pub(crate) fn walk(path: &Path, found: &mut dyn FnMut(Found<'_>)) {
+    match std::fs::metadata(path) {
+        Err(error) => found(Found::Unreadable(path, format!("cannot be read: {error}"))),
+        Ok(facts) if facts.is_dir() => below(path, found),
+        Ok(_) => found(Found::Log(path)),
+    }
+}
+
+fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return found(Found::Unreadable(folder, format!("cannot be read: {error}"))),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) => paths.push((entry.path(), entry.file_type())),
+            Err(error) => found(Found::Unreadable(folder, format!("cannot be read: {error}"))),
+        }
+    }
+    paths.sort_by(|a, b| a.0.cmp(&b.0));
+    for (path, kind) in &paths {
+        match kind {
+            Err(error) => found(Found::Unreadable(path, format!("cannot be read: {error}"))),
+            Ok(kind) if kind.is_dir() => below(path, found),
+            // A link to a folder could lead round in a circle; one to a file is read.
+            Ok(kind) if kind.is_symlink() && path.is_dir() => found(Found::Other(path)),
+            Ok(_) if is_digest(path) => found(Found::Digest),
+            Ok(_) if is_called_a_log(path) => found(Found::Log(path)),
+            Ok(_) => found(Found::Other(path)),
+        }
+    }
+}
+
+fn is_digest(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "CloudTrail-Digest")
+        || path.file_name().is_some_and(|name| name.to_string_lossy().contains("_CloudTrail-Digest_"))
+}
+
+fn is_called_a_log(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    [".json", ".jsonl", ".ndjson", ".csv", ".gz", ".log"].iter().any(|end| name.ends_with(end))
+}
+
+/// A file, ready to be read as what it holds.
+pub(crate) enum Opened {
+    Json(Box<dyn BufRead>),
+    Csv(Box<dyn BufRead>),
+    Empty,
+}
+
+const BUFFER: usize = 256 << 10;
+
+/// Opens a file; its first bytes say what it is.
+pub(crate) fn open(path: &Path, max_unpacked: u64) -> Result<Opened, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let mut input = BufReader::with_capacity(BUFFER, file);
+    let packed = input.fill_buf().map_err(|error| format!("cannot be read: {error}"))?.starts_with(&[0x1f, 0x8b]);
+    let mut input: Box<dyn BufRead> = if packed {
+        let unpacked = Bounded { input: MultiGzDecoder::new(input), left: max_unpacked, max: max_unpacked };
+        Box::new(BufReader::with_capacity(BUFFER, unpacked))
+    } else {
+        Box::new(input)
+    };
+    loop {
+        let head = input.fill_buf().map_err(|error| format!("cannot be read: {error}"))?;
+        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+            return Err("is in UTF-16; UTF-8 is expected".to_owned());
+        }
+        let mark = if head.starts_with(&[0xef, 0xbb, 0xbf]) { 3 } else { 0 };
+        let blank = head.iter().skip(mark).take_while(|byte| byte.is_ascii_whitespace()).count();
+        let (skipped, first) = (mark + blank, head.get(mark + blank).copied());
+        match first {
+            None if head.is_empty() => return Ok(Opened::Empty),
+            None => input.consume(skipped),
+            Some(b'{' | b'[') => {
+                input.consume(skipped);
+                return Ok(Opened::Json(input));
+            }
+            Some(_) => {
+                let line = head.iter().skip(skipped).take_while(|byte| **byte != b'\n');
+                let line: String = line.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+                let called_csv = path.to_string_lossy().to_ascii_lowercase().contains(".csv");
+                let has_columns = line.contains(',') && line.contains("event");
+                if !called_csv && !has_columns {
+                    return Err("is neither JSON nor CSV with a line of column names".to_owned());
+                }
+                input.consume(skipped);
+                return Ok(Opened::Csv(input));
+            }
+        }
+    }
+}
+
+/// Ends with an error once more than so many bytes were read.
+struct Bounded<R> {
+    input: R,
+    left: u64,
+    max: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::other(format!("it unpacks to more than {} bytes, the limit", self.max)));
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.input.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}

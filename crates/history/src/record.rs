@@ -1,0 +1,295 @@
+//! One record's JSON text to an event.
+//!
+//! Takes what the record says and nothing more. Knows the wrappers that records come in: `LookupEvents` (the record as
+//! text in `CloudTrailEvent`), EventBridge (`detail`), Elasticsearch (`_source`), Logstash (`@timestamp` for the time,
+//! `message`). A record without source, name or time is an error with the reason.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use leastwise::access::{AccountId, Timestamp};
+use leastwise::usage::{Event, EventCategory, EventKind, EventResource, Identity};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use serde_json::value::RawValue;
+
+/// A text, borrowed where it has no escapes; numbers and truth values are taken as their spelling.
+#[derive(Debug, Clone)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(number.to_string())))
+            }
+
+            fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(if truth { "true" } else { "false" })))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+#[derive(Deserialize)]
+struct Record<'a> {
+    #[serde(borrow, rename = "eventID", alias = "eventId", alias = "eventid")]
+    id: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventTime", alias = "eventtime")]
+    time: Option<Text<'a>>,
+    #[serde(borrow, rename = "@timestamp")]
+    shipped: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventSource", alias = "eventsource")]
+    source: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventName", alias = "eventname")]
+    name: Option<Text<'a>>,
+    #[serde(borrow, rename = "awsRegion", alias = "awsregion")]
+    region: Option<Text<'a>>,
+    #[serde(borrow, rename = "recipientAccountId", alias = "recipientaccountid")]
+    account: Option<Text<'a>>,
+    #[serde(borrow, rename = "userIdentity", alias = "useridentity")]
+    identity: Option<RecordIdentity<'a>>,
+    #[serde(borrow, rename = "errorCode", alias = "errorcode")]
+    error_code: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventType", alias = "eventtype")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventCategory", alias = "eventcategory")]
+    category: Option<Text<'a>>,
+    #[serde(borrow, rename = "managementEvent", alias = "managementevent")]
+    management: Option<Text<'a>>,
+    #[serde(borrow, rename = "readOnly", alias = "readonly")]
+    read_only: Option<Text<'a>>,
+    #[serde(borrow)]
+    resources: Option<Vec<RecordResource<'a>>>,
+    #[serde(borrow, rename = "requestParameters", alias = "requestparameters")]
+    request: Option<&'a RawValue>,
+    #[serde(borrow, rename = "CloudTrailEvent")]
+    looked_up: Option<Text<'a>>,
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+    #[serde(borrow, rename = "_source")]
+    indexed: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+pub(crate) struct RecordIdentity<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(crate) kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(crate) arn: Option<Text<'a>>,
+    #[serde(borrow, rename = "accountId", alias = "accountid")]
+    pub(crate) account: Option<Text<'a>>,
+    #[serde(borrow, rename = "principalId", alias = "principalid")]
+    pub(crate) principal_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "userName", alias = "username")]
+    pub(crate) user_name: Option<Text<'a>>,
+    #[serde(borrow, rename = "invokedBy", alias = "invokedby")]
+    pub(crate) invoked_by: Option<Text<'a>>,
+    #[serde(borrow, rename = "sessionContext", alias = "sessioncontext")]
+    session: Option<Session<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Session<'a> {
+    #[serde(borrow, rename = "sessionIssuer", alias = "sessionissuer")]
+    issuer: Option<Issuer<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Issuer<'a> {
+    #[serde(borrow)]
+    arn: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RecordResource<'a> {
+    #[serde(borrow, rename = "ARN", alias = "arn")]
+    pub(crate) arn: Option<Text<'a>>,
+    #[serde(borrow, rename = "type", alias = "resourceType")]
+    pub(crate) kind: Option<Text<'a>>,
+}
+
+/// How deep wrappers may be in each other.
+const DEPTH: u32 = 3;
+
+/// Reads one record and gives its event to `give`. `looked_up` becomes true when it came from `LookupEvents`.
+pub(crate) fn visit(text: &str, looked_up: &mut bool, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
+    unwrap(text, DEPTH, looked_up, give)
+}
+
+fn unwrap(text: &str, depth: u32, looked_up: &mut bool, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
+    let record: Record<'_> = serde_json::from_str(text).map_err(|error| format!("is not a record: {error}"))?;
+    if record.name.is_none() && depth > 0 {
+        if let Some(inner) = &record.looked_up {
+            *looked_up = true;
+            return unwrap(&inner.0, depth - 1, looked_up, give);
+        }
+        if let Some(inner) = record.detail.or(record.indexed).or(record.message) {
+            let inner = text_of(inner.get());
+            if inner.trim_start().starts_with('{') {
+                return unwrap(&inner, depth - 1, looked_up, give);
+            }
+        }
+    }
+    give(&record.into_event()?);
+    Ok(())
+}
+
+/// JSON as text: what a string holds, or the value as written.
+pub(crate) fn text_of(json: &str) -> Cow<'_, str> {
+    if !json.starts_with('"') {
+        return Cow::Borrowed(json);
+    }
+    serde_json::from_str::<Text<'_>>(json).map(|text| text.0).unwrap_or(Cow::Borrowed(json))
+}
+
+/// Request parameters as JSON text; none when there are none or when CloudTrail left them out for their size.
+pub(crate) fn request_of(json: &str) -> Option<Cow<'_, str>> {
+    let text = text_of(json.trim());
+    let left_out = text.starts_with("{\"omitted\"") || text.contains("\"omitted\":true");
+    (!left_out && !text.is_empty() && text != "null").then_some(text)
+}
+
+impl<'a> Record<'a> {
+    fn into_event(self) -> Result<Event<'a>, String> {
+        let source = self.source.ok_or("has no `eventSource`")?.0;
+        let name = self.name.ok_or("has no `eventName`")?.0;
+        let time = time_of(self.time.or(self.shipped).as_ref().map(|text| text.0.as_ref()))?;
+        let resources = self.resources.unwrap_or_default().into_iter();
+        let resources =
+            resources.filter_map(|r| Some(EventResource { arn: r.arn?.0, kind: r.kind.map(|kind| kind.0) })).collect();
+        Ok(Event {
+            id: self.id.map(|id| id.0).filter(|id| !id.is_empty()),
+            time,
+            source,
+            name,
+            region: self.region.map(|region| region.0).unwrap_or_default(),
+            account: self.account.and_then(|account| AccountId::parse(&account.0)),
+            identity: self.identity.map(RecordIdentity::into_identity),
+            error_code: self.error_code.map(|code| code.0).filter(|code| !code.is_empty()),
+            kind: self.kind.map_or(EventKind::ApiCall, |kind| EventKind::parse(&kind.0)),
+            category: category_of(
+                self.category.as_ref().map(|text| text.0.as_ref()),
+                self.management.as_ref().map(|text| text.0.as_ref()),
+            ),
+            read_only: truth_of(self.read_only.as_ref().map(|text| text.0.as_ref())),
+            resources,
+            request: self.request.and_then(|request| request_of(request.get())),
+        })
+    }
+}
+
+impl<'a> RecordIdentity<'a> {
+    pub(crate) fn into_identity(self) -> Identity<'a> {
+        let text = |text: Option<Text<'a>>| text.map(|text| text.0).filter(|text| !text.is_empty());
+        Identity {
+            kind: text(self.kind),
+            arn: text(self.arn),
+            account: text(self.account),
+            principal_id: text(self.principal_id),
+            user_name: text(self.user_name),
+            invoked_by: text(self.invoked_by),
+            issuer_arn: text(self.session.and_then(|session| session.issuer).and_then(|issuer| issuer.arn)),
+        }
+    }
+}
+
+pub(crate) fn time_of(text: Option<&str>) -> Result<Timestamp, String> {
+    let text = text.ok_or("has no `eventTime`")?.trim();
+    Timestamp::parse(text)
+        .ok_or_else(|| format!("has an `eventTime` that is no time: `{}`", text.chars().take(40).collect::<String>()))
+}
+
+pub(crate) fn truth_of(text: Option<&str>) -> Option<bool> {
+    match text {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        _ => None,
+    }
+}
+
+pub(crate) fn category_of(category: Option<&str>, management: Option<&str>) -> EventCategory {
+    match (category.filter(|text| !text.is_empty()), truth_of(management)) {
+        (Some("Management"), _) | (None, Some(true)) => EventCategory::Management,
+        (Some("Data"), _) | (None, Some(false)) => EventCategory::Data,
+        _ => EventCategory::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(text: &str) -> Result<String, String> {
+        let mut told = String::new();
+        let mut looked_up = false;
+        visit(text, &mut looked_up, &mut |event| {
+            let issuer = event.identity.as_ref().and_then(|identity| identity.issuer_arn.as_deref());
+            told = format!("{} {} {} {issuer:?} {:?}", event.time, event.source, event.name, event.request.as_deref());
+        })?;
+        Ok(format!("{told}{}", if looked_up { " looked up" } else { "" }))
+    }
+
+    const RECORD: &str = r#"{"eventTime":"2026-03-01T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"ListBuckets",
+        "userIdentity":{"type":"AssumedRole","sessionContext":{"sessionIssuer":{"arn":"arn:aws:iam::111122223333:role/r"}}},"requestParameters":{"a":"b"}}"#;
+    const TOLD: &str =
+        r#"2026-03-01T12:00:00Z s3.amazonaws.com ListBuckets Some("arn:aws:iam::111122223333:role/r") Some("{\"a\":\"b\"}")"#;
+
+    #[test]
+    fn a_record_is_the_same_in_every_wrapper() {
+        assert_eq!(summary(RECORD).as_deref(), Ok(TOLD));
+        let text = serde_json::to_string(RECORD).unwrap();
+        assert_eq!(
+            summary(&format!(r#"{{"EventId":"x","EventName":"ListBuckets","CloudTrailEvent":{text}}}"#)).unwrap(),
+            format!("{TOLD} looked up")
+        );
+        assert_eq!(
+            summary(&format!(r#"{{"detail-type":"AWS API Call via CloudTrail","detail":{RECORD}}}"#)).as_deref(),
+            Ok(TOLD)
+        );
+        assert_eq!(summary(&format!(r#"{{"_index":"i","_source":{RECORD}}}"#)).as_deref(), Ok(TOLD));
+        assert_eq!(summary(&format!(r#"{{"message":{text}}}"#)).as_deref(), Ok(TOLD));
+        let shipped = RECORD.replace("\"eventTime\":\"2026-03-01T12:00:00Z\"", "\"@timestamp\":\"2026-03-01T12:00:00.000Z\"");
+        assert_eq!(summary(&shipped).as_deref(), Ok(TOLD));
+    }
+
+    #[test]
+    fn empty_and_missing_parts_of_an_identity_are_none() {
+        let empty = RECORD.replace(r#"{"arn":"arn:aws:iam::111122223333:role/r"}"#, "{}").replace(r#"{"a":"b"}"#, "null");
+        assert_eq!(summary(&empty).as_deref(), Ok("2026-03-01T12:00:00Z s3.amazonaws.com ListBuckets None None"));
+    }
+
+    #[test]
+    fn a_record_without_what_makes_an_event_says_what_is_missing() {
+        assert_eq!(summary("{}"), Err("has no `eventSource`".to_owned()));
+        assert_eq!(
+            summary(&RECORD.replace("2026-03-01T12:00:00Z", "noon")),
+            Err("has an `eventTime` that is no time: `noon`".to_owned())
+        );
+        assert!(summary(r#"{"eventSource":["x"]}"#).unwrap_err().starts_with("is not a record"));
+    }
+
+    #[test]
+    fn parameters_that_cloudtrail_left_out_are_none() {
+        assert_eq!(request_of(r#"{"omitted":true,"originalSize":300000}"#), None);
+        assert_eq!(request_of(r#""{\"a\":1}""#).as_deref(), Some(r#"{"a":1}"#));
+    }
+}

@@ -1,0 +1,194 @@
+//! One record of CloudTrail, reduced to what tells who used which permission on what, and when.
+//!
+//! Filled by the reader of records (crate `leastwise-history`), read by the rest of this stage. Texts are borrowed from
+//! the record where they can be. It holds no judgement: which principal and which actions it means is decided beside it.
+
+use std::borrow::Cow;
+
+use crate::access::{AccountId, Timestamp};
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// `eventID`; the same one can be delivered twice. Old or foreign records may lack it.
+    pub id: Option<Cow<'a, str>>,
+    /// `eventTime`, seconds of UTC.
+    pub time: Timestamp,
+    /// `eventSource`, such as `monitoring.amazonaws.com`.
+    pub source: Cow<'a, str>,
+    /// `eventName` as written, version suffix included.
+    pub name: Cow<'a, str>,
+    /// `awsRegion`; empty when the record has none.
+    pub region: Cow<'a, str>,
+    /// `recipientAccountId`: the account whose trail this is.
+    pub account: Option<AccountId>,
+    /// `userIdentity`; none when the record has none.
+    pub identity: Option<Identity<'a>>,
+    /// `errorCode`.
+    pub error_code: Option<Cow<'a, str>>,
+    /// `eventType`.
+    pub kind: EventKind,
+    /// `eventCategory`, or what `managementEvent` says in older records.
+    pub category: EventCategory,
+    /// `readOnly`.
+    pub read_only: Option<bool>,
+    /// `resources[]`.
+    pub resources: Vec<EventResource<'a>>,
+    /// `requestParameters` as JSON text; none when absent or null.
+    pub request: Option<Cow<'a, str>>,
+}
+
+/// `userIdentity`, as far as it tells the principal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity<'a> {
+    /// `type`.
+    pub kind: Option<Cow<'a, str>>,
+    /// `arn`.
+    pub arn: Option<Cow<'a, str>>,
+    /// `accountId`.
+    pub account: Option<Cow<'a, str>>,
+    /// `principalId`.
+    pub principal_id: Option<Cow<'a, str>>,
+    /// `userName`.
+    pub user_name: Option<Cow<'a, str>>,
+    /// `invokedBy`: the service that called, for itself or on the principal's behalf.
+    pub invoked_by: Option<Cow<'a, str>>,
+    /// `sessionContext.sessionIssuer.arn`.
+    pub issuer_arn: Option<Cow<'a, str>>,
+}
+
+/// An entry of `resources[]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventResource<'a> {
+    /// `ARN`.
+    pub arn: Cow<'a, str>,
+    /// `type`, such as `AWS::S3::Object`.
+    pub kind: Option<Cow<'a, str>>,
+}
+
+/// `eventType` (CloudTrail user guide, record contents).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventKind {
+    /// `AwsApiCall`, or a record from before the field existed.
+    ApiCall,
+    /// `AwsServiceEvent`: the service tells of something that nobody called for.
+    ServiceEvent,
+    /// `AwsConsoleAction`: done in the console, without an API call.
+    ConsoleAction,
+    /// `AwsConsoleSignIn`.
+    ConsoleSignIn,
+    /// `AwsVpceEvent`: an endpoint's record of a call that went through it.
+    NetworkActivity,
+    /// `AwsCloudTrailInsight`.
+    Insight,
+    /// A type that is not known here.
+    Other,
+}
+
+impl EventKind {
+    /// Reads `eventType`.
+    #[must_use]
+    pub fn parse(text: &str) -> EventKind {
+        match text {
+            "AwsApiCall" => EventKind::ApiCall,
+            "AwsServiceEvent" => EventKind::ServiceEvent,
+            "AwsConsoleAction" => EventKind::ConsoleAction,
+            "AwsConsoleSignIn" => EventKind::ConsoleSignIn,
+            "AwsVpceEvent" => EventKind::NetworkActivity,
+            "AwsCloudTrailInsight" => EventKind::Insight,
+            _ => EventKind::Other,
+        }
+    }
+}
+
+/// `eventCategory`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventCategory {
+    /// Management events.
+    Management,
+    /// Data events, of the resource types that the trail selects.
+    Data,
+    /// Anything else, or not stated.
+    Other,
+}
+
+/// Error codes that mean that a policy said no. A code that is not among them counts as a use: the call was let in.
+const DENIALS: [&str; 10] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "Client.UnauthorizedOperation",
+    "UnauthorizedOperation",
+    "Client.UnauthorizedAccess",
+    "UnauthorizedAccess",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "NotAuthorizedForThisOperation",
+    "VpceAccessDenied",
+];
+
+impl Event<'_> {
+    /// Whether the attempt was turned down by a policy, rather than made.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.error_code.as_deref().is_some_and(|code| DENIALS.iter().any(|denial| code.eq_ignore_ascii_case(denial)))
+    }
+
+    /// Whether the request may set tags, which some calls check as a further action without a record of its own.
+    /// A request that the record leaves out may have done so.
+    #[must_use]
+    pub fn may_tag(&self) -> bool {
+        let Some(request) = self.request.as_deref() else { return self.read_only != Some(true) };
+        request.as_bytes().windows(3).any(|three| three.eq_ignore_ascii_case(b"tag"))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn event(source: &'static str, name: &'static str) -> Event<'static> {
+        Event {
+            id: None,
+            time: Timestamp::parse("2026-03-01T12:00:00Z").unwrap(),
+            source: source.into(),
+            name: name.into(),
+            region: "eu-west-1".into(),
+            account: AccountId::parse("111122223333"),
+            identity: None,
+            error_code: None,
+            kind: EventKind::ApiCall,
+            category: EventCategory::Management,
+            read_only: None,
+            resources: Vec::new(),
+            request: Some("{}".into()),
+        }
+    }
+
+    #[test]
+    fn only_a_refusal_by_a_policy_is_a_denied_attempt() {
+        let mut event = event("ec2.amazonaws.com", "RunInstances");
+        assert!(!event.is_denied());
+        for (code, denied) in [
+            ("Client.UnauthorizedOperation", true),
+            ("AccessDenied", true),
+            ("Client.DryRunOperation", false),
+            ("Client.InvalidPermission.NotFound", false),
+            ("ThrottlingException", false),
+        ] {
+            event.error_code = Some(code.into());
+            assert_eq!(event.is_denied(), denied, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_the_record_leaves_out_may_have_tagged() {
+        let mut event = event("ec2.amazonaws.com", "RunInstances");
+        assert!(!event.may_tag());
+        event.request = Some(r#"{"tagSpecificationSet":{}}"#.into());
+        assert!(event.may_tag());
+        event.request = None;
+        assert!(event.may_tag());
+        event.read_only = Some(true);
+        assert!(!event.may_tag());
+    }
+}

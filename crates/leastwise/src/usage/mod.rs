@@ -1,0 +1,24 @@
+//! What was used: events and reports in, a ledger of use per principal and action out, and the state of each permission.
+//!
+//! Second stage of the flow, between what is granted (`access`) and what is found (`findings`). The rules of evidence:
+//! only a source that would have shown a use, was complete for the whole tracking period and shows nothing makes a
+//! permission unused. It opens no file and reads no clock, and it never guesses which action a record means.
+
+pub mod event;
+pub mod ledger;
+pub mod mapping;
+pub mod principal;
+pub mod resource;
+mod shelf;
+pub mod sources;
+pub mod state;
+pub mod window;
+
+pub use event::{Event, EventCategory, EventKind, EventResource, Identity};
+pub use ledger::{Bar, Collector, Recorded, UsageLedger, Use};
+pub use mapping::{EventMapper, Mapping, NotAnApiCall, Observability};
+pub use principal::{Attribution, Unattributable, attribute};
+pub use resource::resource_arns;
+pub use sources::last_accessed::{LastAccessedReader, LastAccessedReport, ReportProblem, ReportStatus, ServiceAccess};
+pub use state::{DeniedAttempts, Evidence, PrincipalUse, Reason, Rules, Source, State};
+pub use window::{Gap, GapCause, ObservationWindow, RegionScope, Shortfall, TrackingPeriod, TrailCoverage};

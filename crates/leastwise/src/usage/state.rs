@@ -1,0 +1,325 @@
+//! The state of one permission of one principal: used, unused, unobservable or unknown, and how we know.
+//!
+//! The last step of this stage; findings and refinement take its word. Only a source that would have shown the use,
+//! looked during the whole tracking period and is silent makes a permission unused (`evidence.md`). A source that failed
+//! or has a gap makes it unknown, one that cannot see it leaves it unobservable, and a use that any source saw wins.
+
+use leastwise_policy::ActionName;
+use leastwise_policy::catalogue::AccessLevel;
+
+use super::ledger::{Bar, UsageLedger, Use};
+use super::mapping::{EventMapper, Observability};
+use super::sources::last_accessed::{LastAccessedReport, REPORT_DELAY, ReportStatus, ServiceAccess};
+use super::window::{ObservationWindow, Shortfall, TrackingPeriod, TrailCoverage};
+use crate::access::{PrincipalArn, Timestamp};
+
+/// What may be concluded about a permission. Only `Unused` ever leads to a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// A record shows a use within the period.
+    Used,
+    /// A source that would have shown a use was complete for the whole period and showed none.
+    Unused,
+    /// No source that we have could have shown it.
+    Unobservable,
+    /// A source that should show it failed, is truncated, or has a gap in the period.
+    Unknown,
+}
+
+impl State {
+    /// The state in one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Used => "used",
+            State::Unused => "unused",
+            State::Unobservable => "unobservable",
+            State::Unknown => "unknown",
+        }
+    }
+}
+
+/// Whether an attempt that a policy turned down counts as a use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeniedAttempts {
+    /// It is recorded apart and is no use.
+    #[default]
+    RecordApart,
+    /// It is a use, as the provider counts it.
+    CountAsUse,
+}
+
+/// Choices of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// What a denied attempt in a log means.
+    pub denied: DeniedAttempts,
+    /// By how many seconds a source may begin late or end early and still count as complete. Zero is strict: then the
+    /// period must end before the sources do, reports being 4 hours behind.
+    pub tolerance: u32,
+}
+
+/// A source that shows use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Events of CloudTrail.
+    CloudTrail,
+    /// A report of last access.
+    LastAccessed,
+}
+
+/// How a state is known. The list of a state has every source's reason, the deciding one first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The source shows a use, the last one then.
+    Seen(Source, Timestamp),
+    /// The trail covers the period and shows no use.
+    SilentTrail(ObservationWindow),
+    /// The report, complete up to then, shows no attempt at the tracked action in the period.
+    SilentReport(Timestamp),
+    /// The report, complete up to then, shows no attempt at anything of the service in the period.
+    SilentService(Timestamp),
+    /// A call that was seen then may have checked the action without a record of its own.
+    PossiblyUsed(Timestamp),
+    /// The principal made a call that maps to no known action.
+    UnmappedCall(Bar),
+    /// The action was used then by somebody whom the record does not tell.
+    UnattributedUse(Timestamp),
+    /// There is no log of the account.
+    NoTrail,
+    /// The trail does not cover the period.
+    TrailIncomplete(Shortfall),
+    /// The trail does not record data events of these resource types.
+    DataNotRecorded(Vec<String>),
+    /// The trail does not record management events of this service or of this kind (reading or writing).
+    ManagementNotRecorded,
+    /// CloudTrail never records it.
+    NeverLogged,
+    /// No logged operation is known that would use it.
+    NotKnownToBeLogged,
+    /// The permission is checked where no source looks.
+    Unseen,
+    /// There is no report for the principal.
+    NoReport,
+    /// The report's job failed or cannot be read.
+    ReportFailed(String),
+    /// The report lacks pages.
+    ReportPartial,
+    /// The report does not reach to the end of the period, only to then.
+    ReportStale(Timestamp),
+    /// The report does not list the service.
+    ServiceNotListed,
+    /// The service was used, and the report does not track the action.
+    NotTracked,
+    /// The report says that the service was not used, and events say that it was.
+    ReportContradicted,
+}
+
+/// What is known about one action of one principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// What events show, over all their time.
+    pub events: Use,
+    /// The last attempt that a report shows, over all its time.
+    pub last_reported: Option<Timestamp>,
+    /// How the state is known, the deciding reason first.
+    pub reasons: Vec<Reason>,
+}
+
+impl Evidence {
+    /// The last use that any source shows, denied attempts left out.
+    #[must_use]
+    pub fn last_used(&self) -> Option<Timestamp> {
+        self.events.last.max(self.last_reported)
+    }
+}
+
+/// What one source has to say when it shows no use.
+enum Silence {
+    /// It would have shown one.
+    Telling(Reason),
+    /// It should have been able to, and is not in a state to.
+    Failed(Reason),
+    /// It could not have shown one.
+    Blind(Reason),
+}
+
+/// One principal's part of a ledger, over one period.
+#[derive(Debug)]
+pub struct PrincipalUse<'l> {
+    ledger: &'l UsageLedger,
+    mapper: &'l EventMapper<'l>,
+    principal: &'l PrincipalArn,
+    period: TrackingPeriod,
+    rules: Rules,
+    trails: Vec<(&'l TrailCoverage, Option<Shortfall>)>,
+    report: Option<LastAccessedReport>,
+    bars: Vec<&'l Bar>,
+}
+
+impl UsageLedger {
+    /// The principal's part, to ask for states.
+    #[must_use]
+    pub fn of<'l>(
+        &'l self,
+        principal: &'l PrincipalArn,
+        mapper: &'l EventMapper<'l>,
+        period: TrackingPeriod,
+        rules: Rules,
+    ) -> PrincipalUse<'l> {
+        let own_trails = self.coverage().iter().filter(|trail| trail.account == principal.account());
+        let trails = own_trails.map(|trail| (trail, trail.shortfall(&period, i64::from(rules.tolerance)))).collect();
+        let bars = self
+            .bars(principal)
+            .iter()
+            .chain(self.shadow_bars(principal.account()))
+            .filter(|bar| bar.last >= period.start)
+            .collect();
+        PrincipalUse { ledger: self, mapper, principal, period, rules, trails, report: self.report(principal), bars }
+    }
+}
+
+impl PrincipalUse<'_> {
+    /// The state of one action, and how it is known.
+    #[must_use]
+    pub fn state(&self, action: &ActionName) -> (State, Evidence) {
+        let events = self.ledger.use_of(self.principal, action);
+        let service = self.report.as_ref().and_then(|report| service_in(report, action.service()));
+        let tracked =
+            service.and_then(|service| service.tracked.iter().find(|(name, _)| name.eq_ignore_ascii_case(action.name())));
+        let last_reported = tracked.and_then(|(_, last)| *last);
+        let mut evidence = Evidence { events, last_reported, reasons: Vec::new() };
+
+        let counted =
+            if self.rules.denied == DeniedAttempts::CountAsUse { events.last.max(events.last_denied) } else { events.last };
+        let seen = [(Source::CloudTrail, counted), (Source::LastAccessed, last_reported)];
+        evidence.reasons.extend(seen.into_iter().filter_map(|(source, last)| Some(Reason::Seen(source, self.in_period(last)?))));
+        if !evidence.reasons.is_empty() {
+            return (State::Used, evidence);
+        }
+        let (state, reasons) = self.unseen(action, &events, service, tracked.is_some());
+        evidence.reasons = reasons;
+        (state, evidence)
+    }
+
+    /// A time that is not before the period. One after its end is a use as well: nothing is removed for being early.
+    fn in_period(&self, time: Option<Timestamp>) -> Option<Timestamp> {
+        time.filter(|time| *time >= self.period.start)
+    }
+
+    /// The state of an action that no source shows as used.
+    fn unseen(&self, action: &ActionName, events: &Use, service: Option<&ServiceAccess>, tracked: bool) -> (State, Vec<Reason>) {
+        if let Some(time) = self.in_period(events.last_possible) {
+            return (State::Unobservable, vec![Reason::PossiblyUsed(time)]);
+        }
+        let observability = self.mapper.observability(action);
+        if observability == Observability::Unseen {
+            return (State::Unobservable, vec![Reason::Unseen]);
+        }
+        let shadows = self.ledger.shadow_uses(self.principal.account(), action);
+        if let Some(time) = shadows.filter_map(|shadow| self.in_period(shadow.last.max(shadow.last_possible))).max() {
+            return (State::Unknown, vec![Reason::UnattributedUse(time)]);
+        }
+        let barred = |bar: &&&Bar| bar.service.as_deref().is_none_or(|service| service.eq_ignore_ascii_case(action.service()));
+        if let Some(bar) = self.bars.iter().find(barred) {
+            return (State::Unknown, vec![Reason::UnmappedCall((*bar).clone())]);
+        }
+        let mut silences: Vec<Silence> = self.trail_silences(action, &observability);
+        silences.push(self.report_silence(action, service, tracked));
+        let telling = silences.iter().any(|silence| matches!(silence, Silence::Telling(_)));
+        let failed = silences.iter().any(|silence| matches!(silence, Silence::Failed(_)));
+        silences.sort_by_key(|silence| match silence {
+            Silence::Telling(_) => 0,
+            Silence::Failed(_) => 1,
+            Silence::Blind(_) => 2,
+        });
+        let reasons = silences.into_iter().map(|silence| match silence {
+            Silence::Telling(reason) | Silence::Failed(reason) | Silence::Blind(reason) => reason,
+        });
+        let state = if telling {
+            State::Unused
+        } else if failed {
+            State::Unknown
+        } else {
+            State::Unobservable
+        };
+        (state, reasons.collect())
+    }
+
+    /// What each trail of the account has to say.
+    fn trail_silences(&self, action: &ActionName, observability: &Observability) -> Vec<Silence> {
+        match observability {
+            Observability::NotLogged => return vec![Silence::Blind(Reason::NeverLogged)],
+            Observability::NotKnown | Observability::Unseen => return vec![Silence::Blind(Reason::NotKnownToBeLogged)],
+            Observability::Management | Observability::Data(_) if self.trails.is_empty() => {
+                return vec![Silence::Blind(Reason::NoTrail)];
+            }
+            Observability::Management | Observability::Data(_) => {}
+        }
+        let of_trail = |(trail, shortfall): &(&TrailCoverage, Option<Shortfall>)| {
+            let recorded = match observability {
+                Observability::Data(kinds) => {
+                    let missing: Vec<String> = kinds.iter().filter(|kind| !trail.shows_data_of(kind)).cloned().collect();
+                    if missing.is_empty() { Ok(()) } else { Err(Reason::DataNotRecorded(missing)) }
+                }
+                _ if self.records_management(trail, action) => Ok(()),
+                _ => Err(Reason::ManagementNotRecorded),
+            };
+            match (recorded, shortfall) {
+                (Err(reason), _) => Silence::Blind(reason),
+                (Ok(()), Some(shortfall)) => Silence::Failed(Reason::TrailIncomplete(shortfall.clone())),
+                (Ok(()), None) => Silence::Telling(Reason::SilentTrail(trail.window)),
+            }
+        };
+        self.trails.iter().map(of_trail).collect()
+    }
+
+    /// Whether the trail records management events of the action's service and kind. Which kind CloudTrail takes an
+    /// action for is not known for certain; where a trail records one kind only, only the clear cases count.
+    fn records_management(&self, trail: &TrailCoverage, action: &ActionName) -> bool {
+        let service = action.service().to_ascii_lowercase();
+        if trail.excluded_services.contains(&service) {
+            return false;
+        }
+        if trail.management_reads && trail.management_writes {
+            return true;
+        }
+        let known = self.mapper.catalogue().service(&service).and_then(|service| service.action(action.name()));
+        let Some(levels) = known.map(|action| action.access_levels()).filter(|levels| !levels.is_empty()) else { return false };
+        let reads = |level| matches!(level, AccessLevel::List | AccessLevel::Read);
+        let all_read = levels.iter().all(reads);
+        let all_write = !levels.iter().any(reads);
+        (trail.management_reads && all_read) || (trail.management_writes && all_write)
+    }
+
+    /// What the report has to say.
+    fn report_silence(&self, action: &ActionName, service: Option<&ServiceAccess>, tracked: bool) -> Silence {
+        let Some(report) = &self.report else { return Silence::Blind(Reason::NoReport) };
+        let completed = match (&report.status, report.completed) {
+            (ReportStatus::Failed(why), _) => return Silence::Failed(Reason::ReportFailed(why.clone())),
+            (ReportStatus::Partial, _) => return Silence::Failed(Reason::ReportPartial),
+            (ReportStatus::Complete, None) => return Silence::Failed(Reason::ReportFailed("no completion date".to_owned())),
+            (ReportStatus::Complete, Some(completed)) => Timestamp::from_seconds(completed.seconds() - REPORT_DELAY),
+        };
+        if completed.seconds() + i64::from(self.rules.tolerance) < self.period.end.seconds() {
+            return Silence::Failed(Reason::ReportStale(completed));
+        }
+        let Some(service) = service else { return Silence::Blind(Reason::ServiceNotListed) };
+        if self.in_period(service.last).is_none() {
+            let contradicted = self.ledger.used_service(self.principal, action.service(), self.period.start, completed);
+            let reason = if contradicted { Reason::ReportContradicted } else { Reason::SilentService(completed) };
+            return if contradicted { Silence::Failed(reason) } else { Silence::Telling(reason) };
+        }
+        if tracked { Silence::Telling(Reason::SilentReport(completed)) } else { Silence::Blind(Reason::NotTracked) }
+    }
+}
+
+fn service_in<'r>(report: &'r LastAccessedReport, prefix: &str) -> Option<&'r ServiceAccess> {
+    let prefix = prefix.to_ascii_lowercase();
+    let at = report.services.binary_search_by(|service| service.prefix.as_str().cmp(prefix.as_str())).ok()?;
+    report.services.get(at)
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

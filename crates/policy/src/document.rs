@@ -252,6 +252,12 @@ pub fn quota_size(text: &str) -> usize {
     tokens_and_gaps(text).filter(|(_, gap)| !gap).count()
 }
 
+/// The JSON text without the white space between its tokens, and without a byte-order mark; nothing else changes.
+#[must_use]
+pub fn minified(text: &str) -> String {
+    tokens_and_gaps(text).filter(|(_, gap)| !gap).map(|(c, _)| c).collect()
+}
+
 /// The characters of a JSON text, each with whether it is white space between tokens (or a byte-order mark).
 pub(crate) fn tokens_and_gaps(text: &str) -> impl Iterator<Item = (char, bool)> {
     let (mut in_string, mut escaped) = (false, false);

@@ -40,7 +40,7 @@ impl<'a> KnownActions<'a> {
     }
 
     fn add(&mut self, name: ActionName) {
-        if self.catalogue.service(name.service()).is_some_and(|s| s.action_name(name.name()).is_some()) {
+        if self.catalogue.service(name.service()).is_some_and(|s| s.action(name.name()).is_some()) {
             return;
         }
         let names = self.added.entry(name.service().to_ascii_lowercase()).or_default();
@@ -58,14 +58,20 @@ impl<'a> KnownActions<'a> {
     /// Whether the catalogue itself has the action, in whatever case.
     #[must_use]
     pub fn catalogued(&self, service: &str, name: &str) -> bool {
-        self.catalogue.service(service).is_some_and(|s| s.action_name(name).is_some())
+        self.catalogue.service(service).is_some_and(|s| s.action(name).is_some())
     }
 
     /// Every service that has a known action, as spelled prefixes, sorted ignoring case.
     #[must_use]
     pub fn services(&self) -> Vec<&str> {
         let mut services: Vec<&str> = self.catalogue.services().map(|s| s.prefix()).collect();
-        services.extend(self.added.iter().filter(|(prefix, _)| self.catalogue.service(prefix).is_none()).filter_map(|(_, names)| names.first()).map(ActionName::service));
+        services.extend(
+            self.added
+                .iter()
+                .filter(|(prefix, _)| self.catalogue.service(prefix).is_none())
+                .filter_map(|(_, names)| names.first())
+                .map(ActionName::service),
+        );
         services.sort_by(|a, b| compare_ignoring_case(a, b));
         services
     }

@@ -4,13 +4,17 @@
 //! asynchronous and prints nothing: the same input gives the same bytes.
 
 pub mod action;
+pub mod catalogue;
 pub mod document;
 pub mod edit;
 pub mod glob;
 pub mod json;
+pub mod known;
 mod percent;
 pub mod unused;
 
 pub use action::{ActionName, ActionPattern};
+pub use catalogue::Catalogue;
 pub use document::{Effect, Policy, Statement};
+pub use known::KnownActions;
 pub use unused::Unused;

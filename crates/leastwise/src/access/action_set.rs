@@ -30,6 +30,9 @@ impl fmt::Debug for ActionSet {
 }
 
 impl ActionSet {
+    /// The set without members, as a constant.
+    pub(super) const EMPTY: ActionSet = ActionSet { first: 0, words: Vec::new() };
+
     /// The set without members.
     #[must_use]
     pub fn new() -> ActionSet {

@@ -11,6 +11,7 @@ pub mod credential_report;
 pub mod details;
 pub mod model;
 pub mod problem;
+mod scan;
 pub mod time;
 
 pub use access_keys::{AccessKeyId, AccessKeyList};
@@ -18,7 +19,7 @@ pub use account::{Account, Accounts, AccountsReader};
 pub use action_set::{ActionId, ActionIndex, ActionSet};
 pub use arn::{AccountId, PolicyArn, PrincipalArn, PrincipalKind};
 pub use credential_report::CredentialReport;
-pub use details::{Document, Group, ManagedPolicy, Principal, Unread};
-pub use model::{AccessModel, Granted};
+pub use details::{Document, ManagedPolicy, Principal, Unread};
+pub use model::{AccessModel, Grant, Granted};
 pub use problem::{Affects, Problem};
 pub use time::Timestamp;

@@ -284,8 +284,9 @@ impl AccountsReader {
 
     /// Records on every principal which of the sources of its grants could not be read.
     fn join_sources(&mut self) {
-        let readable =
-            |arn: &PolicyArn, policies: &BTreeMap<_, (ManagedPolicy, _)>| policies.get(arn).is_some_and(|(p, _)| p.document != Document::Unread);
+        let readable = |arn: &PolicyArn, policies: &BTreeMap<_, (ManagedPolicy, _)>| {
+            policies.get(arn).is_some_and(|(p, _)| p.document != Document::Unread)
+        };
         let mut absent: BTreeSet<PolicyArn> = BTreeSet::new();
         for principal in self.principals.values_mut() {
             let boundary = principal.boundary.iter().map(|arn| (arn, Unread::Boundary(arn.clone())));

@@ -277,7 +277,9 @@ impl ElementReader<'_> {
             match fields.policy_arn(policy, "PolicyArn") {
                 Some(arn) if principal.attached.contains(&arn) => {}
                 Some(arn) => principal.attached.push(arn),
-                None => fields.bad(policy, "AttachedManagedPolicies", "an attached policy without a valid `PolicyArn`".to_owned()),
+                None => {
+                    fields.bad(policy, "AttachedManagedPolicies", "an attached policy without a valid `PolicyArn`".to_owned())
+                }
             }
         }
         for group in fields.list(node, "GroupList") {

@@ -12,6 +12,8 @@ pub mod details;
 pub mod model;
 pub mod problem;
 mod scan;
+#[cfg(test)]
+mod tests;
 pub mod time;
 
 pub use access_keys::{AccessKeyId, AccessKeyList};

@@ -228,12 +228,12 @@ impl<'c> AccessModel<'c> {
     /// Every policy that grants something to `principal`: inline, attached, and those of its groups.
     #[must_use]
     pub fn sources<'m>(&'m self, principal: &'m Principal) -> Vec<Source<'m>> {
-        let group = |name: &Box<str>| {
-            let at = self.groups.get(&(principal.arn.account(), name.clone()))?;
+        let group = |name: &str| {
+            let at = self.groups.get(&(principal.arn.account(), name.into()))?;
             self.accounts.principals.get(*at)
         };
         let mut sources = Vec::new();
-        for holder in std::iter::once(principal).chain(principal.groups.iter().filter_map(group)) {
+        for holder in std::iter::once(principal).chain(principal.groups.iter().filter_map(|name| group(name))) {
             for inline in &holder.inline {
                 sources.push(Source { holder, policy: PolicyRef::Inline(&inline.name), document: &inline.document });
             }

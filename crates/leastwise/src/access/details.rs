@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use leastwise_policy::Policy;
-use leastwise_policy::json::{Node, Position, Value};
+use leastwise_policy::json::{self, Node, Position, Value};
 
 use super::arn::{PolicyArn, PrincipalArn, PrincipalKind};
 use super::problem::{Affects, Problem, excerpt};
 use super::scan::Places;
 use super::time::Timestamp;
 
-/// A policy document, when it could be read. Equal documents are held once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A policy document, when it could be read. Equal texts are held once; two documents are equal when they say the same
+/// as JSON, in whatever layout and order of keys, as exports differ in these.
+#[derive(Debug, Clone)]
 pub enum Document {
     /// The document.
     Read(Arc<Policy>),
@@ -31,6 +32,35 @@ impl Document {
             Document::Read(policy) => Some(policy),
             Document::Unread => None,
         }
+    }
+}
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Document) -> bool {
+        match (self.policy(), other.policy()) {
+            (Some(one), Some(other)) => {
+                let (text, other_text) = (one.text(), other.text());
+                text == other_text
+                    || json::parse(text).ok().zip(json::parse(other_text).ok()).is_some_and(|(a, b)| says_the_same(&a, &b))
+            }
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
+impl Eq for Document {}
+
+/// Whether two JSON values are the same, wherever they stand and whatever the order of their keys.
+fn says_the_same(one: &Node, other: &Node) -> bool {
+    match (&one.value, &other.value) {
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| says_the_same(a, b))
+        }
+        (Value::Object(one), Value::Object(members)) => {
+            one.len() == members.len()
+                && one.iter().all(|m| other.member(&m.key).is_some_and(|own| says_the_same(&m.value, &own.value)))
+        }
+        (one, other) => one == other,
     }
 }
 

@@ -203,6 +203,23 @@ fn the_same_principal_twice_is_one_unless_the_two_differ() {
 }
 
 #[test]
+fn the_same_policy_in_another_layout_is_the_same_policy() {
+    let of = |account: &str, document: &str| {
+        let role = role("r", ",'AttachedManagedPolicies':[{'PolicyName':'p','PolicyArn':'arn:aws:iam::aws:policy/p'}]");
+        let policy = managed("p", document).replace("111122223333:policy", "aws:policy");
+        page("", "", &role, &policy).replace("111122223333", account)
+    };
+    let one = of("111122223333", "{'Version':'2012-10-17','Statement':{'Effect':'Allow','Action':'s3:*','Resource':'*'}}");
+    let two =
+        of("444455556666", "{ 'Statement' : {'Action':'s3:\\u002a', 'Effect':'Allow','Resource':'*'},\n'Version':'2012-10-17'}");
+    let (_, problems) = read(&[("1.json", &one), ("2.json", &two)]);
+    assert_eq!(problems, []);
+    let (accounts, problems) = read(&[("1.json", &one), ("2.json", &two.replace("\"Allow\"", "\"Deny\""))]);
+    assert_eq!(problems.len(), 1);
+    assert!(accounts.principals.iter().all(|p| p.unread.len() == 1), "{accounts:?}");
+}
+
+#[test]
 fn a_role_tells_for_whom_it_is() {
     let roles = [
         role("aws-service-role/support.amazonaws.com/AWSServiceRoleForSupport", ""),

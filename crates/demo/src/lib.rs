@@ -29,7 +29,7 @@ pub struct Options {
     pub as_of: i64,
     /// The tracking period that the truth is about, in days.
     pub tracking_period: u32,
-    /// How many days of logs there are. Fewer than the period leave the logs incomplete.
+    /// How many days of logs there are. No more than the period leave the logs incomplete.
     pub days: u32,
     /// Number of accounts, at least 1.
     pub accounts: usize,

@@ -129,7 +129,7 @@ impl Account<'_> {
         let middle = (organization.period_start + (organization.as_of - organization.period_start) / 2) / HOUR * HOUR;
         let gap_end = middle + i64::from(self.options.gap_hours) * HOUR;
         let first_account = self.account == 0;
-        let mut covered = organization.log_start <= organization.period_start;
+        let mut covered = organization.log_start + HOUR <= organization.period_start;
         let identities: Vec<String> = organization
             .principals
             .iter()

@@ -109,6 +109,11 @@ impl Truth<'_> {
 
     fn states(&self, at: usize, principal: &Principal, shown: &[Shown]) -> States {
         let mut states = States::default();
+        if !principal.can_act() {
+            // No source looks at a group: what its members use is theirs.
+            states.unobservable = principal.effective;
+            return states;
+        }
         let report = self.report(at);
         let log = self.seen.covered.get(principal.account).copied().flatten();
         for number in principal.effective.iter() {

@@ -1,5 +1,7 @@
 //! The access model against made-up organizations, whose generator knows by its own means what is granted.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests, which may fail as tests do")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use leastwise::access::access_keys::AccessKeyList;

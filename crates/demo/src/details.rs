@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::text::{percent_encode, quote};
 use crate::time::offset;
 use crate::trail::Seen;
-use crate::{Sink, Source};
+use crate::{FileKind, Sink};
 
 /// Elements of one page where an account's export has pages.
 const PAGE: usize = 100;
@@ -74,7 +74,7 @@ fn one_account(organization: &Organization, seen: &Seen, account: usize, form: F
         }
         let text = format!("{{\n{}\n}}\n", members.join(",\n"));
         let name = format!("{}-{:03}.json", organization.account(account), nth + 1);
-        sink.put(Source::AccountDetails, &name, text.as_bytes(), account == 0 && last)?;
+        sink.put(FileKind::AccountDetails, &name, text.as_bytes(), account == 0 && last)?;
     }
     Ok(())
 }

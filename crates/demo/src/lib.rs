@@ -47,7 +47,7 @@ pub struct Options {
     /// Hours in the middle of the period for which the first account's trail delivered nothing.
     pub gap_hours: u32,
     /// What is left out or damaged.
-    pub damage: Vec<(Source, Damage)>,
+    pub damage: Vec<(FileKind, Damage)>,
     /// Whether to write `truth.json`, which grows with the number of principals and their permissions.
     pub truth: bool,
 }
@@ -75,7 +75,7 @@ impl Default for Options {
 
 /// A kind of file that the analysis reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Source {
+pub enum FileKind {
     /// `account/`: account authorization details.
     AccountDetails,
     /// `credential-report/`
@@ -90,27 +90,27 @@ pub enum Source {
     ServiceReference,
 }
 
-impl Source {
+impl FileKind {
     /// All kinds.
-    pub const ALL: [Source; 6] = [
-        Source::AccountDetails,
-        Source::CredentialReport,
-        Source::AccessKeys,
-        Source::LastAccessed,
-        Source::CloudTrail,
-        Source::ServiceReference,
+    pub const ALL: [FileKind; 6] = [
+        FileKind::AccountDetails,
+        FileKind::CredentialReport,
+        FileKind::AccessKeys,
+        FileKind::LastAccessed,
+        FileKind::CloudTrail,
+        FileKind::ServiceReference,
     ];
 
     /// The kind's folder.
     #[must_use]
     pub fn folder(self) -> &'static str {
         match self {
-            Source::AccountDetails => "account",
-            Source::CredentialReport => "credential-report",
-            Source::AccessKeys => "access-keys",
-            Source::LastAccessed => "last-accessed",
-            Source::CloudTrail => "cloudtrail",
-            Source::ServiceReference => "service-reference",
+            FileKind::AccountDetails => "account",
+            FileKind::CredentialReport => "credential-report",
+            FileKind::AccessKeys => "access-keys",
+            FileKind::LastAccessed => "last-accessed",
+            FileKind::CloudTrail => "cloudtrail",
+            FileKind::ServiceReference => "service-reference",
         }
     }
 }
@@ -127,7 +127,7 @@ pub enum Damage {
 }
 
 impl Options {
-    fn damage_of(&self, source: Source) -> Option<Damage> {
+    fn damage_of(&self, source: FileKind) -> Option<Damage> {
         self.damage.iter().find(|(own, _)| *own == source).map(|(_, damage)| *damage)
     }
 }
@@ -173,7 +173,7 @@ struct Sink<'s> {
 
 impl Sink<'_> {
     /// A file of `source`; `chosen` says whether it is one of those that a damage hits.
-    fn put(&mut self, source: Source, name: &str, bytes: &[u8], chosen: bool) -> io::Result<()> {
+    fn put(&mut self, source: FileKind, name: &str, bytes: &[u8], chosen: bool) -> io::Result<()> {
         let name = format!("{}/{name}", source.folder());
         let middle = bytes.len() / 2;
         match self.options.damage_of(source) {

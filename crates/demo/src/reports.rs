@@ -9,14 +9,14 @@ use crate::services::Logged;
 use crate::text::quote;
 use crate::time::offset;
 use crate::trail::{COLLECTED, REGION, Seen, Shown};
-use crate::{Damage, Sink, Source};
+use crate::{Damage, FileKind, Sink};
 
 /// One file a service, in the provider's shape (format v1.4).
 pub(crate) fn service_reference(organization: &Organization, sink: &mut Sink<'_>) -> io::Result<()> {
     let table = &organization.table;
     for (at, service) in table.services.iter().enumerate() {
         let (mut actions, mut operations) = (Vec::new(), Vec::new());
-        for action in table.of_service(at).filter_map(|a| table.actions.get(a)) {
+        for (number, action) in table.of_service(at).filter_map(|a| Some((a, table.actions.get(a)?))) {
             let is = |words: &[&str]| words.iter().any(|w| action.name.starts_with(w));
             let permissions = is(&["AddPermission", "RemovePermission", "AttachRole", "DetachRole", "CreateGrant", "PassRole"])
                 || action.name.contains("Policy") && !is(&["Get", "List", "Describe"]);
@@ -36,10 +36,12 @@ pub(crate) fn service_reference(organization: &Organization, sink: &mut Sink<'_>
                 // A log's name without its version is the operation's.
                 let versioned = action.event.find(|c: char| c.is_ascii_digit()).filter(|at| action.event.len() >= at + 8);
                 let name = versioned.and_then(|at| action.event.get(..at)).unwrap_or(action.event);
-                operations.push(format!(
-                    "{{\"Name\":\"{name}\",\"AuthorizedActions\":[{{\"Name\":\"{}\",\"Service\":\"{}\"}}],\"SDK\":[]}}",
-                    action.name, service.prefix
-                ));
+                let authorized = table
+                    .of_service(at)
+                    .filter(|other| table.carrier(*other) == number)
+                    .map(|other| format!("{{\"Name\":\"{}\",\"Service\":\"{}\"}}", table.name(other).1, service.prefix));
+                let authorized = authorized.collect::<Vec<_>>().join(",");
+                operations.push(format!("{{\"Name\":\"{name}\",\"AuthorizedActions\":[{authorized}],\"SDK\":[]}}"));
             }
         }
         let text = format!(
@@ -48,7 +50,7 @@ pub(crate) fn service_reference(organization: &Organization, sink: &mut Sink<'_>
             actions.join(","),
             operations.join(",")
         );
-        sink.put(Source::ServiceReference, &format!("{}.json", service.prefix), text.as_bytes(), at == 0)?;
+        sink.put(FileKind::ServiceReference, &format!("{}.json", service.prefix), text.as_bytes(), at == 0)?;
     }
     Ok(())
 }
@@ -120,8 +122,8 @@ pub(crate) fn credentials(organization: &Organization, seen: &Seen, sink: &mut S
             lists.push_str(&format!("{{\"AccessKeyMetadata\": [{}]}}\n", keys.collect::<Vec<_>>().join(", ")));
         }
         rows.push(String::new());
-        sink.put(Source::CredentialReport, &format!("{id}.csv"), rows.join("\n").as_bytes(), account == 0)?;
-        sink.put(Source::AccessKeys, &format!("{id}.json"), lists.as_bytes(), account == 0)?;
+        sink.put(FileKind::CredentialReport, &format!("{id}.csv"), rows.join("\n").as_bytes(), account == 0)?;
+        sink.put(FileKind::AccessKeys, &format!("{id}.json"), lists.as_bytes(), account == 0)?;
     }
     Ok(())
 }
@@ -133,7 +135,7 @@ pub(crate) fn report_is_damaged(at: usize, damage: Option<Damage>) -> bool {
 
 /// One answer of `get-service-last-accessed-details` a user, group or role, with the ARN that it belongs to.
 pub(crate) fn last_accessed(organization: &Organization, seen: &Seen, sink: &mut Sink<'_>) -> io::Result<()> {
-    if sink.options.damage_of(Source::LastAccessed) == Some(Damage::LeaveOut) {
+    if sink.options.damage_of(FileKind::LastAccessed) == Some(Damage::LeaveOut) {
         return Ok(());
     }
     let table = &organization.table;
@@ -185,9 +187,10 @@ pub(crate) fn last_accessed(organization: &Organization, seen: &Seen, sink: &mut
             services.join(",")
         );
         let kind = if principal.kind == Kind::User { "user" } else { "role" };
-        let name = format!("{}/{kind}-{}.json", organization.account(principal.account), principal.name);
-        let damaged = report_is_damaged(at, sink.options.damage_of(Source::LastAccessed));
-        sink.put(Source::LastAccessed, &name, text.as_bytes(), damaged)?;
+        // The path tells whose report it is, also when the text cannot.
+        let name = format!("{}/{kind}{}{}.json", organization.account(principal.account), principal.path, principal.name);
+        let damaged = report_is_damaged(at, sink.options.damage_of(FileKind::LastAccessed));
+        sink.put(FileKind::LastAccessed, &name, text.as_bytes(), damaged)?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) struct Action {
     pub(crate) logged: Logged,
     /// Whether IAM reports its last use.
     pub(crate) tracked: bool,
-    /// The event's name.
+    /// The event's name; for what is checked in another action's call, that action's name.
     pub(crate) event: &'static str,
     /// Whether the generator may use it.
     pub(crate) usable: bool,
@@ -119,6 +119,17 @@ impl Table {
     pub(crate) fn name(&self, action: usize) -> (&'static str, &'static str) {
         let Some(action) = self.actions.get(action) else { return ("", "") };
         (self.services.get(action.service).map_or("", |s| s.prefix), action.name)
+    }
+
+    /// The action in whose call this one is checked; itself when it has a call of its own.
+    pub(crate) fn carrier(&self, action: usize) -> usize {
+        match self.actions.get(action) {
+            Some(own) if own.logged == Logged::WithAnother => self
+                .of_service(own.service)
+                .find(|at| self.actions.get(*at).is_some_and(|a| a.name == own.event))
+                .unwrap_or(action),
+            _ => action,
+        }
     }
 
     pub(crate) fn full_name(&self, action: usize) -> String {

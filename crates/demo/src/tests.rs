@@ -134,7 +134,7 @@ fn less_evidence_never_makes_more_unused() {
     };
     let whole = unused(&small(13));
     assert!(!whole.is_empty());
-    for source in [Source::LastAccessed, Source::CloudTrail] {
+    for source in [FileKind::LastAccessed, FileKind::CloudTrail] {
         for damage in [Damage::LeaveOut, Damage::Truncate, Damage::Corrupt] {
             let less = unused(&Options { damage: vec![(source, damage)], ..small(13) });
             assert!(less.len() < whole.len(), "{source:?} {damage:?}");
@@ -148,7 +148,7 @@ fn less_evidence_never_makes_more_unused() {
 #[test]
 fn damage_is_done_to_the_named_files_only() {
     let (whole, _) = files(&small(17));
-    for source in Source::ALL {
+    for source in FileKind::ALL {
         for damage in [Damage::LeaveOut, Damage::Truncate, Damage::Corrupt] {
             let (less, _) = files(&Options { damage: vec![(source, damage)], ..small(17) });
             let changed: Vec<&String> =
@@ -156,7 +156,7 @@ fn damage_is_done_to_the_named_files_only() {
             let own = |name: &str| {
                 name.starts_with(source.folder())
                     || name == "truth.json"
-                    || (source == Source::CloudTrail && name.starts_with("trails/"))
+                    || (source == FileKind::CloudTrail && name.starts_with("trails/"))
             };
             assert!(changed.iter().any(|name| name.starts_with(source.folder())), "{source:?} {damage:?}");
             assert!(changed.iter().all(|name| own(name)), "{source:?} {damage:?}: {changed:?}");

@@ -12,7 +12,7 @@ use crate::random::{HEX, ID, Random};
 use crate::services::Logged;
 use crate::text::quote;
 use crate::time::{HOUR, parts, zulu};
-use crate::{Damage, Options, Sink, Source};
+use crate::{Damage, FileKind, Options, Sink};
 
 /// The only region of a made-up organization; its trails look into all.
 pub(crate) const REGION: &str = "us-east-1";
@@ -124,7 +124,7 @@ impl Account<'_> {
     fn write(&mut self, calls: &[Call], seen: &mut Seen, sink: &mut Sink<'_>) -> io::Result<Option<bool>> {
         let organization = self.organization;
         let id = organization.account(self.account).to_owned();
-        let damage = self.options.damage_of(Source::CloudTrail);
+        let damage = self.options.damage_of(FileKind::CloudTrail);
         let left_out = damage == Some(Damage::LeaveOut);
         let middle = (organization.period_start + (organization.as_of - organization.period_start) / 2) / HOUR * HOUR;
         let gap_end = middle + i64::from(self.options.gap_hours) * HOUR;
@@ -200,7 +200,7 @@ impl Account<'_> {
         );
         let mut packed = GzBuilder::new().write(Vec::with_capacity(records.len() / 6), Compression::fast());
         packed.write_all(records.as_bytes())?;
-        sink.put(Source::CloudTrail, &name, &packed.finish()?, damaged)
+        sink.put(FileKind::CloudTrail, &name, &packed.finish()?, damaged)
     }
 
     /// What `describe-trails` and `get-event-selectors` say about the account's trail.

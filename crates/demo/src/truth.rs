@@ -11,12 +11,12 @@ use crate::services::{Action, Bits, Logged};
 use crate::text::quote;
 use crate::time::{DAY, zulu};
 use crate::trail::{DATA_TYPES, Seen, Shown, is_logged};
-use crate::{Damage, Options, Sink, Source};
+use crate::{Damage, FileKind, Options, Sink};
 
 const RULES: &str = "known actions: those of service-reference/, also for `*` and NotAction; a `*` of the analysis must be taken over the same catalogue. \
 used: let in within the period, and in a last-accessed report that is there and whole (tracked actions) or in a log file that is. \
 unused: not used, and (a whole report shows no use of the tracked action, or nothing of the service, in the period; or its call is logged and the account's \
-log is whole over the period); never for a permission checked in another service's call, and never when the principal called an unknown name of the service. \
+log is whole over the period); never for a permission checked in another service's call or in a logged call of another action, and never when the principal called an unknown name of the service. \
 unknown: not used, and a source that should show it is damaged or has a gap, or the unknown name. unobservable: the rest. \
 blocked and denied: granted, but taken away by the boundary or by an unconditional Deny on every resource; they have no state. \
 exact false: a damaged file concerns the principal, and findings and unused actions may only be fewer than listed.";
@@ -86,20 +86,21 @@ impl Truth<'_> {
 
     /// The last-accessed report: there and whole, damaged, or not there.
     fn report(&self, at: usize) -> Option<bool> {
-        let damage = self.options.damage_of(Source::LastAccessed);
+        let damage = self.options.damage_of(FileKind::LastAccessed);
         (damage != Some(Damage::LeaveOut)).then(|| !report_is_damaged(at, damage))
     }
 
-    fn damaged(&self, source: Source) -> bool {
+    fn damaged(&self, source: FileKind) -> bool {
         matches!(self.options.damage_of(source), Some(Damage::Truncate | Damage::Corrupt))
     }
 
     /// Whether the findings about the principal must be exactly those listed.
     fn exact(&self, at: usize, principal: &Principal) -> bool {
-        let hit =
-            [Source::AccountDetails, Source::CloudTrail, Source::CredentialReport].iter().any(|source| self.damaged(*source));
-        let reference = self.options.damage_of(Source::ServiceReference).is_some();
-        let nothing = self.options.damage_of(Source::AccountDetails) == Some(Damage::LeaveOut);
+        let hit = [FileKind::AccountDetails, FileKind::CloudTrail, FileKind::CredentialReport]
+            .iter()
+            .any(|source| self.damaged(*source));
+        let reference = self.options.damage_of(FileKind::ServiceReference).is_some();
+        let nothing = self.options.damage_of(FileKind::AccountDetails) == Some(Damage::LeaveOut);
         !(reference || nothing || (hit && principal.account == 0) || self.report(at) == Some(false))
     }
 
@@ -122,12 +123,18 @@ impl Truth<'_> {
                 states.used.push((number, shown));
                 continue;
             }
-            let logged = log.is_some() && is_logged(self.organization, self.options, number);
+            let carrier = self.organization.table.carrier(number);
+            let logged = log.is_some() && is_logged(self.organization, self.options, carrier);
+            let carried =
+                carrier != number
+                    && principal.uses.iter().zip(shown).any(|(used, shown)| {
+                        used.action == carrier && shown.logged.is_some_and(|(_, last)| self.in_period(last))
+                    });
             let service = service_last(self.organization, principal, shown, action.service);
             let service_silent = service.is_none_or(|last| !self.in_period(last));
             let reported = action.logged != Logged::Elsewhere && (action.tracked || service_silent);
             let barred = principal.unmapped.is_some_and(|(service, _)| log.is_some() && service == action.service);
-            let set = if action.logged == Logged::Elsewhere {
+            let set = if action.logged == Logged::Elsewhere || carried {
                 &mut states.unobservable
             } else if barred {
                 &mut states.unknown
@@ -216,7 +223,7 @@ impl Truth<'_> {
             } else if principal.is_active() && !unused.is_empty() {
                 findings.push(finding("UnusedPermission", format!(", \"unused\": [{}]", unused.join(", "))));
             }
-            if principal.kind == Kind::User && self.options.damage_of(Source::CredentialReport) != Some(Damage::LeaveOut) {
+            if principal.kind == Kind::User && self.options.damage_of(FileKind::CredentialReport) != Some(Damage::LeaveOut) {
                 self.credentials(principal, &finding, findings);
             }
         }
@@ -232,7 +239,7 @@ impl Truth<'_> {
     }
 
     fn credentials(&self, user: &Principal, finding: &dyn Fn(&str, String) -> String, findings: &mut Vec<String>) {
-        let keys_listed = self.options.damage_of(Source::AccessKeys).is_none();
+        let keys_listed = self.options.damage_of(FileKind::AccessKeys).is_none();
         for (slot, key) in user.keys.iter().enumerate() {
             let idle = key.used != KeyUse::Now;
             if key.active && idle && !self.in_period(key.made) {

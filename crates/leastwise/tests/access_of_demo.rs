@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leastwise::access::access_keys::AccessKeyList;
 use leastwise::access::credential_report::{CredentialReport, LastUse};
 use leastwise::access::{AccessModel, Accounts, AccountsReader, ActionSet, Problem, Unread};
-use leastwise_demo::{Damage, Options, Source, generate};
+use leastwise_demo::{Damage, FileKind, Options, generate};
 use leastwise_policy::Catalogue;
 use leastwise_policy::catalogue::import::{ImportHints, SourceFile, import};
 use serde_json::Value;
@@ -102,7 +102,7 @@ fn every_principal_is_granted_what_the_generator_granted_it() {
 fn damage_is_reported_and_whoever_is_readable_still_has_the_true_grants() {
     for seed in 0..12 {
         for damage in [Damage::Truncate, Damage::Corrupt] {
-            let files = files(&Options { damage: vec![(Source::AccountDetails, damage)], ..options(seed) });
+            let files = files(&Options { damage: vec![(FileKind::AccountDetails, damage)], ..options(seed) });
             let catalogue = catalogue(&files);
             let (accounts, problems) = read(&files);
             assert!(!problems.is_empty(), "seed {seed}");

@@ -31,7 +31,7 @@ pub struct AccessModel<'c> {
 
 /// One policy that grants something to a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source<'m> {
+pub struct PolicySource<'m> {
     /// Who holds the policy: the principal itself, or a group that it is in.
     pub holder: &'m Principal,
     /// Which of the holder's policies it is.
@@ -53,7 +53,7 @@ pub enum PolicyRef<'m> {
 #[derive(Debug, Clone)]
 pub struct Grant<'m> {
     /// The policy that it stands in.
-    pub source: Source<'m>,
+    pub source: PolicySource<'m>,
     /// The statement's place in its policy, from 0.
     pub statement: usize,
     expansion: Arc<Expansion>,
@@ -227,7 +227,7 @@ impl<'c> AccessModel<'c> {
 
     /// Every policy that grants something to `principal`: inline, attached, and those of its groups.
     #[must_use]
-    pub fn sources<'m>(&'m self, principal: &'m Principal) -> Vec<Source<'m>> {
+    pub fn sources<'m>(&'m self, principal: &'m Principal) -> Vec<PolicySource<'m>> {
         let group = |name: &str| {
             let at = self.groups.get(&(principal.arn.account(), name.into()))?;
             self.accounts.principals.get(*at)
@@ -235,11 +235,11 @@ impl<'c> AccessModel<'c> {
         let mut sources = Vec::new();
         for holder in std::iter::once(principal).chain(principal.groups.iter().filter_map(|name| group(name))) {
             for inline in &holder.inline {
-                sources.push(Source { holder, policy: PolicyRef::Inline(&inline.name), document: &inline.document });
+                sources.push(PolicySource { holder, policy: PolicyRef::Inline(&inline.name), document: &inline.document });
             }
             for arn in &holder.attached {
                 let document = self.policy(arn).map_or(&Document::Unread, |policy| &policy.document);
-                sources.push(Source { holder, policy: PolicyRef::Managed(arn), document });
+                sources.push(PolicySource { holder, policy: PolicyRef::Managed(arn), document });
             }
         }
         sources

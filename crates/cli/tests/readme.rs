@@ -22,7 +22,8 @@ fn the_commands_of_the_readme_print_what_it_shows() {
     let blocks = blocks(&readme);
     assert!(blocks.len() >= 2);
     for (command, shown) in blocks {
-        let arguments = command.strip_prefix("cargo run --quiet --bin leastwise -- ").expect("a README command runs the built program");
+        let arguments =
+            command.strip_prefix("cargo run --quiet --bin leastwise -- ").expect("a README command runs the built program");
         let ran = leastwise(&arguments.split_whitespace().collect::<Vec<_>>(), "");
         assert_eq!(ran.out, shown, "{command}\n{}", ran.err);
     }
@@ -30,7 +31,9 @@ fn the_commands_of_the_readme_print_what_it_shows() {
 
 #[test]
 fn every_file_that_the_documents_link_to_exists() {
-    for document in ["README.md", "ARCHITECTURE.md", "DESIGN.md", "COMPARE.md", "CHANGELOG.md", "docs/semantics.md", "docs/glossary.md"] {
+    for document in
+        ["README.md", "ARCHITECTURE.md", "DESIGN.md", "COMPARE.md", "CHANGELOG.md", "docs/semantics.md", "docs/glossary.md"]
+    {
         let path = root().join(document);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{document}: {e}"));
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

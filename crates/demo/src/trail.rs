@@ -1,0 +1,405 @@
+//! Writes the logs: CloudTrail files as they are delivered, one an hour and account, with the calls of every principal.
+//!
+//! Second step of the generator. Which calls there are follows from the uses that the organization decided; what of
+//! them can be seen in the files that are really there is noted for the truth while writing, not read back.
+
+use std::io::{self, Write as _};
+
+use flate2::{Compression, GzBuilder};
+
+use crate::organization::{KeyUse, Kind, Organization, Outcome, Principal};
+use crate::random::{HEX, ID, Random};
+use crate::services::Logged;
+use crate::text::quote;
+use crate::time::{HOUR, parts, zulu};
+use crate::{Damage, FileKind, Options, Sink};
+
+/// The only region of a made-up organization; its trails look into all.
+pub(crate) const REGION: &str = "us-east-1";
+/// How long after the present moment the logs and reports were collected.
+pub(crate) const COLLECTED: i64 = 5 * HOUR;
+/// Data events that the trails record when they record any.
+pub(crate) const DATA_TYPES: [(&str, &str); 3] =
+    [("s3", "AWS::S3::Object"), ("lambda", "AWS::Lambda::Function"), ("dynamodb", "AWS::DynamoDB::Table")];
+
+/// What the records show of one use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// The last call, whether logged or not.
+    pub(crate) last: i64,
+    /// First and last call in the log files that are there and whole.
+    pub(crate) logged: Option<(i64, i64)>,
+    /// How many different calls those are.
+    pub(crate) count: usize,
+}
+
+/// What the records show of the whole organization.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// For each principal, for each of its uses.
+    pub(crate) uses: Vec<Vec<Shown>>,
+    /// For each account, whether its log covers the period without a gap; none when there are no logs.
+    pub(crate) covered: Vec<Option<bool>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    at: i64,
+    principal: usize,
+    /// Place among the principal's uses; none for the call of an unknown name.
+    of: Option<usize>,
+}
+
+/// Whether a call of `action` is logged with these options.
+pub(crate) fn is_logged(organization: &Organization, options: &Options, action: usize) -> bool {
+    let prefix = organization.table.name(action).0;
+    match organization.table.actions.get(action).map(|a| a.logged) {
+        Some(Logged::Management) => true,
+        Some(Logged::Data) => options.data_events && DATA_TYPES.iter().any(|(service, _)| *service == prefix),
+        _ => false,
+    }
+}
+
+fn calls(organization: &Organization, options: &Options) -> Vec<Vec<Call>> {
+    let mut random = Random::new(options.seed, 2);
+    let mut calls: Vec<Vec<Call>> = vec![Vec::new(); organization.accounts.len()];
+    // Who goes on calling what: account, principal, place of the use, earliest time.
+    let mut busy: Vec<(usize, usize, usize, i64)> = Vec::new();
+    let mut count = 0;
+    for (at, principal) in organization.principals.iter().enumerate() {
+        let Some(own) = calls.get_mut(principal.account) else { continue };
+        for (place, used) in principal.uses.iter().enumerate() {
+            if used.what == Outcome::UsedBefore || !is_logged(organization, options, used.action) {
+                continue;
+            }
+            own.push(Call { at: used.at, principal: at, of: Some(place) });
+            count += 1;
+            if used.what == Outcome::Used {
+                let from = organization.log_start.max(principal.created) + 2 * HOUR;
+                busy.push((principal.account, at, place, from));
+            }
+        }
+        own.extend(principal.unmapped.map(|(_, time)| Call { at: time, principal: at, of: None }));
+    }
+    for _ in count..options.events {
+        let Some((account, principal, place, from)) = random.one(&busy).copied() else { break };
+        let at = random.between(from, organization.as_of - 2 * HOUR);
+        if let Some(own) = calls.get_mut(account) {
+            own.push(Call { at, principal, of: Some(place) });
+        }
+    }
+    for own in &mut calls {
+        own.sort_by_key(|call| (call.at, call.principal, call.of));
+    }
+    calls
+}
+
+/// Writes the logs and says what they and all other records can show.
+pub(crate) fn write(organization: &Organization, options: &Options, sink: &mut Sink<'_>) -> io::Result<Seen> {
+    let calls = calls(organization, options);
+    let mut seen = Seen {
+        uses: organization
+            .principals
+            .iter()
+            .map(|p| p.uses.iter().map(|u| Shown { last: u.at, ..Shown::default() }).collect())
+            .collect(),
+        covered: Vec::new(),
+    };
+    for (account, calls) in calls.iter().enumerate() {
+        let covered = Account { organization, options, account, random: Random::new(options.seed, 1000 + account as u64) }
+            .write(calls, &mut seen, sink)?;
+        seen.covered.push(covered);
+    }
+    Ok(seen)
+}
+
+struct Account<'a> {
+    organization: &'a Organization,
+    options: &'a Options,
+    account: usize,
+    random: Random,
+}
+
+impl Account<'_> {
+    fn write(&mut self, calls: &[Call], seen: &mut Seen, sink: &mut Sink<'_>) -> io::Result<Option<bool>> {
+        let organization = self.organization;
+        let id = organization.account(self.account).to_owned();
+        let damage = self.options.damage_of(FileKind::CloudTrail);
+        let left_out = damage == Some(Damage::LeaveOut);
+        let middle = (organization.period_start + (organization.as_of - organization.period_start) / 2) / HOUR * HOUR;
+        let gap_end = middle + i64::from(self.options.gap_hours) * HOUR;
+        let first_account = self.account == 0;
+        let mut covered = organization.log_start + HOUR <= organization.period_start;
+        let identities: Vec<String> = organization
+            .principals
+            .iter()
+            .map(|p| if p.account == self.account { self.identity(p) } else { String::new() })
+            .collect();
+        if !left_out {
+            self.trail(&id, sink)?;
+        }
+        let mut rest = calls;
+        let mut again: Vec<String> = Vec::new();
+        let (mut records, mut record) = (String::new(), String::new());
+        let mut hour = organization.log_start;
+        while hour < organization.as_of + COLLECTED {
+            let upto = rest.partition_point(|call| call.at < hour + HOUR);
+            let (now, later) = rest.split_at(upto);
+            rest = later;
+            let damaged = first_account && hour == middle && damage.is_some();
+            let missing = first_account && (middle..gap_end).contains(&hour);
+            let readable = !left_out && !missing && !damaged;
+            covered &= readable || left_out;
+            records.clear();
+            records.push_str("{\"Records\":[");
+            let own = self.heartbeat(&id, hour, &mut records);
+            let count = own + now.len() + again.len();
+            for double in again.drain(..) {
+                records.push(',');
+                records.push_str(double.as_str());
+            }
+            for call in now {
+                let Some(principal) = organization.principals.get(call.principal) else { continue };
+                record.clear();
+                self.record(&id, principal, identities.get(call.principal).map_or("", String::as_str), call, &mut record);
+                records.push(',');
+                records.push_str(&record);
+                if self.random.below(200) == 0 {
+                    again.push(record.clone());
+                }
+                let shown = call.of.and_then(|place| seen.uses.get_mut(call.principal)?.get_mut(place));
+                if let Some(shown) = shown {
+                    shown.last = shown.last.max(call.at);
+                    if readable {
+                        shown.count += 1;
+                        shown.logged = Some(
+                            shown.logged.map_or((call.at, call.at), |(first, last)| (first.min(call.at), last.max(call.at))),
+                        );
+                    }
+                }
+            }
+            records.push_str("]}");
+            if !missing && !left_out {
+                sink.summary.events += count;
+                self.file(&id, hour, &records, damaged, sink)?;
+            }
+            if !readable {
+                // What cannot be read once is not delivered a second time either.
+                again.clear();
+            }
+            hour += HOUR;
+        }
+        Ok((!left_out).then_some(covered))
+    }
+
+    fn file(&mut self, id: &str, hour: i64, records: &str, damaged: bool, sink: &mut Sink<'_>) -> io::Result<()> {
+        let [y, m, d, h, ..] = parts(hour);
+        let mark = self.random.text(ID, 16);
+        let name = format!(
+            "AWSLogs/{id}/CloudTrail/{REGION}/{y:04}/{m:02}/{d:02}/{id}_CloudTrail_{REGION}_{y:04}{m:02}{d:02}T{h:02}55Z_{mark}.json.gz"
+        );
+        let mut packed = GzBuilder::new().write(Vec::with_capacity(records.len() / 6), Compression::fast());
+        packed.write_all(records.as_bytes())?;
+        sink.put(FileKind::CloudTrail, &name, &packed.finish()?, damaged)
+    }
+
+    /// What `describe-trails` and `get-event-selectors` say about the account's trail.
+    fn trail(&self, id: &str, sink: &mut Sink<'_>) -> io::Result<()> {
+        let arn = format!("arn:aws:cloudtrail:{REGION}:{id}:trail/all");
+        let trail = format!(
+            "{{\"trailList\":[{{\"Name\":\"all\",\"S3BucketName\":\"logs-{id}\",\"IncludeGlobalServiceEvents\":true,\"IsMultiRegionTrail\":true,\
+             \"HomeRegion\":\"{REGION}\",\"TrailARN\":\"{arn}\",\"LogFileValidationEnabled\":true,\"HasCustomEventSelectors\":{},\
+             \"HasInsightSelectors\":false,\"IsOrganizationTrail\":false}}]}}\n",
+            self.options.data_events
+        );
+        sink.plain(&format!("trails/{id}-trails.json"), trail.as_bytes())?;
+        let resources = |(_, kind): &(&str, &str)| {
+            let value = match *kind {
+                "AWS::S3::Object" => "arn:aws:s3",
+                "AWS::Lambda::Function" => "arn:aws:lambda",
+                _ => "arn:aws:dynamodb",
+            };
+            format!("{{\"Type\":\"{kind}\",\"Values\":[\"{value}\"]}}")
+        };
+        let data: Vec<String> = if self.options.data_events { DATA_TYPES.iter().map(resources).collect() } else { Vec::new() };
+        let selectors = format!(
+            "{{\"TrailARN\":\"{arn}\",\"EventSelectors\":[{{\"ReadWriteType\":\"All\",\"IncludeManagementEvents\":true,\
+             \"DataResources\":[{}],\"ExcludeManagementEventSources\":[]}}]}}\n",
+            data.join(",")
+        );
+        sink.plain(&format!("trails/{id}-event-selectors.json"), selectors.as_bytes())
+    }
+
+    /// What CloudTrail and others of AWS do by themselves, so that no hour is without a record; returns how many records.
+    fn heartbeat(&mut self, id: &str, hour: i64, out: &mut String) -> usize {
+        let (at, mark) = (zulu(hour + 60), self.uuid());
+        let head = format!(
+            "\"eventVersion\":\"1.09\",\"eventTime\":\"{at}\",\"awsRegion\":\"{REGION}\",\"recipientAccountId\":\"{id}\""
+        );
+        out.push_str(&format!(
+            "{{{head},\"userIdentity\":{{\"type\":\"AWSService\",\"invokedBy\":\"cloudtrail.amazonaws.com\"}},\"eventSource\":\"s3.amazonaws.com\",\
+             \"eventName\":\"GetBucketAcl\",\"sourceIPAddress\":\"cloudtrail.amazonaws.com\",\"userAgent\":\"cloudtrail.amazonaws.com\",\
+             \"requestParameters\":{{\"bucketName\":\"logs-{id}\",\"acl\":\"\"}},\"responseElements\":null,\"eventID\":\"{mark}\",\"readOnly\":true,\
+             \"resources\":[{{\"accountId\":\"{id}\",\"type\":\"AWS::S3::Bucket\",\"ARN\":\"arn:aws:s3:::logs-{id}\"}}],\
+             \"eventType\":\"AwsApiCall\",\"managementEvent\":true,\"eventCategory\":\"Management\"}}"
+        ));
+        let mark = self.uuid();
+        match hour / HOUR % 97 {
+            13 => out.push_str(&format!(
+                ",{{{head},\"userIdentity\":{{\"accountId\":\"{id}\",\"invokedBy\":\"AWS Internal\"}},\"eventSource\":\"kms.amazonaws.com\",\
+                 \"eventName\":\"RotateKey\",\"sourceIPAddress\":\"AWS Internal\",\"userAgent\":\"AWS Internal\",\"requestParameters\":null,\
+                 \"responseElements\":null,\"eventID\":\"{mark}\",\"readOnly\":false,\"resources\":[],\"eventType\":\"AwsServiceEvent\",\
+                 \"managementEvent\":true,\"eventCategory\":\"Management\",\"serviceEventDetails\":{{\"keyId\":\"{mark}\"}}}}"
+            )),
+            31 => out.push_str(&format!(
+                ",{{{head},\"userIdentity\":{{\"type\":\"AWSAccount\",\"principalId\":\"AROAEXAMPLEOUTSIDE000:visitor\",\"accountId\":\"999999999999\"}},\
+                 \"eventSource\":\"sts.amazonaws.com\",\"eventName\":\"AssumeRole\",\"sourceIPAddress\":\"203.0.113.9\",\"userAgent\":\"aws-cli/2.15\",\
+                 \"errorCode\":\"AccessDenied\",\"requestParameters\":null,\"responseElements\":null,\"eventID\":\"{mark}\",\"readOnly\":true,\
+                 \"eventType\":\"AwsApiCall\",\"managementEvent\":true,\"eventCategory\":\"Management\"}}"
+            )),
+            59 => out.push_str(&format!(
+                ",{{{head},\"userIdentity\":{{\"type\":\"Root\",\"principalId\":\"{id}\",\"arn\":\"arn:aws:iam::{id}:root\",\"accountId\":\"{id}\"}},\
+                 \"eventSource\":\"signin.amazonaws.com\",\"eventName\":\"ConsoleLogin\",\"sourceIPAddress\":\"198.51.100.7\",\
+                 \"userAgent\":\"Mozilla/5.0\",\"requestParameters\":null,\"responseElements\":{{\"ConsoleLogin\":\"Success\"}},\
+                 \"eventID\":\"{mark}\",\"readOnly\":false,\"eventType\":\"AwsConsoleSignIn\",\"managementEvent\":true,\"eventCategory\":\"Management\"}}"
+            )),
+            83 => out.push_str(&format!(
+                ",{{{head},\"userIdentity\":{{\"type\":\"AWSService\",\"invokedBy\":\"ec2.amazonaws.com\"}},\"eventSource\":\"sts.amazonaws.com\",\
+                 \"eventName\":\"AssumeRole\",\"sourceIPAddress\":\"ec2.amazonaws.com\",\"userAgent\":\"ec2.amazonaws.com\",\
+                 \"requestParameters\":{{\"roleArn\":\"arn:aws:iam::{id}:role/nobody\",\"roleSessionName\":\"i-0123\"}},\"responseElements\":null,\
+                 \"eventID\":\"{mark}\",\"readOnly\":true,\"eventType\":\"AwsApiCall\",\"managementEvent\":true,\"eventCategory\":\"Management\"}}"
+            )),
+            _ => return 1,
+        }
+        2
+    }
+
+    fn uuid(&mut self) -> String {
+        let (high, low) = (self.random.next(), self.random.next());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xFFFF,
+            high & 0xFFF,
+            0x8000 | low >> 50,
+            low & 0xFFFF_FFFF_FFFF
+        )
+    }
+
+    /// `userIdentity` as the calls of this principal carry it.
+    fn identity(&mut self, principal: &Principal) -> String {
+        let id = self.organization.account(self.account);
+        let arn = principal.arn(self.organization);
+        let name = &principal.name;
+        if principal.kind == Kind::User {
+            let key = principal.keys.iter().find(|key| key.used == KeyUse::Now).map_or("", |key| key.id.as_str());
+            return format!(
+                "{{\"type\":\"IAMUser\",\"principalId\":\"{}\",\"arn\":\"{arn}\",\"accountId\":\"{id}\",\"accessKeyId\":\"{key}\",\"userName\":{}}}",
+                principal.id,
+                quote(name)
+            );
+        }
+        let session = match principal.kind {
+            Kind::PermissionSet => "ann@example.com".to_owned(),
+            _ => format!("i-{}", self.random.text(HEX, 17)),
+        };
+        let key = self.random.text(ID, 16);
+        let created = zulu(self.organization.as_of - 3 * HOUR);
+        format!(
+            "{{\"type\":\"AssumedRole\",\"principalId\":\"{unique}:{session}\",\"arn\":\"arn:aws:sts::{id}:assumed-role/{name}/{session}\",\
+             \"accountId\":\"{id}\",\"accessKeyId\":\"ASIA{key}\",\"sessionContext\":{{\"sessionIssuer\":{{\"type\":\"Role\",\"principalId\":\"{unique}\",\
+             \"arn\":\"{arn}\",\"accountId\":\"{id}\",\"userName\":\"{name}\"}},\"webIdFederationData\":{{}},\"attributes\":{{\"creationDate\":\"{created}\",\
+             \"mfaAuthenticated\":\"false\"}}}}}}",
+            unique = principal.id
+        )
+    }
+
+    fn record(&mut self, id: &str, principal: &Principal, identity: &str, call: &Call, out: &mut String) {
+        let table = &self.organization.table;
+        let used = call.of.and_then(|place| principal.uses.get(place));
+        let action = used.and_then(|used| table.actions.get(used.action));
+        let service = action.map(|a| a.service).or(principal.unmapped.map(|(service, _)| service)).unwrap_or_default();
+        let (prefix, source) = table.services.get(service).map_or(("", ""), |s| (s.prefix, s.source));
+        let name = action.map_or("GetUnheardOfThing", |a| a.event);
+        let data = action.is_some_and(|a| a.logged == Logged::Data);
+        let reads =
+            ["Get", "List", "Describe", "Lookup", "Batch", "Scan", "Query", "Validate"].iter().any(|w| name.starts_with(w));
+        let (at, mark, request) = (zulu(call.at), self.uuid(), self.random.text(HEX, 12));
+        let thing = self.random.below(40);
+        let (parameters, resources) = details_of(prefix, data, id, thing);
+        out.push_str("{\"eventVersion\":\"1.09\",\"userIdentity\":");
+        out.push_str(identity);
+        for (key, value) in [
+            (",\"eventTime\":\"", at.as_str()),
+            ("\",\"eventSource\":\"", source),
+            ("\",\"eventName\":\"", name),
+            ("\",\"awsRegion\":\"", REGION),
+            ("\",\"sourceIPAddress\":\"", "198.51.100.23"),
+            ("\",\"userAgent\":\"", "aws-sdk-go/1.55 (linux; amd64)"),
+        ] {
+            out.push_str(key);
+            out.push_str(value);
+        }
+        out.push('"');
+        if used.is_some_and(|used| used.what == Outcome::Denied) {
+            let code = if prefix == "ec2" { "Client.UnauthorizedOperation" } else { "AccessDenied" };
+            out.push_str(",\"errorCode\":\"");
+            out.push_str(code);
+            out.push_str("\",\"errorMessage\":\"User is not authorized to perform this action\"");
+        }
+        for (key, value) in [
+            (",\"requestParameters\":", parameters.as_str()),
+            (",\"responseElements\":null,\"requestID\":\"", request.as_str()),
+            ("\",\"eventID\":\"", mark.as_str()),
+            ("\",\"readOnly\":", if reads { "true" } else { "false" }),
+            (",\"resources\":", resources.as_str()),
+            (",\"eventType\":\"AwsApiCall\",\"managementEvent\":", if data { "false" } else { "true" }),
+            (",\"recipientAccountId\":\"", id),
+            ("\",\"eventCategory\":\"", if data { "Data" } else { "Management" }),
+            ("\",\"tlsDetails\":{\"tlsVersion\":\"TLSv1.3\",\"clientProvidedHostHeader\":\"", source),
+        ] {
+            out.push_str(key);
+            out.push_str(value);
+        }
+        out.push_str("\"}}");
+    }
+}
+
+/// `requestParameters` and `resources` of a call to the service.
+fn details_of(prefix: &str, data: bool, id: &str, thing: usize) -> (String, String) {
+    let one = |kind: &str, arn: String| format!("[{{\"accountId\":\"{id}\",\"type\":\"{kind}\",\"ARN\":\"{arn}\"}}]");
+    match prefix {
+        "s3" if data => (
+            format!("{{\"bucketName\":\"team-{thing}\",\"key\":\"in/{thing}.csv\",\"Host\":\"team-{thing}.s3.amazonaws.com\"}}"),
+            format!(
+                "[{{\"type\":\"AWS::S3::Object\",\"ARN\":\"arn:aws:s3:::team-{thing}/in/{thing}.csv\"}},\
+                 {{\"accountId\":\"{id}\",\"type\":\"AWS::S3::Bucket\",\"ARN\":\"arn:aws:s3:::team-{thing}\"}}]"
+            ),
+        ),
+        "s3" => (
+            format!("{{\"bucketName\":\"team-{thing}\",\"Host\":\"team-{thing}.s3.amazonaws.com\"}}"),
+            one("AWS::S3::Bucket", format!("arn:aws:s3:::team-{thing}")),
+        ),
+        "kms" => (
+            format!("{{\"keyId\":\"arn:aws:kms:{REGION}:{id}:key/{thing:08x}-1111-4222-8333-444455556666\"}}"),
+            one("AWS::KMS::Key", format!("arn:aws:kms:{REGION}:{id}:key/{thing:08x}-1111-4222-8333-444455556666")),
+        ),
+        "lambda" => (
+            format!("{{\"functionName\":\"function-{thing}\"}}"),
+            if data {
+                one("AWS::Lambda::Function", format!("arn:aws:lambda:{REGION}:{id}:function:function-{thing}"))
+            } else {
+                "null".to_owned()
+            },
+        ),
+        "dynamodb" => (
+            format!("{{\"tableName\":\"table-{thing}\"}}"),
+            one("AWS::DynamoDB::Table", format!("arn:aws:dynamodb:{REGION}:{id}:table/table-{thing}")),
+        ),
+        "iam" => (format!("{{\"roleName\":\"role-{thing}\"}}"), "null".to_owned()),
+        "sqs" => (format!("{{\"queueUrl\":\"https://sqs.{REGION}.amazonaws.com/{id}/queue-{thing}\"}}"), "null".to_owned()),
+        "secretsmanager" => (format!("{{\"secretId\":\"secret-{thing}\"}}"), "null".to_owned()),
+        "rds" => (format!("{{\"dBInstanceIdentifier\":\"db-{thing}\"}}"), "null".to_owned()),
+        _ => ("null".to_owned(), "null".to_owned()),
+    }
+}

@@ -234,6 +234,8 @@ impl<'t> Reader<'t> {
     fn unexpected(&self, wanted: &str) -> JsonError {
         let message = match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
             None => format!("the document ends where {wanted} should be"),
+            // Quotes and backslashes are shown as they stand; what cannot be seen is shown by its number.
+            Some(c @ ('\'' | '"' | '\\')) => format!("found `{c}` where {wanted} should be"),
             Some(c) => format!("found `{}` where {wanted} should be", c.escape_debug()),
         };
         self.error(&message, self.at, "the document must be JSON (RFC 8259); comments and trailing commas are not JSON")

@@ -1,5 +1,6 @@
 //! Bad input gets a message that says what, where and what to do, and status 2; nothing is printed to standard output.
 #![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod harness;
 

@@ -1,5 +1,6 @@
 //! `leastwise refine --batch`: a result a line, in order, whatever single lines are like.
 #![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod harness;
 

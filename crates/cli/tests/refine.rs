@@ -1,5 +1,6 @@
 //! `leastwise refine` and `leastwise prove` as a user runs them.
 #![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod harness;
 

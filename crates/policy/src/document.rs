@@ -278,6 +278,9 @@ pub(crate) fn tokens_and_gaps(text: &str) -> impl Iterator<Item = (char, bool)> 
 
 const LIST_OR_STRING: &str = "write one string, or a list of strings";
 
+/// The strings of an element, in order.
+type Strings = Vec<Written<Box<str>>>;
+
 /// Reads the tree of a document as a policy.
 struct Shape<'t> {
     text: &'t str,
@@ -449,7 +452,7 @@ impl Shape<'_> {
     }
 
     /// A string or a list of strings. `scalars` admits numbers and booleans too, as condition values have them.
-    fn strings(&self, node: &Node, what: &str, scalars: bool) -> Result<(Form, Vec<Written<Box<str>>>), PolicyError> {
+    fn strings(&self, node: &Node, what: &str, scalars: bool) -> Result<(Form, Strings), PolicyError> {
         let one = |node: &Node| {
             let what_is = match &node.value {
                 Value::String(s) => Some(s.clone()),

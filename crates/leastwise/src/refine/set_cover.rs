@@ -192,9 +192,8 @@ impl Search<'_> {
             let mut best: Option<(u64, usize)> = None;
             for at in &candidates {
                 let open = self.open_in(&state, *at);
-                if open > 0 {
-                    let offer = (self.cost(*at) * SCALE / open, *at);
-                    best = Some(best.map_or(offer, |b| b.min(offer)));
+                if let Some(share) = (self.cost(*at) * SCALE).checked_div(open) {
+                    best = Some(best.map_or((share, *at), |b| b.min((share, *at))));
                 }
             }
             let Some((_, at)) = best else { return };

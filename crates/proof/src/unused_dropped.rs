@@ -3,7 +3,7 @@
 //! Over the known actions, by the proof's own matching. It looks only at services that the list touches.
 
 use crate::claims::{Reason, Verdict, Witness};
-use crate::clause::Clause;
+use crate::clause::{Clause, NamePattern};
 use crate::known_names::{KnownNames, Names};
 use crate::replay;
 
@@ -69,7 +69,9 @@ fn still_granted(clause: &Clause<'_>, known: &mut KnownNames<'_>) -> Option<(boo
             );
         }
         let unused = known.unused();
-        for pattern in patterns.patterns().filter(|p| p.is_name() && unused.names(service, p.glob)) {
+        // `s3:` has no wildcard and is no name either: a whole service in the list does not make an action of it.
+        let names_one = |p: &NamePattern<'_>| p.is_name() && !p.glob.is_empty() && unused.names(service, p.glob);
+        for pattern in patterns.patterns().filter(names_one) {
             let names = known.of(service);
             let action = names.place(pattern.glob).map_or_else(|| format!("{service}:{}", pattern.glob), |at| names.action(at));
             best = better(best, Some((known.catalogued(service, pattern.glob), action)));

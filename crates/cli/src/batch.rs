@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use leastwise::report::batch::ErrorLine;
 use leastwise::report::refinement::{Refined, RefinementReport};
 use leastwise_policy::json::{self, Node, Value};
 use leastwise_policy::{Catalogue, Policy, Unused};
 use rayon::prelude::*;
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::failure::{Exit, Failure};
@@ -95,18 +95,6 @@ fn read_group(source: &mut impl BufRead) -> std::io::Result<Vec<Option<Vec<u8>>>
     Ok(group)
 }
 
-#[derive(Serialize)]
-struct ErrorLine<'a> {
-    id: Option<&'a RawValue>,
-    error: ErrorRow<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorRow<'a> {
-    kind: &'a str,
-    message: String,
-}
-
 /// Why a line has no result: a word for the kind, a sentence, and the status that it asks for.
 struct LineError {
     kind: &'static str,
@@ -123,22 +111,22 @@ impl LineError {
 /// The result line of one input line, without its end; empty for an empty line.
 fn answer(line: &Option<Vec<u8>>, catalogue: &Catalogue, settings: Settings) -> (String, Exit) {
     let Some(bytes) = line else {
-        return error_line(None, LineError::bad("json", format!("the line has more than {MAX_LINE_BYTES} bytes")));
+        return error_line(None, &LineError::bad("json", format!("the line has more than {MAX_LINE_BYTES} bytes")));
     };
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return error_line(None, LineError::bad("json", "the line is not UTF-8"));
+        return error_line(None, &LineError::bad("json", "the line is not UTF-8"));
     };
     if text.trim().is_empty() {
         return (String::new(), Exit::Clean);
     }
     let node = match json::parse(text) {
         Ok(node) => node,
-        Err(e) => return error_line(None, LineError::bad("json", format!("{e}; {}", e.help))),
+        Err(e) => return error_line(None, &LineError::bad("json", format!("{e}; {}", e.help))),
     };
     let id = node.member("id").and_then(|m| RawValue::from_string(m.value.span.of(text).to_owned()).ok());
     match result_line(text, &node, id.as_deref(), catalogue, settings) {
         Ok(done) => done,
-        Err(error) => error_line(id.as_deref(), error),
+        Err(error) => error_line(id.as_deref(), &error),
     }
 }
 
@@ -184,8 +172,8 @@ fn result_line(
     Ok((line, exit))
 }
 
-fn error_line(id: Option<&RawValue>, error: LineError) -> (String, Exit) {
-    let row = ErrorLine { id, error: ErrorRow { kind: error.kind, message: error.message } };
+fn error_line(id: Option<&RawValue>, error: &LineError) -> (String, Exit) {
+    let row = ErrorLine::new(id, error.kind, &error.message);
     // Only strings are in it, so it can always be written.
     (serde_json::to_string(&row).unwrap_or_default(), error.exit)
 }

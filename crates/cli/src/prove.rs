@@ -2,45 +2,15 @@
 
 use std::path::Path;
 
+use leastwise::report::proof::ProofReport;
 use leastwise_policy::{Catalogue, Policy};
 use leastwise_proof::{CertificateError, Claims, Verdict, prove};
-use serde::Serialize;
 
 use crate::args::{ProveArguments, ProveFormat};
 use crate::certificate;
 use crate::failure::{Exit, Failure};
 use crate::input::{Inputs, name};
 use crate::output::{Colours, print};
-
-/// The JSON form's name and version.
-const SCHEMA: &str = "leastwise.prove/1";
-
-#[derive(Serialize)]
-struct Report<'a> {
-    schema: &'static str,
-    holds: bool,
-    claims: Vec<ClaimRow>,
-    catalog: leastwise::report::refinement::CatalogRow<'a>,
-}
-
-#[derive(Serialize)]
-struct ClaimRow {
-    claim: &'static str,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    witness: Option<WitnessRow>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WitnessRow {
-    explanation: String,
-    action: Option<String>,
-    resource: Option<String>,
-    original_statement: Option<usize>,
-    document: Option<usize>,
-    refined_statement: Option<usize>,
-}
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ProveArguments) -> Result<Exit, Failure> {
@@ -67,21 +37,14 @@ pub(crate) fn run(arguments: &ProveArguments) -> Result<Exit, Failure> {
             text(&claims, arguments.certificate.as_deref(), certified.as_ref().err(), Colours::of_standard_output())
         }
         ProveFormat::Json => {
-            let report = Report {
-                schema: SCHEMA,
-                holds: claims.hold() && certified.is_ok(),
-                claims: rows(&claims),
-                catalog: catalogue.provenance().into(),
-            };
+            let checked = arguments.certificate.is_some().then(|| certified.as_ref().err().map(ToString::to_string));
+            let report = ProofReport::new(&claims, checked, catalogue.provenance());
             serde_json::to_string_pretty(&report)
                 .map_err(|e| Failure::fault(format!("the result cannot be written as JSON: {e}")))?
                 + "\n"
         }
     };
     print(&shown)?;
-    if let (ProveFormat::Json, Some(error)) = (arguments.format, certified.as_ref().err()) {
-        crate::output::remark(&format!("certificate: {error}"));
-    }
     let disputed = claims.iter().any(|(_, verdict)| matches!(verdict, Verdict::Disputed(_)));
     Ok(match (disputed, claims.hold() && certified.is_ok()) {
         (true, _) => Exit::Fault,
@@ -97,22 +60,6 @@ fn document(inputs: &Inputs, path: &Path) -> Result<Option<Policy>, Failure> {
         return Ok(None);
     }
     Policy::parse(&text).map(Some).map_err(|e| Failure::bad_input(format!("{}: {e}", name(path)), e.help))
-}
-
-fn rows(claims: &Claims) -> Vec<ClaimRow> {
-    let row = |(claim, verdict): (leastwise_proof::Claim, &Verdict)| ClaimRow {
-        claim: claim.as_str(),
-        verdict: verdict.as_str(),
-        witness: verdict.witness().map(|w| WitnessRow {
-            explanation: w.to_string(),
-            action: w.action.clone(),
-            resource: w.resource.clone(),
-            original_statement: w.original,
-            document: w.document,
-            refined_statement: w.refined,
-        }),
-    };
-    claims.iter().map(row).collect()
 }
 
 fn text(claims: &Claims, certificate: Option<&Path>, error: Option<&CertificateError>, colours: Colours) -> String {

@@ -10,8 +10,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|given: &str| {
     // The same bytes as an unused list: read or refused, and its canonical form says the same.
     if let Ok(list) = Unused::parse(given)
-        && let Ok(again) = Unused::parse(&list.canonical())
+        && !list.is_empty()
     {
+        let again = Unused::parse(&list.canonical()).unwrap();
         assert_eq!(again.canonical(), list.canonical());
     }
     let policy = match Policy::parse(given) {
@@ -29,10 +30,9 @@ fuzz_target!(|given: &str| {
         .iter()
         .map(|s| match s.actions.patterns.len() {
             0 => StatementEdit::Keep,
-            patterns => StatementEdit::Actions(ActionEdit {
-                negated: s.actions.negated,
-                items: (0..patterns).map(Item::Kept).collect(),
-            }),
+            patterns => {
+                StatementEdit::Actions(ActionEdit { negated: s.actions.negated, items: (0..patterns).map(Item::Kept).collect() })
+            }
         })
         .collect();
     assert_eq!(policy.edited(&keep_all).as_deref(), Some(text.as_str()));

@@ -15,9 +15,8 @@ use serde_json::{Value, json};
 
 static CATALOGUE: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::parse(include_str!("../../corpus/catalogues/pocket.txt").to_owned()).unwrap());
-static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
-    CATALOGUE.services().flat_map(|s| s.action_names().map(move |n| format!("{}:{n}", s.prefix()))).collect()
-});
+static NAMES: LazyLock<Vec<String>> =
+    LazyLock::new(|| CATALOGUE.services().flat_map(|s| s.action_names().map(move |n| format!("{}:{n}", s.prefix()))).collect());
 
 /// A name of the catalogue, or now and then one that is nearly such.
 fn name(u: &mut Unstructured<'_>) -> Result<String> {
@@ -97,7 +96,11 @@ fn granted(text: Option<&str>, known: &BTreeSet<String>) -> BTreeSet<(String, St
     let policy = Policy::parse(text).unwrap();
     let mut out = BTreeSet::new();
     for statement in policy.statements().iter().filter(|s| s.effect == Effect::Allow) {
-        let frame = format!("{:?} {}", statement.resources.as_ref().map(|r| r.patterns.iter().map(|p| &p.what).collect::<Vec<_>>()), statement.conditions.len());
+        let frame = format!(
+            "{:?} {}",
+            statement.resources.as_ref().map(|r| r.patterns.iter().map(|p| &p.what).collect::<Vec<_>>()),
+            statement.conditions.len()
+        );
         for name in known {
             let (service, action) = name.split_once(':').unwrap();
             let hit = statement.actions.patterns.iter().any(|p| p.what.matches(service, action));
@@ -135,7 +138,8 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     }
     let before = granted(Some(policy.text()), &known);
     let after = granted(once.text.as_deref(), &known);
-    let own: BTreeSet<String> = NAMES.iter().map(|n| n.to_lowercase()).chain(smaller.actions().map(|n| n.as_str().to_ascii_lowercase())).collect();
+    let own: BTreeSet<String> =
+        NAMES.iter().map(|n| n.to_lowercase()).chain(smaller.actions().map(|n| n.as_str().to_ascii_lowercase())).collect();
     for (frame, name) in &before {
         let (service, action) = name.split_once(':').unwrap();
         let unused = smaller.names(service, action);

@@ -179,9 +179,6 @@ impl Unused {
             if glob::has_wildcard(entry) {
                 return Err(error(format!("`{entry}` has a wildcard; an unused list names actions and services")));
             }
-            let plain = |part: &str| {
-                !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-            };
             match entry.split_once(':') {
                 None if plain(entry) => list.add_service(entry),
                 Some((service, name)) if plain(service) && plain(name) => {
@@ -248,7 +245,7 @@ impl Unused {
         let Some(namespace) = row.member("serviceNamespace") else {
             return Err(refuse(text, row, "the row has no `serviceNamespace`".to_owned()));
         };
-        let service = namespace.value.as_str().filter(|s| !s.is_empty() && !s.contains(':') && !glob::has_wildcard(s));
+        let service = namespace.value.as_str().filter(|s| plain(s));
         let Some(service) = service else {
             return Err(refuse(text, &namespace.value, "`serviceNamespace` is not a service prefix such as \"s3\"".to_owned()));
         };
@@ -285,7 +282,7 @@ impl Unused {
                 }
                 None => ActionName::of(service, written),
             };
-            let Some(action) = action else {
+            let Some(action) = action.filter(|action| plain(action.name())) else {
                 return Err(refuse(
                     text,
                     item,
@@ -296,6 +293,12 @@ impl Unused {
         }
         Ok(())
     }
+}
+
+/// Whether a service prefix or an action's name is made of the characters that such names have. No other character
+/// comes into a list, so that its canonical form cannot be read in two ways.
+fn plain(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// Calls `f` with the lower-case form of `text`, without an allocation for usual lengths.
@@ -359,6 +362,10 @@ mod tests {
             ("[{\"serviceNamespace\":\"s3\",\"Actions\":[]}]", 1, 27),
             ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"sqs:Send\"]}]", 1, 38),
             ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"Get*\"]}]", 1, 38),
+            ("[{\"serviceNamespace\":\"s3\\nsqs\"}]", 1, 22),
+            ("[{\"serviceNamespace\":\"s#\"}]", 1, 22),
+            ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"GetObject\\nsqs\"]}]", 1, 38),
+            ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"\"]}]", 1, 38),
             ("s3:GetObject\ns3:Get*", 2, 1),
             ("what is this", 1, 1),
             ("[{\"findingDetails\":[{\"unusedIamRoleDetails\":{}}]}]", 1, 2),

@@ -1,6 +1,8 @@
 //! The published logs beside the project, read without loss. Skipped, with the reason, when they are not there: name
 //! their folder in `LEASTWISE_SHARED_DATA`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

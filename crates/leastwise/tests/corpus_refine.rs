@@ -3,6 +3,8 @@
 //! Every case is also proved, and put to the laws of identity and idempotence. What a case may say is checked too, so
 //! that a mistyped setting is no setting that is silently ignored. `corpus/README.md` describes the form.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::path::{Path, PathBuf};
 
 use leastwise::refine::{Choices, Generalization, NotActionForm, refine};

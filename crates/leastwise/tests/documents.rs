@@ -3,6 +3,8 @@
 //! Texts are made in three ways: any characters; documents of policy vocabulary in any order and nesting; and good
 //! documents with a few bytes changed. A reader may refuse any of them; it may not panic, and what it reads it gives back.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use leastwise_policy::edit::{ActionEdit, Item, StatementEdit};
 use leastwise_policy::{Policy, Unused};
 use proptest::prelude::*;

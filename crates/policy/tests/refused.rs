@@ -2,6 +2,8 @@
 //!
 //! Also what it accepts although it looks odd, so that nobody makes it stricter by accident.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use leastwise_policy::document::MAX_BYTES;
 use leastwise_policy::json::{MAX_DEPTH, Position};
 use leastwise_policy::{Effect, Policy};

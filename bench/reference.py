@@ -116,16 +116,16 @@ def refine_not_actions(case, patterns):
     k = [x for x in granted if not case.unused(*x)]
     if not b: return patterns
     if not k: return None
-    add = []
+    add, whole = [], []
     for s in sorted({s for s, _ in b}):
         bs, ks = [n for t, n in b if t == s], [n for t, n in k if t == s]
-        if not ks: add.append(f"{s}:*")
+        if not ks: whole.append(f"{s}:*")
         else: add += [f"{s}:{x}" for x in prefixes(bs, ks, "*")]
     add.sort()
     bset = set(b)
     sets = [frozenset(x for x in case.match(p) if x in bset) for p in add]
     add = [p for i, p in enumerate(add) if not any(j != i and (sets[i] < sets[j] or (sets[i] == sets[j] and j < i)) for j in range(len(add)))]
-    return patterns + add
+    return patterns + sorted(whole) + add
 
 def refine(catalogue, policy, unused):
     case = Case(catalogue, policy, unused)

@@ -214,6 +214,13 @@ fn text(
     let (before, after) = (policy.quota_size(), result.text.as_deref().map_or(0, quota_size));
     let quota = settings.quota.map_or(String::new(), |q| format!(" (quota of a {} policy: {})", q.as_str(), q.limit()));
     out.push_str(&format!("Size       {before} → {after} characters without white space{quota}\n"));
+    if after > Quota::Managed.limit() && outcome.split.is_none() {
+        out.push_str(
+            "           more than a managed policy may have (6144): --compact makes it shorter, --split makes several of it\n",
+        );
+    } else if after > before {
+        out.push_str("           longer than before: --compact chooses shorter patterns\n");
+    }
     if let Some(compactness) = result.compactness {
         let exact = compactness.cost == compactness.lower_bound;
         let how_near = if exact {

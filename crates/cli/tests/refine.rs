@@ -114,6 +114,8 @@ fn a_result_over_its_quota_is_a_finding_and_splitting_mends_it() {
     let over = leastwise(&["refine", &policy, "--unused", &unused, "--quota", "managed", "--format", "policy"], "");
     assert_eq!(over.status, 1);
     assert!(over.err.contains("of 6144 characters"), "{}", over.err);
+    let told = leastwise(&["refine", &policy, "--unused", &unused], "");
+    assert!(told.out.contains("--compact makes it shorter, --split makes several of it"), "{}", told.out);
     let split = leastwise(&["refine", &policy, "--unused", &unused, "--split", "--format", "policy"], "");
     assert_eq!(split.status, 0, "{}", split.err);
     let parts: Vec<serde_json::Value> = serde_json::from_str(&split.out).unwrap();

@@ -77,18 +77,21 @@ fn granted_in<'a>(service: &str, actions: &ActionElement, unused: &Unused, known
 
 /// What is added to the list: whole services first, then the shortest prefixes that meet nothing kept.
 fn exclusions(granted: &[Granted<'_>]) -> Vec<String> {
-    let mut out = Vec::new();
+    let (mut whole, mut prefixes) = (Vec::new(), Vec::new());
+    let mut names = Vec::new();
     for service in granted.iter().filter(|g| !g.dropped.is_empty()) {
         let prefix = service.names.prefix();
         if service.kept.is_empty() {
-            out.push(format!("{prefix}:*"));
+            whole.push(format!("{prefix}:*"));
             continue;
         }
         let walk = Walk { kept: &service.dropped, barred: &service.kept, barred_globs: &[] };
-        out.extend(walk.patterns("*").into_iter().map(|p| format!("{prefix}:{p}")));
+        prefixes.extend(walk.patterns("*").into_iter().map(|p| format!("{prefix}:{p}")));
+        names.push(service.dropped.clone());
     }
-    let names: Vec<Names<'_>> = granted.iter().filter(|g| !g.dropped.is_empty()).map(|g| g.dropped.clone()).collect();
-    without_superfluous(out, &names)
+    whole.sort_unstable();
+    whole.extend(without_superfluous(prefixes, &names));
+    whole
 }
 
 /// What an `Action` list grants instead: within a service, prefixes that meet neither what is reported nor,

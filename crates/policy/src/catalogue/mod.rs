@@ -17,6 +17,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use crate::action::ActionPattern;
+use crate::glob;
+
 pub use access_level::{AccessLevel, AccessLevels};
 pub use diff::{AccessLevelChange, CatalogueDiff, ServiceDiff, diff};
 pub use format::CatalogueError;
@@ -127,6 +130,34 @@ impl Catalogue {
     #[must_use]
     pub fn action_count(&self) -> usize {
         self.services.iter().map(|service| service.action_names().len()).sum()
+    }
+
+    /// The known actions that a pattern matches, in the catalogue's spelling: a line `service:Name` each.
+    ///
+    /// ```
+    /// use leastwise_policy::{ActionPattern, Catalogue};
+    /// let pattern = ActionPattern::parse("sqs:*Visibility*").unwrap();
+    /// assert_eq!(Catalogue::embedded().expand(&pattern), "sqs:ChangeMessageVisibility\n");
+    /// ```
+    #[must_use]
+    pub fn expand(&self, pattern: &ActionPattern) -> String {
+        let glob = pattern.name_glob();
+        let all = glob == "*";
+        let mut out = String::new();
+        let mut add = |service: &Service| {
+            let prefix = service.prefix();
+            for name in service.action_names().filter(|name| all || glob::matches(glob, name, glob::Case::Ignored)) {
+                out.push_str(prefix);
+                out.push(':');
+                out.push_str(name);
+                out.push('\n');
+            }
+        };
+        match pattern.service() {
+            Some(prefix) => self.service(prefix).into_iter().for_each(&mut add),
+            None => self.services.iter().for_each(&mut add),
+        }
+        out
     }
 
     /// The catalogue text: byte for byte what `parse` read, or what is embedded.

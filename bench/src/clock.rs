@@ -1,19 +1,20 @@
 //! CPU time of this thread and peak memory of this process, as Linux tells them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// CPU time that this thread has used, in nanoseconds.
-fn cpu() -> u64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    stat.split_whitespace().next().unwrap().parse().unwrap()
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time that this thread has used.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
-/// Runs `work` once: what it gives, its CPU time and its wall time.
-pub fn once<T>(work: impl FnOnce() -> T) -> (T, Duration, Duration) {
-    let (wall, start) = (Instant::now(), cpu());
+/// Runs `work` once: what it gives, and its CPU time.
+pub fn once<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = cpu();
     let result = work();
-    let used = cpu() - start;
-    (result, Duration::from_nanos(used), wall.elapsed())
+    (result, cpu() - start)
 }
 
 /// Peak resident memory of this process so far, in megabytes.

@@ -9,10 +9,12 @@ mod diff;
 mod draft;
 mod format;
 pub mod import;
+mod index;
 mod service;
 #[cfg(test)]
 mod tests;
 
+use index::Index;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -54,6 +56,7 @@ pub struct Catalogue {
     provenance: Provenance,
     outside_keys: BTreeMap<String, Vec<String>>,
     services: Vec<Service>,
+    by_prefix: Index,
 }
 
 impl Catalogue {
@@ -99,7 +102,8 @@ impl Catalogue {
                 _ => {}
             }
         }
-        Catalogue { head, provenance, outside_keys, services }
+        let by_prefix = Index::of(services.iter().map(Service::prefix));
+        Catalogue { head, provenance, outside_keys, services, by_prefix }
     }
 
     /// Where this catalogue comes from.
@@ -116,7 +120,7 @@ impl Catalogue {
     /// The service with this prefix, ignoring ASCII case.
     #[must_use]
     pub fn service(&self, prefix: &str) -> Option<&Service> {
-        let at = self.services.binary_search_by(|service| service::compare_ignoring_case(service.prefix(), prefix)).ok()?;
+        let at = self.by_prefix.place(prefix, |at| self.services.get(at).map_or("", Service::prefix))?;
         self.services.get(at)
     }
 

@@ -68,15 +68,7 @@ fn actions(catalogue: &Catalogue, prefix: &str) -> Result<String, Failure> {
 fn expand(catalogue: &Catalogue, pattern: &str) -> Result<(), Failure> {
     let parsed =
         ActionPattern::parse(pattern).map_err(|e| Failure::bad_input(format!("`{pattern}` {}", e.message()), e.help()))?;
-    let mut out = String::new();
-    for service in catalogue.services().filter(|s| parsed.reaches(s.prefix())) {
-        for action in service.action_names().filter(|n| parsed.matches(service.prefix(), n)) {
-            out.push_str(service.prefix());
-            out.push(':');
-            out.push_str(action);
-            out.push('\n');
-        }
-    }
+    let out = catalogue.expand(&parsed);
     if out.is_empty() {
         remark(&format!("`{pattern}` matches no action of the catalogue"));
     }

@@ -12,7 +12,16 @@ use crate::glob;
 /// Compares two strings as AWS compares service prefixes and action names: ignoring ASCII case.
 #[must_use]
 pub fn compare_ignoring_case(a: &str, b: &str) -> Ordering {
-    a.bytes().map(|c| c.to_ascii_lowercase()).cmp(b.bytes().map(|c| c.to_ascii_lowercase()))
+    // Equal bytes, which most are, need no lower-casing.
+    for (one, other) in a.bytes().zip(b.bytes()) {
+        if one != other {
+            let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+            if one != other {
+                return one.cmp(&other);
+            }
+        }
+    }
+    a.len().cmp(&b.len())
 }
 
 /// The name of one action, `service:Name`, without a wildcard. Equality and order ignore ASCII case.
@@ -36,7 +45,15 @@ impl ActionName {
     /// The action `name` of the service with that prefix. Neither part may hold a wildcard.
     #[must_use]
     pub fn of(service: &str, name: &str) -> Option<ActionName> {
-        ActionName::parse(&format!("{service}:{name}"))
+        let colon = service.find(':').unwrap_or(service.len());
+        if colon == 0 || name.is_empty() && colon == service.len() || glob::has_wildcard(service) || glob::has_wildcard(name) {
+            return None;
+        }
+        let mut written = String::with_capacity(service.len() + 1 + name.len());
+        written.push_str(service);
+        written.push(':');
+        written.push_str(name);
+        Some(ActionName { written: written.into_boxed_str(), colon })
     }
 
     /// The whole name as spelled.
@@ -172,6 +189,14 @@ impl ActionPattern {
     #[must_use]
     pub fn as_name(&self) -> Option<ActionName> {
         ActionName::parse(&self.written)
+    }
+
+    /// Service prefix and name of the one action that this pattern is, as spelled, when it has no wildcard.
+    #[must_use]
+    pub fn exact(&self) -> Option<(&str, &str)> {
+        let (service, name) = (self.service()?, self.name_glob());
+        let exact = !service.is_empty() && !name.is_empty() && !self.has_wildcard();
+        exact.then_some((service, name))
     }
 
     /// Whether the pattern has a wildcard.

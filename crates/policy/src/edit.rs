@@ -3,6 +3,9 @@
 //! Last step of the flow for a document, the way back from decisions to text. It decides nothing: which
 //! patterns stay is the refiner's business, and whether that was right is the proof's.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
 use crate::document::{Form, Policy, Statement, tokens_and_gaps};
 use crate::json::{Span, quote};
 
@@ -47,6 +50,7 @@ impl Policy {
     #[must_use]
     pub fn edited(&self, edits: &[StatementEdit]) -> Option<String> {
         let text = self.text();
+        let layout = Layout { text, minified: OnceCell::new() };
         let edit_of = |statement: &Statement| edits.get(statement.index).unwrap_or(&StatementEdit::Keep);
         let kept: Vec<&Statement> = self.statements().iter().filter(|s| *edit_of(s) != StatementEdit::Remove).collect();
         if kept.is_empty() && !self.statements().is_empty() {
@@ -54,36 +58,36 @@ impl Policy {
         }
         let value = self.statement_value();
         let lone = self.statements().first().is_some_and(|s| s.span == value);
-        let body = if lone {
-            kept.iter().map(|s| self.edited_statement(s, edit_of(s))).collect()
+        let body: Cow<'_, str> = if lone {
+            kept.iter().map(|s| self.edited_statement(s, edit_of(s), &layout).into_owned()).collect()
         } else {
             let spans: Vec<Span> = self.statements().iter().map(|s| s.span).collect();
-            let slots: Vec<Slot> =
-                kept.iter().map(|s| Slot { origin: s.index, text: self.edited_statement(s, edit_of(s)) }).collect();
-            relist(text, value, &spans, &slots)
+            let slots: Vec<Slot<'_>> =
+                kept.iter().map(|s| Slot { origin: s.index, text: self.edited_statement(s, edit_of(s), &layout) }).collect();
+            Cow::Owned(relist(&layout, value, &spans, &slots))
         };
         let before = Span { start: 0, end: value.start }.of(text);
         let after = Span { start: value.end, end: text.len() }.of(text);
-        Some(format!("{before}{body}{after}"))
+        Some([before, &body, after].concat())
     }
 
-    fn edited_statement(&self, statement: &Statement, edit: &StatementEdit) -> String {
+    fn edited_statement(&self, statement: &Statement, edit: &StatementEdit, layout: &Layout<'_>) -> Cow<'_, str> {
         let text = self.text();
-        let StatementEdit::Actions(edit) = edit else { return statement.span.of(text).to_owned() };
+        let StatementEdit::Actions(edit) = edit else { return Cow::Borrowed(statement.span.of(text)) };
         let actions = &statement.actions;
         let spans: Vec<Span> = actions.patterns.iter().map(|p| p.span).collect();
-        let slots: Vec<Slot> = edit
+        let slots: Vec<Slot<'_>> = edit
             .items
             .iter()
             .map(|item| match item {
-                Item::Kept(at) => Slot { origin: *at, text: spans.get(*at).copied().unwrap_or_default().of(text).to_owned() },
-                Item::New { pattern, at } => Slot { origin: *at, text: quote(pattern) },
+                Item::Kept(at) => Slot { origin: *at, text: Cow::Borrowed(spans.get(*at).copied().unwrap_or_default().of(text)) },
+                Item::New { pattern, at } => Slot { origin: *at, text: Cow::Owned(quote(pattern)) },
             })
             .collect();
         let value = match (actions.form, slots.as_slice()) {
-            (Form::String, [one]) => one.text.clone(),
-            (Form::String, many) => self.new_list(statement, many),
-            (Form::List, many) => relist(text, actions.value, &spans, many),
+            (Form::String, [one]) => one.text.clone().into_owned(),
+            (Form::String, many) => self.new_list(statement, many, layout),
+            (Form::List, many) => relist(layout, actions.value, &spans, many),
         };
         let key_end = actions.element.start + if actions.negated { "\"NotAction\"".len() } else { "\"Action\"".len() };
         let key = Span { start: actions.element.start, end: key_end };
@@ -102,16 +106,16 @@ impl Policy {
         };
         let before = Span { start: statement.span.start, end: actions.element.start }.of(text);
         let after = Span { start: actions.value.end, end: statement.span.end }.of(text);
-        format!("{before}{between}{value}{after}")
+        Cow::Owned([before, &between, &value, after].concat())
     }
 
     /// A list in the document's own layout, for an element that was a lone string.
-    fn new_list(&self, statement: &Statement, slots: &[Slot]) -> String {
+    fn new_list(&self, statement: &Statement, slots: &[Slot<'_>], layout: &Layout<'_>) -> String {
         let text = self.text();
         let key_indent = indent_before(text, statement.actions.element.start);
         let Some(key_indent) = key_indent else {
-            let separator = if is_minified(text) { "," } else { ", " };
-            let items: Vec<&str> = slots.iter().map(|s| s.text.as_str()).collect();
+            let separator = if layout.minified() { "," } else { ", " };
+            let items: Vec<&str> = slots.iter().map(|s| &*s.text).collect();
             return format!("[{}]", items.join(separator));
         };
         let line_start = text.get(..statement.span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
@@ -125,15 +129,32 @@ impl Policy {
     }
 }
 
+/// How a document is laid out, found out when first asked.
+struct Layout<'t> {
+    text: &'t str,
+    minified: OnceCell<bool>,
+}
+
+impl Layout<'_> {
+    /// Whether the document has no white space between its tokens.
+    fn minified(&self) -> bool {
+        *self.minified.get_or_init(|| {
+            let body = self.text.trim_start_matches('\u{feff}').trim();
+            tokens_and_gaps(body).all(|(_, gap)| !gap)
+        })
+    }
+}
+
 /// An element of an edited list: its text, and the place in the original list that it has or comes from.
-struct Slot {
+struct Slot<'t> {
     origin: usize,
-    text: String,
+    text: Cow<'t, str>,
 }
 
 /// A list's text with other elements: gaps between neighbours that stay neighbours keep their bytes, and a
 /// new gap is a copy of the one that stood nearest.
-fn relist(text: &str, list: Span, items: &[Span], slots: &[Slot]) -> String {
+fn relist(layout: &Layout<'_>, list: Span, items: &[Span], slots: &[Slot<'_>]) -> String {
+    let text = layout.text;
     let first = items.first().map_or(list.end.saturating_sub(1), |s| s.start);
     let last = items.last().map_or(first, |s| s.end);
     let lead = Span { start: list.start, end: first }.of(text);
@@ -144,9 +165,10 @@ fn relist(text: &str, list: Span, items: &[Span], slots: &[Slot]) -> String {
     };
     let invented = || {
         let space = lead.trim_start_matches('[');
-        if space.contains('\n') || is_minified(text) { format!(",{space}") } else { ", ".to_owned() }
+        if space.contains('\n') || layout.minified() { format!(",{space}") } else { ", ".to_owned() }
     };
-    let mut out = String::from(lead);
+    let mut out = String::with_capacity(lead.len() + tail.len() + slots.iter().map(|slot| slot.text.len() + 2).sum::<usize>());
+    out.push_str(lead);
     let mut previous: Option<usize> = None;
     for slot in slots {
         if let Some(before) = previous {
@@ -172,12 +194,6 @@ fn indent_before(text: &str, at: usize) -> Option<&str> {
     let before = text.get(..at)?;
     let line = before.get(before.rfind('\n')? + 1..)?;
     line.chars().all(|c| c == ' ' || c == '\t').then_some(line)
-}
-
-/// Whether the document has no white space between its tokens.
-fn is_minified(text: &str) -> bool {
-    let body = text.trim_start_matches('\u{feff}').trim();
-    tokens_and_gaps(body).all(|(_, gap)| !gap)
 }
 
 #[cfg(test)]

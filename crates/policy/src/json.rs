@@ -411,7 +411,11 @@ impl<'t> Reader<'t> {
                         "write it as an escape, such as \\n or \\u0009",
                     ));
                 }
-                Some(_) => self.at += 1,
+                // What needs no care, in one go.
+                Some(_) => {
+                    let rest = self.bytes.get(self.at..).unwrap_or_default();
+                    self.at += rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len());
+                }
             }
         }
     }
@@ -472,6 +476,9 @@ impl<'t> Reader<'t> {
 /// Writes `text` as a JSON string literal, escaping only what JSON demands.
 #[must_use]
 pub fn quote(text: &str) -> String {
+    if !text.bytes().any(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)) {
+        return ["\"", text, "\""].concat();
+    }
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

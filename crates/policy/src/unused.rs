@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::action::ActionName;
+use crate::action::{ActionName, compare_ignoring_case};
 use crate::glob;
 use crate::json::{self, Node, Position, Value};
 
@@ -20,8 +20,23 @@ pub struct Unused {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Row {
     whole: bool,
-    /// By lower-case name.
-    actions: BTreeMap<Box<str>, ActionName>,
+    /// Sorted by name ignoring case, each once, once the list is settled.
+    actions: Vec<ActionName>,
+}
+
+impl Row {
+    /// The place of a name, or where it would stand.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.actions.binary_search_by(|action| compare_ignoring_case(action.name(), name))
+    }
+
+    /// Puts the actions in order, the first of several spellings alone.
+    fn settle(&mut self) {
+        if !self.actions.is_sorted_by(|a, b| compare_ignoring_case(a.name(), b.name()).is_lt()) {
+            self.actions.sort_by(|a, b| compare_ignoring_case(a.name(), b.name()));
+            self.actions.dedup_by(|a, b| a.name().eq_ignore_ascii_case(b.name()));
+        }
+    }
 }
 
 /// Why a text is not a list of unused permissions.
@@ -62,7 +77,7 @@ impl Unused {
             for node in &nodes {
                 list.read(text, node)?;
             }
-            return Ok(list);
+            return Ok(list.settled());
         }
         Unused::parse_lines(text)
     }
@@ -80,16 +95,16 @@ impl Unused {
             }
             _ => list.read(text, node)?,
         }
-        Ok(list)
+        Ok(list.settled())
     }
 
     /// A list that names the given actions and nothing else.
     pub fn of_actions(actions: impl IntoIterator<Item = ActionName>) -> Unused {
         let mut list = Unused::default();
         for action in actions {
-            list.add_action(action);
+            list.push(action);
         }
-        list
+        list.settled()
     }
 
     /// Adds a whole service.
@@ -100,7 +115,22 @@ impl Unused {
     /// Adds one action.
     pub fn add_action(&mut self, action: ActionName) {
         let row = self.rows.entry(action.service().to_ascii_lowercase().into()).or_default();
-        row.actions.entry(action.name().to_ascii_lowercase().into()).or_insert(action);
+        if let Err(place) = row.place(action.name()) {
+            row.actions.insert(place, action);
+        }
+    }
+
+    /// Adds an action at the end of its row; `settled` puts it in its place.
+    fn push(&mut self, action: ActionName) {
+        match self.rows.get_mut(action.service()) {
+            Some(row) => row.actions.push(action),
+            None => self.rows.entry(action.service().to_ascii_lowercase().into()).or_default().actions.push(action),
+        }
+    }
+
+    fn settled(mut self) -> Unused {
+        self.rows.values_mut().for_each(Row::settle);
+        self
     }
 
     /// Whether nothing is named.
@@ -124,17 +154,17 @@ impl Unused {
     /// Whether the action is named, by itself or with its whole service.
     #[must_use]
     pub fn names(&self, service: &str, name: &str) -> bool {
-        self.row(service).is_some_and(|row| row.whole || lower(name, |name| row.actions.contains_key(name)))
+        self.row(service).is_some_and(|row| row.whole || row.place(name).is_ok())
     }
 
     /// Every action that is named by itself, by service and name.
     pub fn actions(&self) -> impl Iterator<Item = &ActionName> {
-        self.rows.values().flat_map(|row| row.actions.values())
+        self.rows.values().flat_map(|row| &row.actions)
     }
 
-    /// The actions of one service that are named by themselves.
-    pub fn actions_of(&self, service: &str) -> impl Iterator<Item = &ActionName> {
-        self.row(service).into_iter().flat_map(|row| row.actions.values())
+    /// The actions of one service that are named by themselves, sorted by name ignoring case, each once.
+    pub fn actions_of(&self, service: &str) -> impl ExactSizeIterator<Item = &ActionName> {
+        self.row(service).map(|row| row.actions.as_slice()).unwrap_or_default().iter()
     }
 
     /// Every service that is named as a whole, as lower-case prefixes in order.
@@ -152,14 +182,23 @@ impl Unused {
                 out.push('\n');
                 continue;
             }
-            for name in row.actions.keys() {
+            for action in &row.actions {
                 out.push_str(service);
                 out.push(':');
-                out.push_str(name);
+                let start = out.len();
+                out.push_str(action.name());
+                if let Some(name) = out.get_mut(start..) {
+                    name.make_ascii_lowercase();
+                }
                 out.push('\n');
             }
         }
         out
+    }
+
+    /// The actions of each service that are named by themselves, sorted by name ignoring case, each once.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[ActionName]> {
+        self.rows.values().map(|row| row.actions.as_slice())
     }
 
     fn row(&self, service: &str) -> Option<&Row> {
@@ -183,7 +222,7 @@ impl Unused {
                 None if plain(entry) => list.add_service(entry),
                 Some((service, name)) if plain(service) && plain(name) => {
                     if let Some(action) = ActionName::of(service, name) {
-                        list.add_action(action);
+                        list.push(action);
                     }
                 }
                 _ => return Err(error(format!("`{entry}` is neither `service:Action` nor a service prefix"))),
@@ -193,7 +232,7 @@ impl Unused {
             let message = "the list is empty; write `[]` to say that nothing is unused".to_owned();
             return Err(UnusedError { message, position: Position { line: 1, column: 1 } });
         }
-        Ok(list)
+        Ok(list.settled())
     }
 
     fn read(&mut self, text: &str, node: &Node) -> Result<(), UnusedError> {
@@ -275,7 +314,8 @@ impl Unused {
             let Some(written) = written else {
                 return Err(refuse(text, item, "an action is neither a string nor an object with `action`".to_owned()));
             };
-            let action = match ActionName::parse(written) {
+            let full = if written.contains(':') { ActionName::parse(written) } else { None };
+            let action = match full {
                 Some(action) if action.service().eq_ignore_ascii_case(service) => Some(action),
                 Some(_) => {
                     return Err(refuse(text, item, format!("`{written}` is of another service than its row, `{service}`")));
@@ -289,7 +329,7 @@ impl Unused {
                     format!("`{written}` is not the name of an action; an unused list holds no wildcards"),
                 ));
             };
-            self.add_action(action);
+            self.push(action);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! `refinement.md`, step 5: an emitted pattern goes when the names that it matches are all matched by one
 //! other pattern of the result; of two equal ones the first stays; a pattern kept as written never goes.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use leastwise_policy::ActionPattern;
 
@@ -14,23 +14,41 @@ pub(crate) struct Placed<'p> {
     pub(crate) pattern: &'p ActionPattern,
     /// Whether refinement made it; the others stand as their author wrote them.
     pub(crate) emitted: bool,
+    /// The place of the pattern of the original that it stands for.
+    pub(crate) source: usize,
 }
 
-/// For each pattern, whether it is left out. `services` are the names of every service in which one was emitted.
-pub(crate) fn superfluous(patterns: &[Placed<'_>], services: &[Names<'_>]) -> Vec<bool> {
+/// A service in which patterns were emitted.
+#[derive(Clone, Copy)]
+pub(crate) struct Reached<'n, 'a> {
+    /// Its names.
+    pub(crate) names: &'n Names<'a>,
+    /// Whether no two patterns that one pattern of the original became here match the same name.
+    pub(crate) disjoint: bool,
+}
+
+/// For each pattern, whether it is left out. `services` is every service in which one was emitted.
+pub(crate) fn superfluous(patterns: &[Placed<'_>], services: &[Reached<'_, '_>]) -> Vec<bool> {
     let mut out = vec![false; patterns.len()];
-    let mut by_service: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut by_service: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut everywhere: Vec<usize> = Vec::new();
     for (index, placed) in patterns.iter().enumerate() {
         match placed.pattern.service() {
-            Some(service) => by_service.entry(service.to_ascii_lowercase()).or_default().push(index),
+            Some(service) => match by_service.get_mut(service) {
+                Some(own) => own.push(index),
+                None => by_service.entry(service.to_ascii_lowercase()).or_default().push(index),
+            },
             None => everywhere.push(index),
         }
     }
-    for names in services {
+    for Reached { names, disjoint } in services.iter().copied() {
         let own = by_service.get(&names.prefix().to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
         let mut reach: Vec<usize> = own.iter().chain(&everywhere).copied().collect();
         reach.sort_unstable();
+        let sources = || reach.iter().filter_map(|index| patterns.get(*index)).map(|p| (p.emitted, p.source));
+        if disjoint && sources().zip(sources().skip(1)).all(|((one, source), (other, next))| one && other && source == next) {
+            continue;
+        }
         for index in superfluous_in(patterns, &reach, names) {
             if let Some(gone) = out.get_mut(index) {
                 *gone = true;
@@ -41,20 +59,31 @@ pub(crate) fn superfluous(patterns: &[Placed<'_>], services: &[Names<'_>]) -> Ve
 }
 
 fn superfluous_in(patterns: &[Placed<'_>], reach: &[usize], names: &Names<'_>) -> Vec<usize> {
-    // The names that each pattern matches, as places in the service's list, and the patterns that match each name.
-    let place: HashMap<&str, u32> = names.iter().zip(0u32..).collect();
+    // The names that each pattern matches, as places in the service's list, and how many patterns match each name.
     let mut matched: Vec<(usize, bool, Vec<u32>)> = Vec::with_capacity(reach.len());
-    let mut matching: Vec<Vec<u32>> = vec![Vec::new(); place.len()];
+    let mut matches = vec![0u32; names.len()];
     for index in reach {
         let Some(placed) = patterns.get(*index) else { continue };
-        let places: Vec<u32> = names.matching(placed.pattern.name_glob()).filter_map(|name| place.get(name).copied()).collect();
-        let entry = u32::try_from(matched.len()).unwrap_or(u32::MAX);
-        for name in &places {
-            if let Some(list) = matching.get_mut(*name as usize) {
-                list.push(entry);
+        let places: Vec<u32> = names.places(placed.pattern.name_glob()).filter_map(|at| u32::try_from(at).ok()).collect();
+        for place in &places {
+            if let Some(count) = matches.get_mut(*place as usize) {
+                *count += 1;
             }
         }
         matched.push((*index, placed.emitted, places));
+    }
+    // Usually no pattern is covered: each has a name to itself.
+    let shares_all = |places: &[u32]| !places.is_empty() && places.iter().all(|p| matches.get(*p as usize) > Some(&1));
+    if !matched.iter().any(|(_, emitted, places)| *emitted && shares_all(places)) {
+        return Vec::new();
+    }
+    let mut matching: Vec<Vec<u32>> = vec![Vec::new(); names.len()];
+    for ((_, _, places), entry) in matched.iter().zip(0u32..) {
+        for place in places {
+            if let Some(list) = matching.get_mut(*place as usize) {
+                list.push(entry);
+            }
+        }
     }
     let covered = |entry: usize, (_, emitted, places): &(usize, bool, Vec<u32>)| {
         if !emitted {

@@ -210,19 +210,20 @@ impl KeptReason {
 #[must_use]
 pub fn refine(policy: &Policy, unused: &Unused, catalogue: &Catalogue, choices: Choices) -> Recommendation {
     let known = KnownActions::new(catalogue, unused, &[policy]);
-    let decisions: Vec<statement::Decision> = policy.statements().iter().map(|s| decide(s, unused, &known, choices)).collect();
+    let services = names::Services::new(&known, unused);
+    let decisions: Vec<statement::Decision> = policy.statements().iter().map(|s| decide(s, &services, choices)).collect();
     let compactness = choices.compact.then(|| {
         let mut total = Compactness::default();
         decisions.iter().filter_map(|d| d.compactness).for_each(|c| total += c);
         total
     });
-    let edits: Vec<StatementEdit> = decisions.iter().map(|d| d.edit.clone()).collect();
-    let changes: Vec<StatementChange> = policy.statements().iter().zip(decisions).map(|(s, d)| change(s, d)).collect();
+    let (edits, kept): (Vec<StatementEdit>, Vec<Vec<Kept>>) = decisions.into_iter().map(|d| (d.edit, d.kept)).unzip();
+    let changes = policy.statements().iter().zip(&edits).zip(kept).map(|((s, edit), kept)| change(s, edit, kept)).collect();
     let warnings = warnings::warnings(policy, unused, &known, &edits);
     Recommendation { text: policy.edited(&edits), changes, warnings, generalization: choices.generalization, compactness }
 }
 
-fn decide(statement: &Statement, unused: &Unused, known: &KnownActions<'_>, choices: Choices) -> statement::Decision {
+fn decide(statement: &Statement, services: &names::Services<'_>, choices: Choices) -> statement::Decision {
     let actions = &statement.actions;
     match (statement.effect, actions.negated) {
         (Effect::Deny, _) => {
@@ -233,26 +234,32 @@ fn decide(statement: &Statement, unused: &Unused, known: &KnownActions<'_>, choi
                 .collect();
             statement::Decision { edit: StatementEdit::Keep, kept, compactness: None }
         }
-        (Effect::Allow, false) => statement::refine_actions(actions, unused, known, choices),
-        (Effect::Allow, true) => {
-            not_action::refine_not_actions(actions, unused, known, choices.generalization, choices.not_action)
-        }
+        (Effect::Allow, false) => statement::refine_actions(actions, services, choices),
+        (Effect::Allow, true) => not_action::refine_not_actions(actions, services, choices.generalization, choices.not_action),
     }
 }
 
-fn change(statement: &Statement, decision: statement::Decision) -> StatementChange {
+fn change(statement: &Statement, edit: &StatementEdit, kept: Vec<Kept>) -> StatementChange {
     let written = |at: usize| statement.actions.patterns.get(at).map(|p| p.what.as_str().to_owned());
     let all = 0..statement.actions.patterns.len();
-    let (removed, added) = match &decision.edit {
+    let (removed, added) = match edit {
         StatementEdit::Keep => (Vec::new(), Vec::new()),
         StatementEdit::Remove => (all.filter_map(written).collect(), Vec::new()),
         StatementEdit::Actions(edit) => {
-            let stays = |at: &usize| edit.items.contains(&Item::Kept(*at));
+            let mut stays = vec![false; all.len()];
+            for item in &edit.items {
+                if let Item::Kept(at) = item
+                    && let Some(stays) = stays.get_mut(*at)
+                {
+                    *stays = true;
+                }
+            }
+            let goes = |at: &usize| stays.get(*at) == Some(&false);
             let added = edit
                 .items
                 .iter()
                 .filter_map(|item| if let Item::New { pattern, .. } = item { Some(pattern.clone()) } else { None });
-            (all.filter(|at| !stays(at)).filter_map(written).collect(), added.collect())
+            (all.filter(goes).filter_map(written).collect(), added.collect())
         }
     };
     StatementChange {
@@ -260,7 +267,7 @@ fn change(statement: &Statement, decision: statement::Decision) -> StatementChan
         sid: statement.sid.as_deref().map(str::to_owned),
         removed,
         added,
-        statement_removed: decision.edit == StatementEdit::Remove,
-        kept: decision.kept,
+        statement_removed: *edit == StatementEdit::Remove,
+        kept,
     }
 }

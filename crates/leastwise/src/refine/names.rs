@@ -1,8 +1,94 @@
 //! The known names of one service in order, so that the names behind a prefix are found by bisection.
+//!
+//! What the patterns of one policy are refined with; read once a service. It decides nothing.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use leastwise_policy::Unused;
 use leastwise_policy::action::compare_ignoring_case;
 use leastwise_policy::glob;
 use leastwise_policy::known::KnownActions;
+
+/// The known names of one service, and which of them are reported.
+pub(crate) struct Service<'a> {
+    pub(crate) names: Names<'a>,
+    /// For each name, whether it is reported.
+    reported: Vec<bool>,
+}
+
+impl<'a> Service<'a> {
+    fn of(known: &'a KnownActions<'_>, unused: &Unused, service: &str) -> Service<'a> {
+        let names = Names::of(known, service);
+        if unused.names_service(service) {
+            let reported = vec![true; names.sorted.len()];
+            return Service { names, reported };
+        }
+        let mut rows = unused.actions_of(service).peekable();
+        // Both are sorted ignoring case.
+        let is_reported = |name: &&str| {
+            while rows.next_if(|row| compare_ignoring_case(row.name(), name).is_lt()).is_some() {}
+            rows.peek().is_some_and(|row| row.name().eq_ignore_ascii_case(name))
+        };
+        let reported = names.sorted.iter().map(is_reported).collect();
+        Service { names, reported }
+    }
+
+    /// The names that the glob `pattern` matches, in two lists: those that are reported, and the others.
+    pub(crate) fn split(&self, pattern: &str) -> (Names<'a>, Names<'a>) {
+        self.part(self.names.places(pattern))
+    }
+
+    /// The names that fulfil `test`, in the same two lists.
+    pub(crate) fn split_where(&self, test: impl Fn(&str) -> bool) -> (Names<'a>, Names<'a>) {
+        let places = 0..self.names.sorted.len();
+        self.part(places.filter(|at| self.names.sorted.get(*at).is_some_and(|name| test(name))))
+    }
+
+    fn part(&self, places: impl Iterator<Item = usize>) -> (Names<'a>, Names<'a>) {
+        let (mut reported, mut others) = (Vec::new(), Vec::new());
+        for at in places {
+            let Some(name) = self.names.sorted.get(at) else { continue };
+            if self.reported.get(at) == Some(&true) { reported.push(*name) } else { others.push(*name) }
+        }
+        let names = |sorted| Names { prefix: self.names.prefix, sorted };
+        (names(reported), names(others))
+    }
+}
+
+/// The services that a policy's wildcards reach, each read when first asked for.
+pub(crate) struct Services<'a> {
+    known: &'a KnownActions<'a>,
+    unused: &'a Unused,
+    read: RefCell<HashMap<Box<str>, Rc<Service<'a>>>>,
+}
+
+impl<'a> Services<'a> {
+    /// Reads nothing yet.
+    pub(crate) fn new(known: &'a KnownActions<'a>, unused: &'a Unused) -> Services<'a> {
+        Services { known, unused, read: RefCell::default() }
+    }
+
+    /// The known actions.
+    pub(crate) fn known(&self) -> &'a KnownActions<'a> {
+        self.known
+    }
+
+    /// The unused list.
+    pub(crate) fn unused(&self) -> &'a Unused {
+        self.unused
+    }
+
+    /// The service with that prefix, ignoring case.
+    pub(crate) fn of(&self, service: &str) -> Rc<Service<'a>> {
+        let key = service.to_ascii_lowercase();
+        let mut read = self.read.borrow_mut();
+        let entry = read.entry(key.into()).or_insert_with(|| Rc::new(Service::of(self.known, self.unused, service)));
+        Rc::clone(entry)
+    }
+}
 
 /// Known names of one service, sorted ignoring case, without doubles.
 #[derive(Debug, Clone)]
@@ -15,7 +101,9 @@ impl<'a> Names<'a> {
     /// The known names of the service with that prefix.
     pub(crate) fn of(known: &'a KnownActions<'_>, service: &str) -> Names<'a> {
         let sorted: Vec<&str> = known.names(service).collect();
-        Names::sorted(known.prefix(service).unwrap_or_default(), sorted)
+        let prefix = known.prefix(service).unwrap_or_default();
+        // The catalogue's own names are in order.
+        if known.adds_to(service) { Names::sorted(prefix, sorted) } else { Names { prefix, sorted } }
     }
 
     fn sorted(prefix: &'a str, mut sorted: Vec<&'a str>) -> Names<'a> {
@@ -39,27 +127,75 @@ impl<'a> Names<'a> {
         self.sorted.is_empty()
     }
 
-    /// The names that the glob `pattern` matches, in two lists: those that fulfil `test`, and the others.
-    pub(crate) fn split(&self, pattern: &str, test: impl Fn(&str) -> bool) -> (Names<'a>, Names<'a>) {
-        let (with, without) = self.matching(pattern).partition(|name| test(name));
-        (Names { prefix: self.prefix, sorted: with }, Names { prefix: self.prefix, sorted: without })
+    /// How many names there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// The places of the names that begin with `start`, ignoring case.
+    fn range(&self, start: &str) -> Range<usize> {
+        if start.is_empty() {
+            return 0..self.sorted.len();
+        }
+        let first = self.sorted.partition_point(|name| compare_ignoring_case(name, start).is_lt());
+        let rest = self.sorted.get(first..).unwrap_or_default();
+        first..first + rest.partition_point(|name| begins_with(name, start))
     }
 
     /// The names that begin with `start`, ignoring case.
     pub(crate) fn starting_with(&self, start: &str) -> &[&'a str] {
-        let first = self.sorted.partition_point(|name| compare_ignoring_case(name, start).is_lt());
-        let rest = self.sorted.get(first..).unwrap_or_default();
-        rest.get(..rest.partition_point(|name| begins_with(name, start))).unwrap_or_default()
+        self.sorted.get(self.range(start)).unwrap_or_default()
+    }
+
+    pub(crate) fn as_slice(&self) -> &[&'a str] {
+        &self.sorted
+    }
+
+    /// A walk along the names, for questions that come in order.
+    pub(crate) fn walk(&self) -> NamesWalk<'_, 'a> {
+        NamesWalk { names: &self.sorted, at: 0 }
     }
 
     /// The names that `pattern`, a glob over names, matches; a glob's literal beginning is found by bisection.
     pub(crate) fn matching(&self, pattern: &str) -> impl Iterator<Item = &'a str> {
+        self.places(pattern).filter_map(|at| self.sorted.get(at).copied())
+    }
+
+    /// The places, in order, of the names that `pattern` matches.
+    pub(crate) fn places(&self, pattern: &str) -> impl Iterator<Item = usize> {
         let literal = pattern.find(['*', '?']).unwrap_or(pattern.len());
         let start = pattern.get(..literal).unwrap_or_default();
-        let rest = pattern.get(literal..).unwrap_or_default();
-        let whole = rest == "*";
-        let candidates = self.starting_with(start);
-        candidates.iter().copied().filter(move |name| whole || glob::matches(pattern, name, glob::Case::Ignored))
+        let exact = literal == pattern.len();
+        let whole = exact || pattern.get(literal..) == Some("*");
+        let matches =
+            move |at: &usize| whole || self.sorted.get(*at).is_some_and(|name| glob::matches(pattern, name, glob::Case::Ignored));
+        let range = if exact {
+            let place = self.sorted.binary_search_by(|name| compare_ignoring_case(name, pattern));
+            place.map_or(0..0, |at| at..at + 1)
+        } else {
+            self.range(start)
+        };
+        range.filter(matches)
+    }
+}
+
+/// A place among names, which moves ahead.
+pub(crate) struct NamesWalk<'n, 'a> {
+    names: &'n [&'a str],
+    at: usize,
+}
+
+impl NamesWalk<'_, '_> {
+    /// How many bytes of `text`, at most, some name begins with, ignoring case; none when there is no name.
+    /// Texts are asked for in the order of the names.
+    pub(crate) fn longest_shared_start(&mut self, text: &str) -> Option<usize> {
+        while self.names.get(self.at).is_some_and(|name| compare_ignoring_case(name, text).is_lt()) {
+            self.at += 1;
+        }
+        // Those that share most with it stand beside its place in the order.
+        let shared = |name: &&str| name.bytes().zip(text.bytes()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+        let before = self.at.checked_sub(1).and_then(|before| self.names.get(before));
+        before.map(shared).max(self.names.get(self.at).map(shared))
     }
 }
 

@@ -3,21 +3,21 @@
 //! `refinement.md`, "`NotAction` in an Allow statement". The dual of the rule for `Action`: prefixes that
 //! cover what is reported and nothing that is kept. Decides; writes no text and proves nothing.
 
-use leastwise_policy::Unused;
+use std::rc::Rc;
+
 use leastwise_policy::action::ActionPattern;
 use leastwise_policy::document::ActionElement;
 use leastwise_policy::edit::{ActionEdit, Item, StatementEdit};
-use leastwise_policy::known::KnownActions;
 
-use super::cover::{Placed, superfluous};
-use super::names::Names;
+use super::cover::{Placed, Reached, superfluous};
+use super::names::{Names, Service, Services};
 use super::prefixes::Walk;
 use super::statement::Decision;
 use super::{Generalization, Kept, KeptReason, NotActionForm};
 
 /// What a `NotAction` list grants in one service: reported, and not reported.
 struct Granted<'a> {
-    names: Names<'a>,
+    service: Rc<Service<'a>>,
     dropped: Names<'a>,
     kept: Names<'a>,
 }
@@ -25,8 +25,7 @@ struct Granted<'a> {
 /// Refines a `NotAction` list of an Allow statement.
 pub(crate) fn refine_not_actions(
     actions: &ActionElement,
-    unused: &Unused,
-    known: &KnownActions<'_>,
+    services: &Services<'_>,
     mode: Generalization,
     form: NotActionForm,
 ) -> Decision {
@@ -36,7 +35,7 @@ pub(crate) fn refine_not_actions(
         .map(|p| Kept { pattern: p.what.as_str().to_owned(), reason: KeptReason::StillExcluded })
         .collect();
     let granted: Vec<Granted<'_>> =
-        known.services().into_iter().map(|service| granted_in(service, actions, unused, known)).collect();
+        services.known().services().into_iter().map(|service| granted_in(services.of(service), actions)).collect();
     if granted.iter().all(|g| g.dropped.is_empty()) {
         return Decision { edit: StatementEdit::Keep, kept, compactness: None };
     }
@@ -63,34 +62,30 @@ pub(crate) fn refine_not_actions(
     Decision { edit: StatementEdit::Actions(ActionEdit { negated: true, items }), kept, compactness: None }
 }
 
-fn granted_in<'a>(service: &str, actions: &ActionElement, unused: &Unused, known: &'a KnownActions<'_>) -> Granted<'a> {
-    let names = Names::of(known, service);
-    let excluding: Vec<&ActionPattern> = actions.patterns.iter().map(|p| &p.what).filter(|p| p.reaches(service)).collect();
-    let free = if excluding.is_empty() {
-        names.clone()
-    } else {
-        names.split("*", |name| !excluding.iter().any(|p| p.matches(service, name))).0
-    };
-    let (dropped, kept) = free.split("*", |name| unused.names(service, name));
-    Granted { names, dropped, kept }
+fn granted_in<'a>(service: Rc<Service<'a>>, actions: &ActionElement) -> Granted<'a> {
+    let prefix = service.names.prefix();
+    let excluding: Vec<&ActionPattern> = actions.patterns.iter().map(|p| &p.what).filter(|p| p.reaches(prefix)).collect();
+    let (dropped, kept) = service.split_where(|name| !excluding.iter().any(|p| p.matches(prefix, name)));
+    Granted { service, dropped, kept }
 }
 
 /// What is added to the list: whole services first, then the shortest prefixes that meet nothing kept.
 fn exclusions(granted: &[Granted<'_>]) -> Vec<String> {
-    let (mut whole, mut prefixes) = (Vec::new(), Vec::new());
-    let mut names = Vec::new();
+    let (mut whole, mut narrower) = (Vec::new(), Vec::new());
+    let mut reached = Vec::new();
     for service in granted.iter().filter(|g| !g.dropped.is_empty()) {
-        let prefix = service.names.prefix();
+        let prefix = service.service.names.prefix();
         if service.kept.is_empty() {
-            whole.push(format!("{prefix}:*"));
+            whole.push([prefix, ":*"].concat());
             continue;
         }
         let walk = Walk { kept: &service.dropped, barred: &service.kept, barred_globs: &[] };
-        prefixes.extend(walk.patterns("*").into_iter().map(|p| format!("{prefix}:{p}")));
-        names.push(service.dropped.clone());
+        let prefixes = walk.patterns("*");
+        narrower.extend(prefixes.patterns.iter().map(|p| [prefix, ":", p].concat()));
+        reached.push(Reached { names: &service.dropped, disjoint: prefixes.disjoint });
     }
     whole.sort_unstable();
-    whole.extend(without_superfluous(prefixes, &names));
+    whole.extend(without_superfluous(narrower, &reached));
     whole
 }
 
@@ -98,28 +93,30 @@ fn exclusions(granted: &[Granted<'_>]) -> Vec<String> {
 /// over all strings, what the original excludes.
 fn inclusions(granted: &[Granted<'_>], actions: &ActionElement, mode: Generalization) -> Vec<String> {
     let mut out = Vec::new();
+    let mut reached = Vec::new();
     for service in granted.iter().filter(|g| !g.kept.is_empty()) {
-        let prefix = service.names.prefix();
-        if mode == Generalization::Closed {
-            out.extend(service.kept.iter().map(|name| format!("{prefix}:{name}")));
-            continue;
-        }
+        let prefix = service.service.names.prefix();
         let globs: Vec<&str> = actions.patterns.iter().filter(|p| p.what.reaches(prefix)).map(|p| p.what.name_glob()).collect();
-        if globs.is_empty() && service.dropped.is_empty() {
-            out.push(format!("{prefix}:*"));
-            continue;
+        let mut disjoint = true;
+        if mode == Generalization::Closed {
+            out.extend(service.kept.iter().map(|name| [prefix, ":", name].concat()));
+        } else if globs.is_empty() && service.dropped.is_empty() {
+            out.push([prefix, ":*"].concat());
+        } else {
+            let walk = Walk { kept: &service.kept, barred: &service.dropped, barred_globs: &globs };
+            let prefixes = walk.patterns("*");
+            out.extend(prefixes.patterns.iter().map(|p| [prefix, ":", p].concat()));
+            disjoint = prefixes.disjoint;
         }
-        let walk = Walk { kept: &service.kept, barred: &service.dropped, barred_globs: &globs };
-        out.extend(walk.patterns("*").into_iter().map(|p| format!("{prefix}:{p}")));
+        reached.push(Reached { names: &service.service.names, disjoint });
     }
-    let names: Vec<Names<'_>> = granted.iter().filter(|g| !g.kept.is_empty()).map(|g| g.names.clone()).collect();
-    without_superfluous(out, &names)
+    without_superfluous(out, &reached)
 }
 
-fn without_superfluous(mut patterns: Vec<String>, services: &[Names<'_>]) -> Vec<String> {
+fn without_superfluous(mut patterns: Vec<String>, services: &[Reached<'_, '_>]) -> Vec<String> {
     patterns.sort_unstable();
     let parsed: Vec<ActionPattern> = patterns.iter().filter_map(|p| ActionPattern::parse(p).ok()).collect();
-    let placed: Vec<Placed<'_>> = parsed.iter().map(|pattern| Placed { pattern, emitted: true }).collect();
+    let placed: Vec<Placed<'_>> = parsed.iter().map(|pattern| Placed { pattern, emitted: true, source: 0 }).collect();
     let gone = superfluous(&placed, services);
     patterns.into_iter().zip(gone).filter(|(_, gone)| !gone).map(|(p, _)| p).collect()
 }

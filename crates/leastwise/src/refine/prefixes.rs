@@ -6,7 +6,7 @@
 
 use leastwise_policy::glob;
 
-use super::names::Names;
+use super::names::{Names, begins_with};
 use super::tokens::token_ends;
 
 /// What the nodes of a pattern are checked against.
@@ -19,46 +19,62 @@ pub(crate) struct Walk<'n, 'a> {
     pub(crate) barred_globs: &'n [&'n str],
 }
 
+/// What a walk emits.
+pub(crate) struct Prefixes {
+    /// The patterns, sorted and without doubles.
+    pub(crate) patterns: Vec<String>,
+    /// Whether surely no two of them match the same known name.
+    pub(crate) disjoint: bool,
+}
+
 impl Walk<'_, '_> {
     /// The patterns that the names in `kept` become, each within the glob `within`, sorted and without doubles.
     ///
     /// `within` must match every kept name. The result matches every kept name, no barred name, and nothing
     /// that `within` does not match, known or not.
-    pub(crate) fn patterns(&self, within: &str) -> Vec<String> {
+    pub(crate) fn patterns(&self, within: &str) -> Prefixes {
         let within = collapse_stars(within);
         let prefix_only = within.find(['*', '?']).is_some_and(|at| within.get(at..) == Some("*"));
         let mut out: Vec<String> = Vec::new();
         let mut done = "";
-        for name in self.kept.iter() {
+        let mut last = "";
+        let mut disjoint = prefix_only;
+        let kept = self.kept.as_slice();
+        let mut barred = self.barred.walk();
+        for (at, name) in kept.iter().copied().enumerate() {
             // Names are sorted: those behind one safe node follow one another, and `node*` has them all.
             if prefix_only && !done.is_empty() && name.starts_with(done) {
                 continue;
             }
             done = "";
-            let Some(node) = self.shortest_safe(name) else {
+            // A name that differs from its neighbours in case has tokens of its own.
+            disjoint &= last.is_empty() || !begins_with(name, last);
+            let Some(node) = self.shortest_safe(name, barred.longest_shared_start(name)) else {
                 out.push(name.to_owned());
                 continue;
             };
-            let behind = self.kept.starting_with(node);
-            done = node;
-            match behind {
-                [only] => out.push((*only).to_owned()),
-                _ if prefix_only => out.push(format!("{node}*")),
-                _ => out.extend(meet(node, &within, behind)),
+            (done, last) = (node, node);
+            // Those that begin alike stand beside each other.
+            let behind = |beside: Option<usize>| beside.and_then(|b| kept.get(b)).is_some_and(|b| begins_with(b, node));
+            if !behind(at.checked_sub(1)) && !behind(Some(at + 1)) {
+                out.push(name.to_owned());
+            } else if prefix_only {
+                out.push([node, "*"].concat());
+            } else {
+                out.extend(meet(node, &within, self.kept.starting_with(node)));
             }
         }
         out.sort_unstable();
         out.dedup();
-        out
+        Prefixes { patterns: out, disjoint }
     }
 
     /// The first safe node on the path to `name`: the shortest beginning, ending where a token ends, that no
-    /// barred name begins with, ignoring case.
-    fn shortest_safe<'s>(&self, name: &'s str) -> Option<&'s str> {
-        let nodes = std::iter::once(0).chain(token_ends(name)).filter_map(|end| name.get(..end));
-        nodes.into_iter().find(|node| {
-            self.barred.starting_with(node).is_empty() && self.barred_globs.iter().all(|g| residuals(node, g).is_empty())
-        })
+    /// barred name begins with, ignoring case. `shared` is how much of it some barred name begins with.
+    fn shortest_safe<'s>(&self, name: &'s str, shared: Option<usize>) -> Option<&'s str> {
+        let nodes = std::iter::once(0).chain(token_ends(name)).filter(|end| shared.is_none_or(|shared| *end > shared));
+        let mut nodes = nodes.filter_map(|end| name.get(..end));
+        nodes.find(|node| self.barred_globs.iter().all(|g| residuals(node, g).is_empty()))
     }
 }
 

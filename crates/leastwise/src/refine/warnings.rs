@@ -70,11 +70,12 @@ pub(crate) fn warnings(policy: &Policy, unused: &Unused, known: &KnownActions<'_
             let Some(service) = pattern.what.service() else { continue };
             let add = |code, message| Warning { code, statement: Some(statement.index), message };
             let lacks_service = known.catalogue().service(service).is_none();
-            if let Some(name) = pattern.what.as_name() {
-                if !known.catalogued(service, name.name()) && !unused.names(service, name.name()) {
-                    out.push(add(WarningCode::UnknownAction, format!("`{name}` is not in the catalogue; it stays as written")));
+            if let Some((service, name)) = pattern.what.exact() {
+                if known.adds(service, name) && !unused.names(service, name) {
+                    let message = format!("`{}` is not in the catalogue; it stays as written", pattern.what);
+                    out.push(add(WarningCode::UnknownAction, message));
                 }
-            } else if !known.names(service).any(|name| pattern.what.matches(service, name)) {
+            } else if !known.any_matches(service, &pattern.what) {
                 out.push(add(
                     WarningCode::MatchesNothingKnown,
                     format!("`{}` matches no action of the catalogue; it stays as written", pattern.what),
@@ -96,7 +97,10 @@ pub(crate) fn warnings(policy: &Policy, unused: &Unused, known: &KnownActions<'_
             }
         }
     }
-    for name in unused.actions().filter(|name| !known.catalogued(name.service(), name.name())) {
+    let mut services: Vec<&str> = known.added().map(|name| name.service()).collect();
+    services.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+    let listed = services.into_iter().flat_map(|service| unused.actions_of(service));
+    for name in listed.filter(|name| !known.catalogued(name.service(), name.name())) {
         let message = format!("the unused list names `{name}`, which is not in the catalogue");
         out.push(Warning { code: WarningCode::UnknownUnused, statement: None, message });
     }
@@ -108,13 +112,17 @@ pub(crate) fn warnings(policy: &Policy, unused: &Unused, known: &KnownActions<'_
 /// Only actions that the policy names in full are looked at: what a wildcard keeps may never be called.
 fn dependents(policy: &Policy, unused: &Unused, known: &KnownActions<'_>) -> Vec<Warning> {
     let mut needed_by: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if unused.is_empty() {
+        return Vec::new();
+    }
     for statement in policy.statements().iter().filter(|s| s.effect == Effect::Allow && !s.actions.negated) {
-        for name in statement.actions.patterns.iter().filter_map(|p| p.what.as_name()) {
-            if unused.names(name.service(), name.name()) {
+        for (pattern, (service, name)) in statement.actions.patterns.iter().filter_map(|p| Some((&p.what, p.what.exact()?))) {
+            let Some(action) = known.catalogue().service(service).and_then(|s| s.action(name)) else { continue };
+            let mut needs = action.dependent_actions().peekable();
+            if needs.peek().is_none() || unused.names(service, name) {
                 continue;
             }
-            let Some(action) = known.catalogue().service(name.service()).and_then(|s| s.action(name.name())) else { continue };
-            for needed in action.dependent_actions() {
+            for needed in needs {
                 let goes = needed.split_once(':').is_some_and(|(service, needed)| unused.names(service, needed));
                 let granted = || {
                     policy.statements().iter().filter(|s| s.effect == Effect::Allow).any(|s| {
@@ -128,8 +136,8 @@ fn dependents(policy: &Policy, unused: &Unused, known: &KnownActions<'_>) -> Vec
                 };
                 if goes && granted() {
                     let users = needed_by.entry(needed.to_owned()).or_default();
-                    if !users.contains(&name.as_str().to_owned()) {
-                        users.push(name.as_str().to_owned());
+                    if !users.iter().any(|user| user == pattern.as_str()) {
+                        users.push(pattern.as_str().to_owned());
                     }
                 }
             }

@@ -9,13 +9,18 @@ mod diff;
 mod draft;
 mod format;
 pub mod import;
+mod index;
 mod service;
 #[cfg(test)]
 mod tests;
 
+use index::Index;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+
+use crate::action::ActionPattern;
+use crate::glob;
 
 pub use access_level::{AccessLevel, AccessLevels};
 pub use diff::{AccessLevelChange, CatalogueDiff, ServiceDiff, diff};
@@ -51,6 +56,7 @@ pub struct Catalogue {
     provenance: Provenance,
     outside_keys: BTreeMap<String, Vec<String>>,
     services: Vec<Service>,
+    by_prefix: Index,
 }
 
 impl Catalogue {
@@ -96,7 +102,8 @@ impl Catalogue {
                 _ => {}
             }
         }
-        Catalogue { head, provenance, outside_keys, services }
+        let by_prefix = Index::of(services.iter().map(Service::prefix));
+        Catalogue { head, provenance, outside_keys, services, by_prefix }
     }
 
     /// Where this catalogue comes from.
@@ -113,7 +120,7 @@ impl Catalogue {
     /// The service with this prefix, ignoring ASCII case.
     #[must_use]
     pub fn service(&self, prefix: &str) -> Option<&Service> {
-        let at = self.services.binary_search_by(|service| service::compare_ignoring_case(service.prefix(), prefix)).ok()?;
+        let at = self.by_prefix.place(prefix, |at| self.services.get(at).map_or("", Service::prefix))?;
         self.services.get(at)
     }
 
@@ -127,6 +134,34 @@ impl Catalogue {
     #[must_use]
     pub fn action_count(&self) -> usize {
         self.services.iter().map(|service| service.action_names().len()).sum()
+    }
+
+    /// The known actions that a pattern matches, in the catalogue's spelling: a line `service:Name` each.
+    ///
+    /// ```
+    /// use leastwise_policy::{ActionPattern, Catalogue};
+    /// let pattern = ActionPattern::parse("sqs:*Visibility*").unwrap();
+    /// assert_eq!(Catalogue::embedded().expand(&pattern), "sqs:ChangeMessageVisibility\n");
+    /// ```
+    #[must_use]
+    pub fn expand(&self, pattern: &ActionPattern) -> String {
+        let glob = pattern.name_glob();
+        let all = glob == "*";
+        let mut out = String::new();
+        let mut add = |service: &Service| {
+            let prefix = service.prefix();
+            for name in service.action_names().filter(|name| all || glob::matches(glob, name, glob::Case::Ignored)) {
+                out.push_str(prefix);
+                out.push(':');
+                out.push_str(name);
+                out.push('\n');
+            }
+        };
+        match pattern.service() {
+            Some(prefix) => self.service(prefix).into_iter().for_each(&mut add),
+            None => self.services.iter().for_each(&mut add),
+        }
+        out
     }
 
     /// The catalogue text: byte for byte what `parse` read, or what is embedded.

@@ -4,14 +4,10 @@
 //! an action's own facts at each question. It trusts the section's form: `format` checks texts from outside first.
 
 use super::access_level::AccessLevels;
+use super::index::Index;
+pub(super) use crate::action::compare_ignoring_case;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::sync::OnceLock;
-
-/// Orders by the bytes of the ASCII-lower-cased strings, without building them.
-pub(super) fn compare_ignoring_case(one: &str, other: &str) -> Ordering {
-    one.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(other.bytes().map(|byte| byte.to_ascii_lowercase()))
-}
 
 /// A condition key and the types that its values have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +59,7 @@ pub struct Service {
     section: Cow<'static, str>,
     prefix_end: usize,
     actions: OnceLock<Vec<ActionLine>>,
+    by_name: OnceLock<Index>,
     facts: OnceLock<Facts>,
 }
 
@@ -71,7 +68,7 @@ const OPENING: usize = "service ".len();
 impl Service {
     pub(super) fn of_section(section: Cow<'static, str>) -> Service {
         let prefix_end = memchr::memchr2(b'\t', b'\n', section.as_bytes()).unwrap_or(section.len());
-        Service { section, prefix_end, actions: OnceLock::new(), facts: OnceLock::new() }
+        Service { section, prefix_end, actions: OnceLock::new(), by_name: OnceLock::new(), facts: OnceLock::new() }
     }
 
     pub(super) fn section(&self) -> &str {
@@ -144,11 +141,23 @@ impl Service {
         self.action_lines().iter().map(|line| self.name_at(*line))
     }
 
+    /// The names that begin with `start`, ignoring ASCII case, in the same order; found by bisection.
+    pub fn names_starting_with(&self, start: &str) -> impl ExactSizeIterator<Item = &str> + Clone {
+        let lines = self.action_lines();
+        let first = lines.partition_point(|line| compare_ignoring_case(self.name_at(*line), start).is_lt());
+        let rest = lines.get(first..).unwrap_or_default();
+        let begins = |line: &ActionLine| {
+            self.name_at(*line).as_bytes().get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
+        };
+        rest.get(..rest.partition_point(begins)).unwrap_or_default().iter().map(|line| self.name_at(*line))
+    }
+
     /// The action of that name (without the prefix), ignoring ASCII case.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<Action<'_>> {
         let lines = self.action_lines();
-        let at = lines.binary_search_by(|line| compare_ignoring_case(self.name_at(*line), name)).ok()?;
+        let index = self.by_name.get_or_init(|| Index::of(self.action_names()));
+        let at = index.place(name, |at| lines.get(at).map_or("", |line| self.name_at(*line)))?;
         lines.get(at).map(|line| self.action_at(*line))
     }
 

@@ -56,6 +56,8 @@ impl Walk<'_, '_> {
             (done, last) = (node, node);
             // Those that begin alike stand beside each other.
             let behind = |beside: Option<usize>| beside.and_then(|b| kept.get(b)).is_some_and(|b| begins_with(b, node));
+            // The name before has a pattern of its own, and this one may have it too (`ListQueues`, `ListQueue*`).
+            disjoint &= !behind(at.checked_sub(1));
             if !behind(at.checked_sub(1)) && !behind(Some(at + 1)) {
                 out.push(name.to_owned());
             } else if prefix_only {

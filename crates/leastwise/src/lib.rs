@@ -3,5 +3,6 @@
 //! Stands on the policy language and on the proof. It does no I/O, reads no clock and prints nothing: the
 //! same input gives the same bytes.
 
+pub mod checks;
 pub mod refine;
 pub mod report;

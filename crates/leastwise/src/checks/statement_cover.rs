@@ -24,10 +24,7 @@ impl Comparisons {
     }
 
     /// For each statement, with the first other one that covers it and passes `fits`.
-    pub(super) fn pairs(
-        policy: &Policy,
-        fits: impl Fn(&Statement, &Statement) -> bool,
-    ) -> Vec<(&Statement, &Statement)> {
+    pub(super) fn pairs(policy: &Policy, fits: impl Fn(&Statement, &Statement) -> bool) -> Vec<(&Statement, &Statement)> {
         let mut left = Comparisons::full();
         let statements = policy.statements();
         let mut out = Vec::new();

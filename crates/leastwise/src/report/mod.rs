@@ -1,4 +1,7 @@
-//! Views of results: JSON, and text for a terminal. They show what was decided and proved, and decide nothing.
+//! Views of results: JSON, SARIF, and text for a terminal. They show what was decided and proved, and decide nothing.
 
+pub mod checks;
 pub mod diff;
+pub mod evaluation;
 pub mod refinement;
+pub mod sarif;

@@ -85,18 +85,19 @@ pub(super) fn plain() -> impl Iterator<Item = &'static str> {
     KEYS.iter().map(|(key, _)| key.split_once("${").map_or(*key, |(before, _)| before))
 }
 
-/// Whether the catalogue's or the table's `template` names `key`: the same but for case, and `${…}` is any text.
+/// Whether the catalogue's or the table's `template` names `key`: the same but for case, where `${…}` and `<…>` are any text.
 pub(super) fn names(template: &str, key: &str) -> bool {
-    match template.split_once("${") {
-        None => template.eq_ignore_ascii_case(key),
-        Some((front, rest)) => {
-            let back = rest.split_once('}').map_or("", |(_, back)| back);
-            let back = back.rsplit_once('}').map_or(back, |(_, back)| back);
-            key.len() > front.len() + back.len()
-                && key.get(..front.len()).is_some_and(|own| own.eq_ignore_ascii_case(front))
-                && key.get(key.len() - back.len()..).is_some_and(|own| own.eq_ignore_ascii_case(back))
-        }
-    }
+    let Some(open) = template.find("${").or_else(|| template.find('<')) else { return template.eq_ignore_ascii_case(key) };
+    let close = template.rfind(['}', '>']).map_or(template.len(), |at| at + 1);
+    let (front, back) = (template.get(..open).unwrap_or_default(), template.get(close..).unwrap_or_default());
+    key.len() > front.len() + back.len()
+        && key.get(..front.len()).is_some_and(|own| own.eq_ignore_ascii_case(front))
+        && key.get(key.len() - back.len()..).is_some_and(|own| own.eq_ignore_ascii_case(back))
+}
+
+/// Whether the template has a part that varies.
+pub(super) fn varies(template: &str) -> bool {
+    template.contains("${") || template.contains('<')
 }
 
 #[cfg(test)]
@@ -111,6 +112,7 @@ mod unit {
             ("aws:RequestTag/${TagKey}", "aws:RequestTag", false),
             ("kms:EncryptionContext:${Key}", "kms:EncryptionContext:a:b", true),
             ("aws:username", "aws:UserName", true),
+            ("s3:ExistingObjectTag/<key>", "s3:existingobjecttag/team", true),
             ("x:${A}/y", "x:q/y", true),
             ("x:${A}/y", "x:q/z", false),
         ] {

@@ -69,13 +69,25 @@ fn taken(service: &Service, types: &[&str], resources: &[Written<Box<str>>], lef
                 }
                 *left -= 1;
                 let in_object = || resource.what.splitn(6, ':').nth(5).is_some_and(|name| name.contains('/'));
-                if !(bucket && in_object()) && may_meet(&glob, &as_glob(&resource.what)) {
+                if !(bucket && in_object()) && may_be(&glob, &as_glob(&resource.what)) {
                     return true;
                 }
             }
         }
     }
     false
+}
+
+/// Whether an ARN of that format may match the pattern. Both are globs; a star of the format takes no colon before the fifth.
+fn may_be(format: &str, pattern: &str) -> bool {
+    let formats: Vec<&str> = format.splitn(6, ':').collect();
+    let patterns: Vec<&str> = pattern.splitn(6, ':').collect();
+    // A star at the end of one of the first parts may reach over colons; then the texts are compared as a whole.
+    let crosses = patterns.iter().take(5).any(|part| part.ends_with('*'));
+    if crosses || formats.len() < 6 || patterns.len() < 6 {
+        return may_meet(format, pattern);
+    }
+    formats.iter().zip(&patterns).all(|(format, pattern)| may_meet(format, pattern))
 }
 
 /// The text with each `${…}` turned into a star.

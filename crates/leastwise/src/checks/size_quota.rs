@@ -19,7 +19,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let managed = Quota::Managed.limit();
     let role = Quota::Role.limit();
     let (limit, what, help, severity) = match subject.kind {
-        PolicyType::Identity if size > role => (role, "all inline policies of a role", SPLIT, Severity::Error),
+        PolicyType::Identity if size > role => (role, "all inline policies of a role", SPLIT, Severity::Warning),
         PolicyType::Identity if size > managed => (managed, "a managed policy", SPLIT, Severity::Warning),
         PolicyType::ServiceControl | PolicyType::ResourceControl if size > ORGANIZATION => {
             (ORGANIZATION, "a policy of an organization", "shorten it, or attach a second policy", Severity::Error)

@@ -88,7 +88,7 @@ impl<'a> Subject<'a> {
 
     /// `Action` or `NotAction` as a whole.
     pub(super) fn actions(&self, statement: &Statement) -> Place {
-        (self.statement(statement).0.key(Self::action_key(statement)), statement.actions.value)
+        (self.statement(statement).0.key(Self::action_key(statement)), statement.actions.element)
     }
 
     pub(super) fn resource(&self, statement: &Statement, at: usize, pattern: &Written<Box<str>>) -> Place {

@@ -1,7 +1,7 @@
 //! `type-mismatch`: an operator compares values of another type than the condition key has, so that it compares letters where
 //! numbers are meant, or never matches ("IAM JSON policy elements: Condition operators").
 //!
-//! Text operators are let be on ARNs, dates may be compared as numbers, and whether a key exists may be asked of every type.
+//! Text operators are let be on ARNs, ARN operators on tags and encryption contexts, which may hold anything; dates may be compared as numbers, and whether a key exists may be asked of every type.
 
 use leastwise_policy::evaluate::{Operator, Test};
 
@@ -25,7 +25,8 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
             let mut some = false;
             let suits = types.iter().any(|kind| {
                 some = true;
-                suits(operator.test, kind.strip_prefix("ArrayOf").unwrap_or(kind))
+                let free = operator.test == Test::Arn && holds_any_text(&line.key.what);
+                free || suits(operator.test, kind.strip_prefix("ArrayOf").unwrap_or(kind))
             });
             if some && !suits {
                 let kind = types.iter().collect::<Vec<_>>().join(" or ");
@@ -51,6 +52,12 @@ fn suits(test: Test, kind: &str) -> bool {
         (_, "Binary") => test == Test::Binary,
         _ => true,
     }
+}
+
+/// Whether the key's values are whatever somebody wrote: tags, encryption contexts.
+fn holds_any_text(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.contains("tag/") || key.contains("encryptioncontext:")
 }
 
 fn operators(kind: &str) -> &'static str {

@@ -50,7 +50,7 @@ pub(super) fn known<'c>(catalogue: &'c Catalogue, key: &str) -> Known<'c> {
     let Some((prefix, _)) = key.split_once(':') else { return Known::Not };
     if let Some(service) = catalogue.service(prefix) {
         let templates =
-            || service.condition_keys().iter().find(|own| own.name.contains("${") && global_keys::names(&own.name, key));
+            || service.condition_keys().iter().find(|own| global_keys::varies(&own.name) && global_keys::names(&own.name, key));
         return match service.condition_key(key).or_else(templates) {
             Some(own) => Known::Types(Types::OfService(own)),
             None if outside(catalogue, key) => Known::Outside,

@@ -38,7 +38,7 @@ fn request(principal: Principal, action: &str, resource: &str) -> Option<Request
 /// Whether the new policies allow only what the existing ones allow.
 pub(super) fn no_new_access(existing: &[&Policy], new: &[&Policy], _kind: PolicyKind, catalogue: &Catalogue) -> Comparison {
     let undecided = |why: &str| Comparison::Undecided(why.to_owned());
-    let ([original], Ok(unused)) = (existing, Unused::parse("")) else {
+    let ([original], Ok(unused)) = (existing, Unused::parse("[]")) else {
         return undecided("several existing policies are not compared yet");
     };
     let refined: Vec<Policy> = new.iter().map(|p| (*p).clone()).collect();

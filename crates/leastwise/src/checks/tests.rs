@@ -123,5 +123,5 @@ fn spans_cut_out_what_a_finding_is_about() {
     let findings = valid(text, None, Catalogue::embedded());
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0].span.of(text), "\"s3:Gett\"");
-    assert_eq!((findings[0].line, findings[0].column, findings[0].end_line, findings[0].end_column), (2, 32, 2, 41));
+    assert_eq!((findings[0].line, findings[0].column, findings[0].end_line, findings[0].end_column), (2, 33, 2, 42));
 }

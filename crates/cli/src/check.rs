@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use leastwise::checks::{
-    Access, Answer, Finding, Outcome, PolicyType, Severity, access_not_granted, no_new_access, no_public_access, valid,
+    Access, Answer, Finding, Outcome, PolicyType, Severity, Validation, access_not_granted, no_new_access, no_public_access,
+    valid,
 };
 use leastwise::report::checks::CheckReport;
 use leastwise::report::evaluation::request_object;
@@ -140,16 +141,14 @@ impl Run<'_> {
         if let Some(path) = &self.output.batch {
             return batch::run(path, "{\"id\", \"policy\"}", |line| {
                 let document = line.document("policy")?;
-                let kind = line_kind(line)?.or(kind).unwrap_or_else(|| looks(document));
-                let findings = valid(document, Some(kind), self.catalogue);
+                let Validation { kind, findings } = valid(document, line_kind(line)?.or(kind), self.catalogue);
                 let outcome = judge(&findings);
                 batch::written(&CheckReport::findings(outcome, kind, &findings).identified(line.id), exit(outcome))
             });
         }
         let path = file.ok_or_else(missing_argument)?;
         let text = self.inputs.text(path)?;
-        let kind = kind.unwrap_or_else(|| looks(&text));
-        let findings = valid(&text, Some(kind), self.catalogue);
+        let Validation { kind, findings } = valid(&text, kind, self.catalogue);
         let outcome = judge(&findings);
         print(&match self.output.format {
             CheckFormat::Text => findings_text(&name(path), outcome, &findings, Colours::of_standard_output()),
@@ -167,11 +166,6 @@ impl Run<'_> {
         })?;
         Ok(exit(answer.outcome))
     }
-}
-
-/// The kind that a document looks like; of an identity when it cannot be read.
-fn looks(document: &str) -> PolicyType {
-    Policy::parse(document).map_or(PolicyType::Identity, |policy| PolicyType::guess(&policy))
 }
 
 fn file_name(path: &Path) -> String {

@@ -51,4 +51,4 @@ mod wildcard_without_like;
 pub use access::{Access, AccessError, Answer, Outcome, Reason, access_not_granted, no_new_access, no_public_access};
 pub use finding::{ElementPath, Finding, PathElement, Severity};
 pub use subject::PolicyType;
-pub use valid::{CHECKS, Check, valid};
+pub use valid::{CHECKS, Check, Validation, valid};

@@ -13,6 +13,7 @@ fn root() -> PathBuf {
 /// `code path line:column`, as a corpus file lists findings.
 fn told(text: &str, kind: Option<PolicyType>) -> Vec<String> {
     valid(text, kind, Catalogue::embedded())
+        .findings
         .iter()
         .map(|f| format!("{} {} {} {}:{}", f.severity, f.code, f.path, f.line, f.column))
         .collect()
@@ -111,7 +112,7 @@ fn a_large_adversarial_document_is_checked_in_bounded_time() {
         statements.join(",")
     );
     let start = std::time::Instant::now();
-    let findings = valid(&text, None, Catalogue::embedded());
+    let findings = valid(&text, None, Catalogue::embedded()).findings;
     assert!(findings.iter().filter(|f| f.code == "unknown-action").count() >= 1500);
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
@@ -120,7 +121,7 @@ fn a_large_adversarial_document_is_checked_in_bounded_time() {
 fn spans_cut_out_what_a_finding_is_about() {
     let text = "{\"Version\": \"2012-10-17\", \"Statement\": [\n {\"Effect\": \"Allow\", \"Action\": [\"s3:Gett\"], \"Resource\": \"*\"}]}";
     assert!(json::parse(text).is_ok());
-    let findings = valid(text, None, Catalogue::embedded());
+    let findings = valid(text, None, Catalogue::embedded()).findings;
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0].span.of(text), "\"s3:Gett\"");
     assert_eq!((findings[0].line, findings[0].column, findings[0].end_line, findings[0].end_column), (2, 33, 2, 42));

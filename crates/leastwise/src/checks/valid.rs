@@ -63,6 +63,15 @@ pub static CHECKS: [Check; 32] = [
     shadowed_statement::CHECK,
 ];
 
+/// What `valid` says about a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    /// The kind of policy that it was checked as.
+    pub kind: PolicyType,
+    /// The findings, in the order of the text.
+    pub findings: Vec<Finding>,
+}
+
 /// Checks a policy document, in the order of its text. Without a kind, the document's looks decide ([`PolicyType::guess`]).
 /// A text that is no policy gives one finding, `syntax-error`.
 ///
@@ -72,7 +81,7 @@ pub static CHECKS: [Check; 32] = [
 ///
 /// let policy = r#"{"Version": "2012-10-17", "Statement": [
 ///     {"Effect": "Allow", "Action": ["s3:GetObjekt"], "Resource": "*"}]}"#;
-/// let findings = valid(policy, Some(PolicyType::Identity), Catalogue::embedded());
+/// let findings = valid(policy, Some(PolicyType::Identity), Catalogue::embedded()).findings;
 /// assert_eq!(findings[0].code, "unknown-action");
 /// assert_eq!(findings[0].severity, Severity::Error);
 /// assert_eq!(findings[0].path.to_string(), "Statement[0].Action[0]");
@@ -80,10 +89,13 @@ pub static CHECKS: [Check; 32] = [
 /// assert!(findings[0].help.contains("s3:GetObject"));
 /// ```
 #[must_use]
-pub fn valid(text: &str, kind: Option<PolicyType>, catalogue: &Catalogue) -> Vec<Finding> {
+pub fn valid(text: &str, kind: Option<PolicyType>, catalogue: &Catalogue) -> Validation {
     let policy = match Policy::parse(text) {
         Ok(policy) => policy,
-        Err(error) => return vec![syntax_error::finding(error)],
+        Err(error) => {
+            let kind = kind.unwrap_or(PolicyType::Identity);
+            return Validation { kind, findings: vec![syntax_error::finding(error)] };
+        }
     };
     let kind = kind.unwrap_or_else(|| PolicyType::guess(&policy));
     let subject = Subject { policy: &policy, kind, catalogue };
@@ -92,5 +104,5 @@ pub fn valid(text: &str, kind: Option<PolicyType>, catalogue: &Catalogue) -> Vec
         findings.begin(check.code, check.severity);
         (check.run)(&subject, &mut findings);
     }
-    findings.placed(policy.text())
+    Validation { kind, findings: findings.placed(policy.text()) }
 }

@@ -1,8 +1,14 @@
 //! What can be said on the command line, and the help that teaches it.
 
+mod check;
+mod evaluate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use check::{CheckArguments, CheckCommand, CheckFormat, CheckOutput, CheckedType, ComparedType, FailOn};
+pub(crate) use evaluate::{EvaluateArguments, EvaluateFormat};
 
 /// Finds access in AWS that nobody uses and takes it away safely.
 #[derive(Debug, Parser)]
@@ -27,10 +33,10 @@ pub(crate) enum Command {
     #[command(after_help = PROVE_HELP)]
     Prove(ProveArguments),
     /// Decide one request, or many, as AWS would.
-    #[command(after_help = EVALUATE_HELP)]
+    #[command(after_help = evaluate::HELP)]
     Evaluate(EvaluateArguments),
     /// Check policies: new access, granted access, public access, and whether they are well written.
-    #[command(after_help = CHECK_HELP)]
+    #[command(after_help = check::HELP)]
     Check(CheckArguments),
     /// Look into the catalogue of AWS actions.
     #[command(after_help = CATALOG_HELP)]
@@ -64,28 +70,6 @@ const PROVE_HELP: &str = "Examples:
       the parts of a split policy; a file that says null stands for a policy of which nothing is left
   leastwise prove original.json refined.json --unused unused.json --certificate certificate.json
       check a certificate: the digests of all inputs, and the claims once more";
-
-const EVALUATE_HELP: &str = "Examples:
-  leastwise evaluate --request request.json --identity user.json --identity group.json
-      Allowed, ImplicitlyDenied or ExplicitlyDenied, and the statements that decided
-  leastwise evaluate --request request.json --identity role.json --boundary boundary.json --explain
-      for every statement, whether it applies, and if not, which clause fails
-  leastwise evaluate --request request.json --identity role.json --scp root.json --scp unit.json
-      the policies of an organization, a level for each --scp, from the root down
-  leastwise evaluate --batch cases.ndjson > results.ndjson
-      a case {\"id\", \"request\", \"identity\": […], …} a line in, a decision a line out, in the same order
-
-A request is {\"principal\": arn or {\"Service\": …} or \"*\", \"action\", \"resource\", \"resourceAccount\"?, \"context\"?: {key: value or list}}.
-A file holds a policy, or a list of them. Exit status: 0 allowed, 1 denied, 2 bad input; for a batch 0, or 2 when a line was bad.";
-
-const CHECK_HELP: &str = "Examples:
-  leastwise check no-new-access existing.json new.json
-  leastwise check access-not-granted policy.json --actions s3:DeleteBucket,iam:* --resources 'arn:aws:s3:::logs*'
-  leastwise check no-public-access bucket-policy.json --resource-type AWS::S3::Bucket
-  leastwise check valid policy.json --format sarif > findings.sarif
-  leastwise check no-new-access --batch pairs.ndjson > results.ndjson
-
-Exit status: 0 pass, 1 fail, 2 bad input. What cannot be decided is a fail that says so.";
 
 const CATALOG_HELP: &str = "Examples:
   leastwise catalog info
@@ -194,171 +178,6 @@ pub(crate) enum ProveFormat {
     Text,
     /// The claims and their witnesses (schema leastwise.prove/1).
     Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct EvaluateArguments {
-    /// The request; `-` is standard input.
-    #[arg(long, value_name = "FILE", required_unless_present = "batch", conflicts_with = "batch")]
-    pub(crate) request: Option<PathBuf>,
-    /// A policy of the user, their groups, or the role.
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
-    pub(crate) identity: Vec<PathBuf>,
-    /// The policy of the resource; for assuming a role, its trust policy.
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
-    pub(crate) resource_policy: Option<PathBuf>,
-    /// A permissions boundary.
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
-    pub(crate) boundary: Vec<PathBuf>,
-    /// A service control policy: a level of the organization each, from the root down; several of one level as a list in one file.
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
-    pub(crate) scp: Vec<PathBuf>,
-    /// A resource control policy, by level as --scp.
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
-    pub(crate) rcp: Vec<PathBuf>,
-    /// A session policy.
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
-    pub(crate) session: Vec<PathBuf>,
-    /// Say of every statement whether it applies, and why not.
-    #[arg(long, conflicts_with = "batch")]
-    pub(crate) explain: bool,
-    /// Evaluate many cases, one JSON object a line; `-` is standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "format")]
-    pub(crate) batch: Option<PathBuf>,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = EvaluateFormat::Text)]
-    pub(crate) format: EvaluateFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EvaluateFormat {
-    /// The decision, and the statements that made it.
-    Text,
-    /// The same as JSON (schema leastwise.evaluate/1).
-    Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CheckArguments {
-    #[command(subcommand)]
-    pub(crate) command: CheckCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CheckCommand {
-    /// Does NEW allow only what EXISTING allows?
-    NoNewAccess {
-        /// The policy as it is; `-` is standard input.
-        #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-        existing: Option<PathBuf>,
-        /// The policy as it shall be; `-` is standard input.
-        #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-        new: Option<PathBuf>,
-        /// What the policies are attached to; a line of a batch says it as "type".
-        #[arg(long = "type", value_enum, default_value_t = ComparedType::Identity)]
-        kind: ComparedType,
-        #[command(flatten)]
-        output: CheckOutput,
-    },
-    /// Does the policy allow none of these actions on any of these resources?
-    AccessNotGranted {
-        /// The policy; `-` is standard input.
-        #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-        policy: Option<PathBuf>,
-        /// Actions or patterns, with commas between; all of them when only resources are given.
-        #[arg(long, value_name = "ACTION", value_delimiter = ',', conflicts_with = "batch")]
-        actions: Vec<String>,
-        /// ARNs, in which wildcards may stand, with commas between; all of them when only actions are given.
-        #[arg(long, value_name = "ARN", value_delimiter = ',', conflicts_with = "batch")]
-        resources: Vec<String>,
-        /// What the policy is attached to; a line of a batch says it as "type".
-        #[arg(long = "type", value_enum, default_value_t = ComparedType::Identity)]
-        kind: ComparedType,
-        #[command(flatten)]
-        output: CheckOutput,
-    },
-    /// Does the policy of a resource keep it from everybody unknown?
-    NoPublicAccess {
-        /// The policy; `-` is standard input.
-        #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-        policy: Option<PathBuf>,
-        /// The resource's type; a line of a batch says it as "resourceType".
-        #[arg(long, value_name = "TYPE", required_unless_present = "batch")]
-        resource_type: Option<String>,
-        #[command(flatten)]
-        output: CheckOutput,
-    },
-    /// Is the policy well written? Findings with code, severity, path, line and column.
-    #[command(after_help = VALID_HELP)]
-    Valid {
-        /// The policy; `-` is standard input.
-        #[arg(required_unless_present = "batch", conflicts_with = "batch")]
-        policy: Option<PathBuf>,
-        /// What the policy is attached to; without it, the policy's looks decide.
-        #[arg(long = "type", value_enum)]
-        kind: Option<CheckedType>,
-        /// The mildest severity that fails.
-        #[arg(long, value_enum, default_value_t = FailOn::Suggestion)]
-        fail_on: FailOn,
-        #[command(flatten)]
-        output: CheckOutput,
-    },
-}
-
-const VALID_HELP: &str = "Every code has a page in docs/checks. A text that is no policy gives the finding syntax-error.";
-
-#[derive(Debug, Args)]
-pub(crate) struct CheckOutput {
-    /// Check many cases, one JSON object a line; `-` is standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "format")]
-    pub(crate) batch: Option<PathBuf>,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
-    pub(crate) format: CheckFormat,
-    #[command(flatten)]
-    pub(crate) catalogue: CatalogOption,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckFormat {
-    /// Lines for people.
-    Text,
-    /// The whole result (schema leastwise.check/1).
-    Json,
-    /// SARIF 2.1.0, for code hosts and editors.
-    Sarif,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ComparedType {
-    /// A policy of a user, group or role.
-    Identity,
-    /// A policy of a resource, or a trust policy.
-    Resource,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckedType {
-    /// A policy of a user, group or role.
-    Identity,
-    /// A policy of a resource, or a trust policy.
-    Resource,
-    /// A service control policy.
-    Scp,
-    /// A resource control policy.
-    Rcp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOn {
-    /// Only errors.
-    Error,
-    /// Errors and security warnings.
-    SecurityWarning,
-    /// All but suggestions.
-    Warning,
-    /// Any finding.
-    Suggestion,
 }
 
 #[derive(Debug, Args)]

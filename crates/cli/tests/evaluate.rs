@@ -1,5 +1,6 @@
 //! `leastwise evaluate`: decisions, the statements behind them, exit statuses, batches.
 #![allow(missing_docs, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod harness;
 

@@ -1,8 +1,14 @@
 //! What can be said on the command line, and the help that teaches it.
 
+mod check;
+mod evaluate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use check::{CheckArguments, CheckCommand, CheckFormat, CheckOutput, CheckedType, ComparedType, FailOn};
+pub(crate) use evaluate::{EvaluateArguments, EvaluateFormat};
 
 /// Finds access in AWS that nobody uses and takes it away safely.
 #[derive(Debug, Parser)]
@@ -14,7 +20,7 @@ pub(crate) struct Arguments {
 
 const EXIT_HELP: &str = "Exit status:
   0  clean: it worked, and there is nothing to complain of
-  1  findings: a claim is refuted, a quota is exceeded, two catalogues differ
+  1  findings: a claim is refuted, a quota is exceeded, two catalogues differ, a check fails, a request is denied
   2  bad input or usage; the message says what, where, and what to do
   3  our own fault: please report it";
 
@@ -26,6 +32,12 @@ pub(crate) enum Command {
     /// Decide the four claims about a refined policy anew.
     #[command(after_help = PROVE_HELP)]
     Prove(ProveArguments),
+    /// Decide one request, or many, as AWS would.
+    #[command(after_help = evaluate::HELP)]
+    Evaluate(EvaluateArguments),
+    /// Check policies: new access, granted access, public access, and whether they are well written.
+    #[command(after_help = check::HELP)]
+    Check(CheckArguments),
     /// Look into the catalogue of AWS actions.
     #[command(after_help = CATALOG_HELP)]
     Catalog(CatalogArguments),

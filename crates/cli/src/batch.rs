@@ -1,4 +1,6 @@
-//! `leastwise refine --batch`: a case a line in, a result a line out, in order, on all cores, in flat memory.
+//! `--batch` of every command that has it: a case a line in, a result a line out, in order, on all cores, in flat memory.
+//!
+//! What becomes of one line is the command's own; lines that are no JSON objects are refused here.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
@@ -6,17 +8,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use leastwise::report::View;
 use leastwise::report::batch::ErrorLine;
-use leastwise::report::refinement::{Refined, RefinementReport};
+use leastwise_policy::Policy;
 use leastwise_policy::json::{self, Node, Value};
-use leastwise_policy::{Catalogue, Policy, Unused};
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::failure::{Exit, Failure};
 use crate::input::name;
 use crate::output::print_failure;
-use crate::refine::{Outcome, Settings, Trouble, outcome};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE_BYTES: usize = json::MAX_BYTES;
@@ -25,8 +26,50 @@ const GROUP_LINES: usize = 256;
 /// … and about so many bytes.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
-/// Runs every case of a file; `-` is standard input. Status 2 when a line was bad, 3 when a result was refuted.
-pub(crate) fn run(path: &Path, catalogue: &Catalogue, settings: Settings) -> Result<Exit, Failure> {
+/// One line of a batch.
+pub(crate) struct Line<'a> {
+    /// The line.
+    pub(crate) text: &'a str,
+    /// What it says: an object.
+    pub(crate) node: &'a Node,
+    /// The case's id, as written.
+    pub(crate) id: Option<&'a RawValue>,
+}
+
+impl Line<'_> {
+    /// A member that the case must have.
+    pub(crate) fn member(&self, key: &str) -> Result<&Node, LineError> {
+        let missing = || LineError::bad("case", format!("the case has no `{key}`"));
+        self.node.member(key).map(|m| &m.value).ok_or_else(missing)
+    }
+
+    /// The text of the document under `key`: an object, or a string that holds one.
+    pub(crate) fn document(&self, key: &str) -> Result<&str, LineError> {
+        let node = self.member(key)?;
+        Ok(match &node.value {
+            Value::String(document) => document,
+            _ => node.span.of(self.text),
+        })
+    }
+
+    /// The policy under `key`.
+    pub(crate) fn policy(&self, key: &str) -> Result<Policy, LineError> {
+        Policy::parse(self.document(key)?).map_err(|e| LineError::bad("policy", format!("`{key}`: {e}; {}", e.help)))
+    }
+}
+
+/// A result line and the status that it asks for.
+pub(crate) type Answered = Result<(String, Exit), LineError>;
+
+/// A result as a line.
+pub(crate) fn written(result: &impl View, exit: Exit) -> Answered {
+    let line = result.line();
+    line.map(|line| (line, exit)).map_err(|e| LineError { kind: "internal", message: e.to_string(), exit: Exit::Fault })
+}
+
+/// Runs every case of a file; `-` is standard input. `members` says what a case looks like. Gives the worst status:
+/// 2 when a line was bad, and whatever the results ask for.
+pub(crate) fn run(path: &Path, members: &str, answer: impl Fn(&Line<'_>) -> Answered + Sync) -> Result<Exit, Failure> {
     let fail = |e: std::io::Error| Failure::bad_input(format!("{}: {e}", name(path)), "check the path and its permissions");
     let (source, length): (Box<dyn Read>, u64) = if path == Path::new("-") {
         (Box::new(std::io::stdin().lock()), 0)
@@ -45,7 +88,7 @@ pub(crate) fn run(path: &Path, catalogue: &Catalogue, settings: Settings) -> Res
             break;
         }
         let bytes: usize = group.iter().map(|line| line.as_ref().map_or(0, Vec::len) + 1).sum();
-        let results: Vec<(String, Exit)> = group.par_iter().map(|line| answer(line, catalogue, settings)).collect();
+        let results: Vec<(String, Exit)> = group.par_iter().map(|line| result(line, members, &answer)).collect();
         for (line, exit) in results.iter().filter(|(line, _)| !line.is_empty()) {
             worst = worst.max(*exit);
             out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")).map_err(|e| print_failure(&e))?;
@@ -96,20 +139,20 @@ fn read_group(source: &mut impl BufRead) -> std::io::Result<Vec<Option<Vec<u8>>>
 }
 
 /// Why a line has no result: a word for the kind, a sentence, and the status that it asks for.
-struct LineError {
-    kind: &'static str,
-    message: String,
-    exit: Exit,
+pub(crate) struct LineError {
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    pub(crate) exit: Exit,
 }
 
 impl LineError {
-    fn bad(kind: &'static str, message: impl Into<String>) -> LineError {
+    pub(crate) fn bad(kind: &'static str, message: impl Into<String>) -> LineError {
         LineError { kind, message: message.into(), exit: Exit::BadInput }
     }
 }
 
 /// The result line of one input line, without its end; empty for an empty line.
-fn answer(line: &Option<Vec<u8>>, catalogue: &Catalogue, settings: Settings) -> (String, Exit) {
+fn result(line: &Option<Vec<u8>>, members: &str, answer: &impl Fn(&Line<'_>) -> Answered) -> (String, Exit) {
     let Some(bytes) = line else {
         return error_line(None, &LineError::bad("json", format!("the line has more than {MAX_LINE_BYTES} bytes")));
     };
@@ -123,57 +166,19 @@ fn answer(line: &Option<Vec<u8>>, catalogue: &Catalogue, settings: Settings) -> 
         Ok(node) => node,
         Err(e) => return error_line(None, &LineError::bad("json", format!("{e}; {}", e.help))),
     };
+    if node.as_object().is_none() {
+        let message = format!("the line is {}, not a case {members}", node.kind());
+        return error_line(None, &LineError::bad("case", message));
+    }
     let id = node.member("id").and_then(|m| RawValue::from_string(m.value.span.of(text).to_owned()).ok());
-    match result_line(text, &node, id.as_deref(), catalogue, settings) {
+    match answer(&Line { text, node: &node, id: id.as_deref() }) {
         Ok(done) => done,
         Err(error) => error_line(id.as_deref(), &error),
     }
 }
 
-fn result_line(
-    text: &str,
-    node: &Node,
-    id: Option<&RawValue>,
-    catalogue: &Catalogue,
-    settings: Settings,
-) -> Result<(String, Exit), LineError> {
-    if node.as_object().is_none() {
-        return Err(LineError::bad(
-            "case",
-            format!("the line is {}, not a case {{\"id\", \"policy\", \"unused\"}}", node.kind()),
-        ));
-    }
-    let member =
-        |key: &str| node.member(key).map(|m| &m.value).ok_or_else(|| LineError::bad("case", format!("the case has no `{key}`")));
-    let policy = member("policy")?;
-    let document = match &policy.value {
-        Value::String(document) => document,
-        _ => policy.span.of(text),
-    };
-    let policy = Policy::parse(document).map_err(|e| LineError::bad("policy", format!("{e}; {}", e.help)))?;
-    let unused = Unused::from_node(text, member("unused")?).map_err(|e| LineError::bad("unused", e.to_string()))?;
-    let Outcome { recommendation, split } = outcome(&policy, &unused, catalogue, settings).map_err(|trouble| match trouble {
-        Trouble::Refuted(message) => LineError { kind: "refuted", message, exit: Exit::Fault },
-        Trouble::Unsplittable(e) => LineError::bad("split", e.message),
-    })?;
-    let refined = Refined {
-        id,
-        original: &policy,
-        unused: &unused,
-        catalogue,
-        recommendation: &recommendation,
-        quota: settings.quota,
-        split: split.as_ref(),
-    };
-    let report = RefinementReport::new(&refined);
-    let exit = if report.exceeds_quota() { Exit::Findings } else { Exit::Clean };
-    let line =
-        serde_json::to_string(&report).map_err(|e| LineError { kind: "internal", message: e.to_string(), exit: Exit::Fault })?;
-    Ok((line, exit))
-}
-
 fn error_line(id: Option<&RawValue>, error: &LineError) -> (String, Exit) {
     let row = ErrorLine::new(id, error.kind, &error.message);
     // Only strings are in it, so it can always be written.
-    (serde_json::to_string(&row).unwrap_or_default(), error.exit)
+    (row.line().unwrap_or_default(), error.exit)
 }

@@ -6,6 +6,8 @@ mod args;
 mod batch;
 mod catalog;
 mod certificate;
+mod check;
+mod evaluate;
 mod failure;
 mod input;
 mod output;
@@ -38,6 +40,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Refine(options) => refine::run(options),
         Command::Prove(options) => prove::run(options),
+        Command::Evaluate(options) => evaluate::run(options),
+        Command::Check(options) => check::run(options),
         Command::Catalog(options) => catalog::run(options),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -10,10 +10,11 @@ use leastwise_policy::{Catalogue, Policy, Unused};
 use leastwise_proof::{Claim, Refuted, Verified, certify};
 
 use crate::args::{Generalize, QuotaKind, RefineArguments, RefineFormat};
+use crate::batch::{self, Answered, Line, LineError};
+use crate::certificate;
 use crate::failure::{Exit, Failure};
 use crate::input::{Inputs, name};
 use crate::output::{Colours, print, remark, write_file};
-use crate::{batch, certificate};
 
 /// What the arguments ask of every case.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +84,8 @@ pub(crate) fn run(arguments: &RefineArguments) -> Result<Exit, Failure> {
     let own = inputs.catalogue(arguments.catalogue.catalog.as_deref())?;
     let catalogue = own.as_ref().unwrap_or_else(|| Catalogue::embedded());
     if let Some(path) = &arguments.batch {
-        return batch::run(path, catalogue, settings);
+        let members = "{\"id\", \"policy\", \"unused\"}";
+        return batch::run(path, members, |line| case(line, catalogue, settings));
     }
     let (Some(policy_path), Some(unused_path)) = (&arguments.policy, &arguments.unused) else {
         return Err(Failure::bad_input("a policy and an unused list are needed", "see `leastwise refine --help`"));
@@ -136,6 +138,28 @@ pub(crate) fn run(arguments: &RefineArguments) -> Result<Exit, Failure> {
         return Ok(Exit::Findings);
     }
     Ok(Exit::Clean)
+}
+
+/// One case of a batch.
+fn case(line: &Line<'_>, catalogue: &Catalogue, settings: Settings) -> Answered {
+    let document = line.document("policy")?;
+    let policy = Policy::parse(document).map_err(|e| LineError::bad("policy", format!("{e}; {}", e.help)))?;
+    let unused = Unused::from_node(line.text, line.member("unused")?).map_err(|e| LineError::bad("unused", e.to_string()))?;
+    let Outcome { recommendation, split } = outcome(&policy, &unused, catalogue, settings).map_err(|trouble| match trouble {
+        Trouble::Refuted(message) => LineError { kind: "refuted", message, exit: Exit::Fault },
+        Trouble::Unsplittable(e) => LineError::bad("split", e.message),
+    })?;
+    let refined = Refined {
+        id: line.id,
+        original: &policy,
+        unused: &unused,
+        catalogue,
+        recommendation: &recommendation,
+        quota: settings.quota,
+        split: split.as_ref(),
+    };
+    let report = RefinementReport::new(&refined);
+    batch::written(&report, if report.exceeds_quota() { Exit::Findings } else { Exit::Clean })
 }
 
 /// The new document as it is, or the list of the parts.

@@ -1,0 +1,226 @@
+//! The three checks about all requests at once, with the provider's words: PASS or FAIL, and which statements are the reason.
+//!
+//! The proof decides; here its answers become results. What cannot be decided is FAIL, with that as its reason.
+
+use std::fmt;
+
+use leastwise_policy::evaluate::{PolicyKind, Request};
+use leastwise_policy::{ActionPattern, Catalogue, Policy};
+
+use super::compare::{self, Comparison};
+use super::subject::PolicyType;
+
+/// PASS or FAIL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is proved for all requests.
+    Pass,
+    /// There is a counterexample, or it cannot be decided.
+    Fail,
+}
+
+impl Outcome {
+    /// The provider's word: `PASS` or `FAIL`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Pass => "PASS",
+            Outcome::Fail => "FAIL",
+        }
+    }
+}
+
+/// Why a check fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The `Sid` of the statement, if it has one.
+    pub statement_id: Option<Box<str>>,
+    /// The statement's place in its policy, from 0; none when no statement can be named.
+    pub statement_index: Option<usize>,
+    /// What is wrong, in a sentence.
+    pub description: String,
+}
+
+/// The answer of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// PASS or FAIL.
+    pub outcome: Outcome,
+    /// The answer in one sentence.
+    pub message: String,
+    /// For FAIL, at least one reason.
+    pub reasons: Vec<Reason>,
+    /// For FAIL, a request that shows it; none when it cannot be decided.
+    pub witness: Option<Request>,
+}
+
+/// Actions and resources, as `access-not-granted` asks about them. An empty list stands for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    actions: Vec<String>,
+    resources: Vec<String>,
+}
+
+/// Why lists of actions and resources are no [`Access`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessError {
+    /// What is wrong, in lower case, with the offending text in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+impl fmt::Display for AccessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for AccessError {}
+
+impl Access {
+    /// The most actions, and the most resources, of one question (API reference, `CheckAccessNotGranted`).
+    pub const MOST: usize = 100;
+
+    /// The access to these actions on these resources; patterns may stand in both.
+    ///
+    /// # Errors
+    /// When both lists are empty, one is longer than [`Access::MOST`], or something is no action pattern or no ARN.
+    pub fn new(actions: Vec<String>, resources: Vec<String>) -> Result<Access, AccessError> {
+        let error = |message, help| Err(AccessError { message, help });
+        if actions.is_empty() && resources.is_empty() {
+            return error("neither actions nor resources are given".to_owned(), "name at least one action or resource");
+        }
+        for (list, what) in [(&actions, "actions"), (&resources, "resources")] {
+            if list.len() > Access::MOST {
+                return error(format!("{} {what} are given, more than {}", list.len(), Access::MOST), "ask in several questions");
+            }
+        }
+        for action in &actions {
+            if let Err(e) = ActionPattern::parse(action) {
+                return error(format!("`{action}` {}", e.message()), e.help());
+            }
+        }
+        match resources.iter().find(|r| *r != "*" && !r.starts_with("arn:")) {
+            Some(resource) => error(format!("`{resource}` is no ARN"), "write an ARN, in which wildcards may stand, or `*`"),
+            None => Ok(Access { actions, resources }),
+        }
+    }
+
+    /// The actions; empty for all.
+    #[must_use]
+    pub fn actions(&self) -> &[String] {
+        &self.actions
+    }
+
+    /// The resources; empty for all.
+    #[must_use]
+    pub fn resources(&self) -> &[String] {
+        &self.resources
+    }
+}
+
+/// Whether `new` allows only what `existing` allows, over all requests (`CheckNoNewAccess`).
+///
+/// ```
+/// use leastwise::checks::{Outcome, PolicyType, no_new_access};
+/// use leastwise_policy::{Catalogue, Policy};
+///
+/// let policy = |action: &str| Policy::parse(&format!(
+///     r#"{{"Version": "2012-10-17", "Statement": [{{"Sid": "Read", "Effect": "Allow", "Action": "{action}", "Resource": "*"}}]}}"#
+/// )).unwrap();
+/// let (existing, new) = (policy("s3:GetObject"), policy("s3:Get*"));
+/// let answer = no_new_access(&existing, &new, PolicyType::Identity, Catalogue::embedded());
+/// assert_eq!(answer.outcome, Outcome::Fail);
+/// assert_eq!(answer.reasons[0].statement_id.as_deref(), Some("Read"));
+/// assert!(answer.witness.unwrap().action.as_str().starts_with("s3:Get"));
+/// let answer = no_new_access(&new, &existing, PolicyType::Identity, Catalogue::embedded());
+/// assert_eq!(answer.outcome, Outcome::Pass);
+/// ```
+#[must_use]
+pub fn no_new_access(existing: &Policy, new: &Policy, kind: PolicyType, catalogue: &Catalogue) -> Answer {
+    let words = Words {
+        pass: "the new policy allows nothing that the existing one does not allow",
+        fail: "the new policy allows what the existing one does not",
+    };
+    words.answer(compare::no_new_access(&[existing], &[new], plain(kind), catalogue), new)
+}
+
+/// Whether the policy allows none of the actions on any of the resources (`CheckAccessNotGranted`).
+///
+/// ```
+/// use leastwise::checks::{Access, Outcome, PolicyType, access_not_granted};
+/// use leastwise_policy::{Catalogue, Policy};
+///
+/// let policy = Policy::parse(r#"{"Version": "2012-10-17", "Statement": [
+///     {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::logs/*"}]}"#).unwrap();
+/// let asked = |resource: &str| Access::new(vec!["s3:DeleteObject".into()], vec![resource.into()]).unwrap();
+/// let answer = |access| access_not_granted(&policy, &access, PolicyType::Identity, Catalogue::embedded()).outcome;
+/// assert_eq!(answer(asked("arn:aws:s3:::logs/a")), Outcome::Fail);
+/// assert_eq!(answer(asked("arn:aws:s3:::other/a")), Outcome::Pass);
+/// ```
+#[must_use]
+pub fn access_not_granted(policy: &Policy, access: &Access, kind: PolicyType, catalogue: &Catalogue) -> Answer {
+    let words = Words { pass: "the policy allows nothing of that access", fail: "the policy allows some of that access" };
+    words.answer(compare::access_not_granted(policy, access, plain(kind), catalogue), policy)
+}
+
+/// Whether the policy of a resource of that type, such as `AWS::S3::Bucket`, opens it to nobody unknown (`CheckNoPublicAccess`).
+///
+/// ```
+/// use leastwise::checks::{Outcome, no_public_access};
+/// use leastwise_policy::{Catalogue, Policy};
+///
+/// let policy = Policy::parse(r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*",
+///     "Action": "s3:GetObject", "Resource": "arn:aws:s3:::site/*"}]}"#).unwrap();
+/// let answer = no_public_access(&policy, "AWS::S3::Bucket", Catalogue::embedded());
+/// assert_eq!(answer.outcome, Outcome::Fail);
+/// assert_eq!(answer.reasons[0].statement_index, Some(0));
+/// ```
+#[must_use]
+pub fn no_public_access(policy: &Policy, resource_type: &str, catalogue: &Catalogue) -> Answer {
+    let words = Words { pass: "the policy gives no public access", fail: "the policy gives public access" };
+    words.answer(compare::no_public_access(policy, resource_type, catalogue), policy)
+}
+
+/// Organization policies are compared as what they limit: principals' policies, or resources'.
+fn plain(kind: PolicyType) -> PolicyKind {
+    match kind {
+        PolicyType::Identity | PolicyType::ServiceControl => PolicyKind::Identity,
+        PolicyType::Resource | PolicyType::ResourceControl => PolicyKind::Resource,
+    }
+}
+
+/// What a check says when it passes and when it fails.
+struct Words {
+    pass: &'static str,
+    fail: &'static str,
+}
+
+impl Words {
+    fn answer(&self, comparison: Comparison, policy: &Policy) -> Answer {
+        match comparison {
+            Comparison::Included => {
+                Answer { outcome: Outcome::Pass, message: self.pass.to_owned(), reasons: Vec::new(), witness: None }
+            }
+            Comparison::NotIncluded(example) => {
+                let (_, index) = example.statement;
+                let request = example.request;
+                let statement = policy.statements().get(index);
+                let description = format!("statement {index} allows `{}` on `{}`", request.action, request.resource);
+                let reason =
+                    Reason { statement_id: statement.and_then(|s| s.sid.clone()), statement_index: Some(index), description };
+                Answer { outcome: Outcome::Fail, message: self.fail.to_owned(), reasons: vec![reason], witness: Some(request) }
+            }
+            Comparison::Undecided(why) => {
+                let reason = Reason { statement_id: None, statement_index: None, description: format!("cannot decide: {why}") };
+                Answer {
+                    outcome: Outcome::Fail,
+                    message: "it cannot be decided, so it does not pass".to_owned(),
+                    reasons: vec![reason],
+                    witness: None,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Runs every check over a document.
+//!
+//! The table of the checks is here; what each looks for is in its own file.
+
+use leastwise_policy::{Catalogue, Policy};
+
+use super::finding::{Finding, Findings, Severity};
+use super::subject::{PolicyType, Subject};
+use super::{
+    duplicate_sid, empty_list, for_all_values_with_allow, invalid_arn, invalid_condition_value, invalid_principal, invalid_sid,
+    invalid_version, missing_principal, missing_resource, missing_version, not_action_with_allow, not_principal_with_allow,
+    not_resource_with_allow, pass_role_on_star, redundant_action, redundant_resource, redundant_statement,
+    resource_type_not_taken, shadowed_statement, size_quota, syntax_error, type_mismatch, unexpected_principal, unknown_action,
+    unknown_condition_key, unknown_element, unknown_operator, unknown_service, variables_need_version, wildcard_matches_nothing,
+    wildcard_without_like,
+};
+
+/// One check of `valid`.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// The stable name; its page is `docs/checks/<code>.md`.
+    pub code: &'static str,
+    /// The usual severity; a finding may be milder.
+    pub severity: Severity,
+    /// The check in one line.
+    pub title: &'static str,
+    pub(super) run: fn(&Subject<'_>, &mut Findings),
+}
+
+/// Every check, in the order of a reader's interest.
+pub static CHECKS: [Check; 32] = [
+    syntax_error::CHECK,
+    unknown_element::CHECK,
+    missing_version::CHECK,
+    invalid_version::CHECK,
+    variables_need_version::CHECK,
+    unknown_service::CHECK,
+    unknown_action::CHECK,
+    wildcard_matches_nothing::CHECK,
+    invalid_arn::CHECK,
+    resource_type_not_taken::CHECK,
+    missing_resource::CHECK,
+    missing_principal::CHECK,
+    unexpected_principal::CHECK,
+    invalid_principal::CHECK,
+    unknown_operator::CHECK,
+    unknown_condition_key::CHECK,
+    type_mismatch::CHECK,
+    invalid_condition_value::CHECK,
+    wildcard_without_like::CHECK,
+    for_all_values_with_allow::CHECK,
+    pass_role_on_star::CHECK,
+    not_action_with_allow::CHECK,
+    not_principal_with_allow::CHECK,
+    not_resource_with_allow::CHECK,
+    duplicate_sid::CHECK,
+    invalid_sid::CHECK,
+    size_quota::CHECK,
+    empty_list::CHECK,
+    redundant_action::CHECK,
+    redundant_resource::CHECK,
+    redundant_statement::CHECK,
+    shadowed_statement::CHECK,
+];
+
+/// What `valid` says about a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    /// The kind of policy that it was checked as.
+    pub kind: PolicyType,
+    /// The findings, in the order of the text.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks a policy document, in the order of its text. Without a kind, the document's looks decide ([`PolicyType::guess`]).
+/// A text that is no policy gives one finding, `syntax-error`.
+///
+/// ```
+/// use leastwise::checks::{PolicyType, Severity, valid};
+/// use leastwise_policy::Catalogue;
+///
+/// let policy = r#"{"Version": "2012-10-17", "Statement": [
+///     {"Effect": "Allow", "Action": ["s3:GetObjekt"], "Resource": "*"}]}"#;
+/// let findings = valid(policy, Some(PolicyType::Identity), Catalogue::embedded()).findings;
+/// assert_eq!(findings[0].code, "unknown-action");
+/// assert_eq!(findings[0].severity, Severity::Error);
+/// assert_eq!(findings[0].path.to_string(), "Statement[0].Action[0]");
+/// assert_eq!((findings[0].line, findings[0].column), (2, 36));
+/// assert!(findings[0].help.contains("s3:GetObject"));
+/// ```
+#[must_use]
+pub fn valid(text: &str, kind: Option<PolicyType>, catalogue: &Catalogue) -> Validation {
+    let policy = match Policy::parse(text) {
+        Ok(policy) => policy,
+        Err(error) => {
+            let kind = kind.unwrap_or(PolicyType::Identity);
+            return Validation { kind, findings: vec![syntax_error::finding(error)] };
+        }
+    };
+    let kind = kind.unwrap_or_else(|| PolicyType::guess(&policy));
+    let subject = Subject { policy: &policy, kind, catalogue };
+    let mut findings = Findings::none();
+    for check in &CHECKS {
+        findings.begin(check.code, check.severity);
+        (check.run)(&subject, &mut findings);
+    }
+    Validation { kind, findings: findings.placed(policy.text()) }
+}

@@ -1,0 +1,32 @@
+//! `wildcard-without-like`: a star in a value of an operator that compares letter by letter, where it is only a star
+//! ("IAM JSON policy elements: Condition operators", string condition operators).
+
+use leastwise_policy::evaluate::{Operator, Test};
+
+use super::finding::{Findings, Severity};
+use super::subject::Subject;
+use super::valid::Check;
+
+pub(super) const CHECK: Check = Check {
+    code: "wildcard-without-like",
+    severity: Severity::Warning,
+    title: "a wildcard stands in a value that is compared letter by letter",
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
+    for statement in subject.policy.statements() {
+        for line in &statement.conditions {
+            let Some(operator) = Operator::parse(&line.operator.what) else { continue };
+            if !matches!(operator.test, Test::StringEquals | Test::StringEqualsIgnoreCase) {
+                continue;
+            }
+            for (at, value) in line.values.iter().enumerate().filter(|(_, v)| v.what.replace("${*}", "").contains('*')) {
+                let message =
+                    format!("in `{}` the star is only a star, as `{}` knows no wildcards", value.what, line.operator.what);
+                let help = if operator.negated { "use `StringNotLike`" } else { "use `StringLike`" };
+                findings.add(subject.condition_value(statement, line, at, value), message, help);
+            }
+        }
+    }
+}

@@ -222,7 +222,8 @@ fn mark(outcome: Outcome, colours: Colours) -> String {
 fn answer_text(answer: &Answer, colours: Colours) -> String {
     let mut out = format!("{}  {}\n", mark(answer.outcome, colours), answer.message);
     for reason in &answer.reasons {
-        let sid = reason.statement_id.as_deref().map_or(String::new(), |sid| format!(" ({sid})"));
+        let unnamed = reason.statement_id.as_deref().filter(|sid| !reason.description.contains(*sid));
+        let sid = unnamed.map_or(String::new(), |sid| format!(" ({sid})"));
         out.push_str(&format!("  {}{sid}\n", reason.description));
     }
     if let Some(request) = &answer.witness {

@@ -60,9 +60,11 @@ fn access_is_granted_or_not() {
     };
     assert_eq!(check(&["--actions", "sqs:SendMessage,iam:PassRole"]).status, 0);
     assert_eq!(check(&["--actions", "s3:DeleteObject", "--resources", "arn:aws:s3:::other/a"]).status, 0);
+    assert_eq!(check(&["--actions", "s3:Delete*", "--resources", "arn:aws:s3:::logs/*"]).status, 1);
+    assert_eq!(check(&["--actions", "s3:Delete*", "--resources", "arn:aws:s3:::other/*"]).status, 0);
     let ran = check(&["--actions", "iam:PassRole,s3:DeleteObject", "--resources", "arn:aws:s3:::logs/a"]);
     assert_eq!(ran.status, 1);
-    assert!(ran.out.starts_with("FAIL  ") && ran.out.contains("(Logs)") && ran.out.contains("for instance"), "{}", ran.out);
+    assert!(ran.out.starts_with("FAIL  ") && ran.out.contains("Logs") && ran.out.contains("for instance"), "{}", ran.out);
     for (bad, part) in [
         (&["--actions", "GetObject"][..], "`GetObject` has no service prefix"),
         (&["--resources", "logs"], "`logs` is no ARN"),

@@ -152,19 +152,29 @@ impl ActionPattern {
     /// # Errors
     /// When the service prefix is missing or holds a wildcard.
     pub fn parse(text: &str) -> Result<ActionPattern, PatternError> {
+        Ok(ActionPattern { colon: ActionPattern::colon_in(text)?, written: text.into() })
+    }
+
+    /// As [`ActionPattern::parse`], of a text that is given away; with an error it comes back.
+    pub(crate) fn of(text: Box<str>) -> Result<ActionPattern, (PatternError, Box<str>)> {
+        match ActionPattern::colon_in(&text) {
+            Ok(colon) => Ok(ActionPattern { written: text, colon }),
+            Err(error) => Err((error, text)),
+        }
+    }
+
+    /// Where the colon stands that ends the service prefix; none for the patterns that mean every service.
+    fn colon_in(text: &str) -> Result<Option<usize>, PatternError> {
         if text == "*" || text == "*:*" {
-            return Ok(ActionPattern { written: text.into(), colon: None });
+            return Ok(None);
         }
-        let colon = match text.find(':') {
-            Some(0) => return Err(PatternError::NoService),
-            Some(colon) => colon,
-            None if glob::has_wildcard(text) => return Err(PatternError::WildcardInService),
-            None => return Err(PatternError::NoService),
-        };
-        if text.get(..colon).is_some_and(glob::has_wildcard) {
-            return Err(PatternError::WildcardInService);
+        // Prefixes are short: byte by byte is the quick way.
+        match text.bytes().position(|b| matches!(b, b':' | b'*' | b'?')) {
+            Some(0) if text.starts_with(':') => Err(PatternError::NoService),
+            Some(at) if text.as_bytes().get(at) == Some(&b':') => Ok(Some(at)),
+            Some(_) => Err(PatternError::WildcardInService),
+            None => Err(PatternError::NoService),
         }
-        Ok(ActionPattern { written: text.into(), colon: Some(colon) })
     }
 
     /// The pattern as spelled.

@@ -178,7 +178,7 @@ impl Policy {
         let percent_encoded = decoded.is_some();
         let text = decoded.unwrap_or_else(|| text.to_owned());
         let root = json::parse(&text).map_err(|e| PolicyError { message: e.message, position: e.position, help: e.help })?;
-        let mut policy = Shape { text: &text }.policy(&root)?;
+        let mut policy = Shape { text: &text }.policy(root)?;
         policy.text = text;
         policy.percent_encoded = percent_encoded;
         Ok(policy)
@@ -291,11 +291,12 @@ impl Shape<'_> {
         PolicyError { message, position: Position::of(self.text, span.start), help }
     }
 
-    fn policy(&self, root: &Node) -> Result<Policy, PolicyError> {
-        let Some(members) = root.as_object() else {
-            let message = format!("found {} where a policy document should be", root.kind());
+    fn policy(&self, root: Node) -> Result<Policy, PolicyError> {
+        let (whole, kind) = (root.span, root.kind());
+        let Value::Object(members) = root.value else {
+            let message = format!("found {kind} where a policy document should be");
             return Err(self.error(
-                root.span,
+                whole,
                 message,
                 "a policy is an object such as {\"Version\": \"2012-10-17\", \"Statement\": […]}",
             ));
@@ -304,26 +305,27 @@ impl Shape<'_> {
         let (mut version, mut id, mut statement) = (None, None, None);
         for member in members {
             match &*member.key {
-                "Version" => version = Some(self.string(&member.value, "`Version`")?),
-                "Id" => id = Some(self.string(&member.value, "`Id`")?),
+                "Version" => version = Some(self.string(member.value, "`Version`")?),
+                "Id" => id = Some(self.string(member.value, "`Id`")?),
                 "Statement" => statement = Some(member),
-                _ => unknown_keys.push((member.key.clone(), member.key_span)),
+                _ => unknown_keys.push((member.key, member.key_span)),
             }
         }
         let Some(element) = statement else {
             let near = self.near_miss(&unknown_keys, &["Statement"]);
             return Err(self.error(
-                near.unwrap_or(root.span),
+                near.unwrap_or(whole),
                 "the document has no `Statement`".to_owned(),
                 "add \"Statement\": […]; keys are case-sensitive",
             ));
         };
-        let nodes: Vec<&Node> = match &element.value.value {
-            Value::Array(items) => items.iter().collect(),
-            Value::Object(_) => vec![&element.value],
+        let statement_value = element.value.span;
+        let nodes: Vec<Node> = match element.value.value {
+            Value::Array(items) => items,
+            Value::Object(_) => vec![element.value],
             _ => {
                 let message = format!("`Statement` is {}", element.value.kind());
-                return Err(self.error(element.value.span, message, "write one statement object, or a list of them"));
+                return Err(self.error(statement_value, message, "write one statement object, or a list of them"));
             }
         };
         let mut statements = Vec::with_capacity(nodes.len());
@@ -335,19 +337,20 @@ impl Shape<'_> {
             percent_encoded: false,
             version,
             id,
-            root: root.span,
-            statement_element: Span { start: element.key_span.start, end: element.value.span.end },
-            statement_value: element.value.span,
+            root: whole,
+            statement_element: Span { start: element.key_span.start, end: statement_value.end },
+            statement_value,
             statements,
             unknown_keys,
         })
     }
 
-    fn statement(&self, index: usize, node: &Node, unknown_keys: &mut Vec<(Box<str>, Span)>) -> Result<Statement, PolicyError> {
-        let Some(members) = node.as_object() else {
-            let message = format!("statement {index} is {}", node.kind());
+    fn statement(&self, index: usize, node: Node, unknown_keys: &mut Vec<(Box<str>, Span)>) -> Result<Statement, PolicyError> {
+        let (whole, kind) = (node.span, node.kind());
+        let Value::Object(members) = node.value else {
+            let message = format!("statement {index} is {kind}");
             return Err(self.error(
-                node.span,
+                whole,
                 message,
                 "a statement is an object such as {\"Effect\": \"Allow\", \"Action\": \"s3:GetObject\", \"Resource\": \"*\"}",
             ));
@@ -358,7 +361,7 @@ impl Shape<'_> {
         for member in members {
             let element = Span { start: member.key_span.start, end: member.value.span.end };
             match &*member.key {
-                "Sid" => sid = Some(self.string(&member.value, "`Sid`")?),
+                "Sid" => sid = Some(self.string(member.value, "`Sid`")?),
                 "Effect" => effect = Some(self.effect(&member.value)?),
                 "Action" | "NotAction" => {
                     if actions.is_some() {
@@ -369,7 +372,7 @@ impl Shape<'_> {
                             "keep one of the two; IAM refuses a statement with both",
                         ));
                     }
-                    actions = Some(self.actions(&member.key, &member.value, element)?);
+                    actions = Some(self.actions(&member.key, member.value, element)?);
                 }
                 "Resource" | "NotResource" => {
                     if resources.is_some() {
@@ -380,7 +383,7 @@ impl Shape<'_> {
                             "keep one of the two; IAM refuses a statement with both",
                         ));
                     }
-                    let patterns = self.strings(&member.value, &member.key, false)?.1;
+                    let patterns = self.strings(member.value, &member.key, false)?.1;
                     resources = Some(ResourceElement { negated: &*member.key == "NotResource", patterns });
                 }
                 "Principal" | "NotPrincipal" => {
@@ -392,15 +395,15 @@ impl Shape<'_> {
                             "keep one of the two; IAM refuses a statement with both",
                         ));
                     }
-                    principal = Some(self.principal(&member.key, &member.value)?);
+                    principal = Some(self.principal(&member.key, member.value)?);
                 }
-                "Condition" => conditions = self.conditions(&member.value)?,
-                _ => unknown_keys.push((member.key.clone(), member.key_span)),
+                "Condition" => conditions = self.conditions(member.value)?,
+                _ => unknown_keys.push((member.key, member.key_span)),
             }
         }
         let own_unknown = unknown_keys.get(first_unknown..).unwrap_or_default();
         let Some(effect) = effect else {
-            let span = self.near_miss(own_unknown, &["Effect"]).unwrap_or(node.span);
+            let span = self.near_miss(own_unknown, &["Effect"]).unwrap_or(whole);
             return Err(self.error(
                 span,
                 format!("statement {index} has no `Effect`"),
@@ -408,7 +411,7 @@ impl Shape<'_> {
             ));
         };
         let Some(actions) = actions else {
-            let span = self.near_miss(own_unknown, &["Action", "NotAction"]).unwrap_or(node.span);
+            let span = self.near_miss(own_unknown, &["Action", "NotAction"]).unwrap_or(whole);
             let message = format!("statement {index} has neither `Action` nor `NotAction`");
             return Err(self.error(span, message, "add \"Action\": […]; keys are case-sensitive"));
         };
@@ -421,7 +424,7 @@ impl Shape<'_> {
                 "keys are case-sensitive: Condition, Resource, NotResource, Principal, NotPrincipal",
             ));
         }
-        Ok(Statement { index, span: node.span, sid, effect, actions, principal, resources, conditions })
+        Ok(Statement { index, span: whole, sid, effect, actions, principal, resources, conditions })
     }
 
     /// The first unknown key that is one of `names` but for its case.
@@ -429,10 +432,11 @@ impl Shape<'_> {
         unknown_keys.iter().find(|(key, _)| names.iter().any(|name| name.eq_ignore_ascii_case(key))).map(|(_, span)| *span)
     }
 
-    fn string(&self, node: &Node, what: &str) -> Result<Box<str>, PolicyError> {
-        match &node.value {
-            Value::String(s) => Ok(s.clone()),
-            _ => Err(self.error(node.span, format!("{what} is {}, not a string", node.kind()), "put the value in double quotes")),
+    fn string(&self, node: Node, what: &str) -> Result<Box<str>, PolicyError> {
+        let kind = node.kind();
+        match node.value {
+            Value::String(s) => Ok(s),
+            _ => Err(self.error(node.span, format!("{what} is {kind}, not a string"), "put the value in double quotes")),
         }
     }
 
@@ -452,42 +456,45 @@ impl Shape<'_> {
     }
 
     /// A string or a list of strings. `scalars` admits numbers and booleans too, as condition values have them.
-    fn strings(&self, node: &Node, what: &str, scalars: bool) -> Result<(Form, Strings), PolicyError> {
-        let one = |node: &Node| {
-            let what_is = match &node.value {
-                Value::String(s) => Some(s.clone()),
-                Value::Number(n) if scalars => Some(n.clone()),
-                Value::Bool(b) if scalars => Some(if *b { "true" } else { "false" }.into()),
+    fn strings(&self, node: Node, what: &str, scalars: bool) -> Result<(Form, Strings), PolicyError> {
+        let one = |node: Node| {
+            let kind = node.kind();
+            let what_is = match node.value {
+                Value::String(s) => Some(s),
+                Value::Number(n) if scalars => Some(n),
+                Value::Bool(b) if scalars => Some(if b { "true" } else { "false" }.into()),
                 _ => None,
             };
             what_is
                 .map(|what| Written { what, span: node.span })
-                .ok_or_else(|| self.error(node.span, format!("`{what}` holds {}", node.kind()), LIST_OR_STRING))
+                .ok_or_else(|| self.error(node.span, format!("`{what}` holds {kind}"), LIST_OR_STRING))
         };
-        match &node.value {
-            Value::Array(items) => Ok((Form::List, items.iter().map(one).collect::<Result<_, _>>()?)),
+        match node.value {
+            Value::Array(items) => Ok((Form::List, items.into_iter().map(one).collect::<Result<_, _>>()?)),
             _ => Ok((Form::String, vec![one(node)?])),
         }
     }
 
-    fn actions(&self, key: &str, node: &Node, element: Span) -> Result<ActionElement, PolicyError> {
+    fn actions(&self, key: &str, node: Node, element: Span) -> Result<ActionElement, PolicyError> {
+        let value = node.span;
         let (form, strings) = self.strings(node, key, false)?;
         let mut patterns = Vec::with_capacity(strings.len());
         for Written { what, span } in strings {
             let pattern =
-                ActionPattern::parse(&what).map_err(|e| self.error(span, format!("`{what}` {}", e.message()), e.help()))?;
+                ActionPattern::of(what).map_err(|(e, what)| self.error(span, format!("`{what}` {}", e.message()), e.help()))?;
             patterns.push(Written { what: pattern, span });
         }
-        Ok(ActionElement { negated: key == "NotAction", element, value: node.span, form, patterns })
+        Ok(ActionElement { negated: key == "NotAction", element, value, form, patterns })
     }
 
-    fn principal(&self, key: &str, node: &Node) -> Result<PrincipalElement, PolicyError> {
+    fn principal(&self, key: &str, node: Node) -> Result<PrincipalElement, PolicyError> {
         let negated = key == "NotPrincipal";
         let help = "write \"*\", or an object such as {\"AWS\": \"arn:aws:iam::111122223333:root\"}";
         let mut principals = Vec::new();
-        match &node.value {
-            Value::String(s) if &**s == "*" => {
-                principals.push((PrincipalKind::Anyone, Written { what: s.clone(), span: node.span }));
+        let kind = node.kind();
+        match node.value {
+            Value::String(s) if &*s == "*" => {
+                principals.push((PrincipalKind::Anyone, Written { what: s, span: node.span }));
             }
             Value::Object(members) => {
                 for member in members {
@@ -498,33 +505,35 @@ impl Shape<'_> {
                         "CanonicalUser" => PrincipalKind::CanonicalUser,
                         other => PrincipalKind::Other(other.into()),
                     };
-                    for written in self.strings(&member.value, &member.key, false)?.1 {
+                    for written in self.strings(member.value, &member.key, false)?.1 {
                         principals.push((kind.clone(), written));
                     }
                 }
             }
             Value::String(s) => return Err(self.error(node.span, format!("`{key}` is the string `{s}`"), help)),
-            _ => return Err(self.error(node.span, format!("`{key}` is {}", node.kind()), help)),
+            _ => return Err(self.error(node.span, format!("`{key}` is {kind}"), help)),
         }
         Ok(PrincipalElement { negated, principals })
     }
 
-    fn conditions(&self, node: &Node) -> Result<Vec<Condition>, PolicyError> {
+    fn conditions(&self, node: Node) -> Result<Vec<Condition>, PolicyError> {
         let help = "a condition is {\"StringEquals\": {\"aws:PrincipalTag/team\": \"blue\"}}";
-        let Some(operators) = node.as_object() else {
-            return Err(self.error(node.span, format!("`Condition` is {}, not an object", node.kind()), help));
+        let kind = node.kind();
+        let Value::Object(operators) = node.value else {
+            return Err(self.error(node.span, format!("`Condition` is {kind}, not an object"), help));
         };
         let mut conditions = Vec::new();
         for operator in operators {
-            let Some(keys) = operator.value.as_object() else {
-                let message = format!("`{}` is {}, not an object of keys", operator.key, operator.value.kind());
+            let kind = operator.value.kind();
+            let Value::Object(keys) = operator.value.value else {
+                let message = format!("`{}` is {kind}, not an object of keys", operator.key);
                 return Err(self.error(operator.value.span, message, help));
             };
             for key in keys {
                 conditions.push(Condition {
                     operator: Written { what: operator.key.clone(), span: operator.key_span },
-                    key: Written { what: key.key.clone(), span: key.key_span },
-                    values: self.strings(&key.value, &key.key, true)?.1,
+                    values: self.strings(key.value, &key.key, true)?.1,
+                    key: Written { what: key.key, span: key.key_span },
                 });
             }
         }

@@ -122,10 +122,11 @@ impl Unused {
 
     /// Adds an action at the end of its row; `settled` puts it in its place.
     fn push(&mut self, action: ActionName) {
-        match self.rows.get_mut(action.service()) {
-            Some(row) => row.actions.push(action),
-            None => self.rows.entry(action.service().to_ascii_lowercase().into()).or_default().actions.push(action),
-        }
+        self.row_of(action.service()).actions.push(action);
+    }
+
+    fn row_of(&mut self, service: &str) -> &mut Row {
+        self.rows.entry(service.to_ascii_lowercase().into()).or_default()
     }
 
     fn settled(mut self) -> Unused {
@@ -309,12 +310,13 @@ impl Unused {
         let Some(items) = actions.as_array() else {
             return Err(refuse(text, actions, format!("`actions` is {}, not a list", actions.kind())));
         };
+        let mut named = Vec::with_capacity(items.len());
         for item in items {
             let written = item.as_str().or_else(|| item.member("action").and_then(|m| m.value.as_str()));
             let Some(written) = written else {
                 return Err(refuse(text, item, "an action is neither a string nor an object with `action`".to_owned()));
             };
-            let full = if written.contains(':') { ActionName::parse(written) } else { None };
+            let full = if written.bytes().any(|b| b == b':') { ActionName::parse(written) } else { None };
             let action = match full {
                 Some(action) if action.service().eq_ignore_ascii_case(service) => Some(action),
                 Some(_) => {
@@ -329,7 +331,10 @@ impl Unused {
                     format!("`{written}` is not the name of an action; an unused list holds no wildcards"),
                 ));
             };
-            self.push(action);
+            named.push(action);
+        }
+        if let Some(first) = named.first() {
+            self.row_of(first.service()).actions.append(&mut named);
         }
         Ok(())
     }

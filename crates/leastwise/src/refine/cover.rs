@@ -32,13 +32,14 @@ pub(crate) fn superfluous(patterns: &[Placed<'_>], services: &[Reached<'_, '_>])
     let mut out = vec![false; patterns.len()];
     let mut by_service: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut everywhere: Vec<usize> = Vec::new();
-    for (index, placed) in patterns.iter().enumerate() {
-        match placed.pattern.service() {
-            Some(service) => match by_service.get_mut(service) {
-                Some(own) => own.push(index),
-                None => by_service.entry(service.to_ascii_lowercase()).or_default().push(index),
-            },
-            None => everywhere.push(index),
+    // Neighbours are mostly of one service.
+    let mut at = 0;
+    for run in patterns.chunk_by(|a, b| a.pattern.service() == b.pattern.service()) {
+        let places = at..at + run.len();
+        at = places.end;
+        match run.first().and_then(|placed| placed.pattern.service()) {
+            Some(service) => by_service.entry(service.to_ascii_lowercase()).or_default().extend(places),
+            None => everywhere.extend(places),
         }
     }
     for Reached { names, disjoint } in services.iter().copied() {

@@ -47,7 +47,8 @@ impl Walk<'_, '_> {
                 continue;
             }
             done = "";
-            // A name that differs from its neighbours in case has tokens of its own.
+            // A node may be the beginning of a neighbour that has tokens of its own: `ListMulti*` matches
+            // `ListMultipartUploadParts` too.
             disjoint &= last.is_empty() || !begins_with(name, last);
             let Some(node) = self.shortest_safe(name, barred.longest_shared_start(name)) else {
                 out.push(name.to_owned());
@@ -57,8 +58,9 @@ impl Walk<'_, '_> {
             // Those that begin alike stand beside each other.
             let behind = |beside: Option<usize>| beside.and_then(|b| kept.get(b)).is_some_and(|b| begins_with(b, node));
             // The name before has a pattern of its own, and this one may have it too (`ListQueues`, `ListQueue*`).
-            disjoint &= !behind(at.checked_sub(1));
-            if !behind(at.checked_sub(1)) && !behind(Some(at + 1)) {
+            let before = behind(at.checked_sub(1));
+            disjoint &= !before;
+            if !before && !behind(Some(at + 1)) {
                 out.push(name.to_owned());
             } else if prefix_only {
                 out.push([node, "*"].concat());

@@ -6,31 +6,36 @@
 ///
 /// A run of capitals is one token, but its last capital belongs to the lower-case word behind it; digits
 /// stay with the word before them; any other character is a token of its own (`refinement.md`, step 1).
-pub(crate) fn token_ends(name: &str) -> Vec<usize> {
+pub(crate) fn token_ends(name: &str) -> impl Iterator<Item = usize> {
+    let next = move |at: &usize| {
+        let end = token_end(name, *at);
+        (end > *at).then_some(end)
+    };
+    std::iter::successors(Some(0), next).skip(1)
+}
+
+/// Where the token ends that begins at `at`; `at` itself at the end of the name.
+fn token_end(name: &str, at: usize) -> usize {
     let bytes = name.as_bytes();
-    let run = |from: usize, class: fn(&u8) -> bool| from + bytes.iter().skip(from).take_while(|b| class(b)).count();
-    let mut ends = Vec::new();
-    let mut at = 0;
-    while let Some(first) = bytes.get(at) {
-        let end = if first.is_ascii_uppercase() {
-            let capitals = run(at, u8::is_ascii_uppercase);
-            let lower = run(capitals, u8::is_ascii_lowercase);
-            match (capitals - at, lower > capitals) {
-                (1, _) | (_, false) => run(lower, u8::is_ascii_digit),
-                (_, true) => capitals - 1,
-            }
-        } else if first.is_ascii_lowercase() {
-            run(run(at, u8::is_ascii_lowercase), u8::is_ascii_digit)
-        } else if first.is_ascii_digit() {
-            run(at, u8::is_ascii_digit)
-        } else {
-            // One character, which may have several bytes.
-            at + name.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
-        };
-        ends.push(end);
-        at = end;
+    let run = |from: usize, class: fn(&u8) -> bool| {
+        from + bytes.get(from..).unwrap_or_default().iter().take_while(|b| class(b)).count()
+    };
+    let Some(first) = bytes.get(at) else { return at };
+    if first.is_ascii_uppercase() {
+        let capitals = run(at, u8::is_ascii_uppercase);
+        let lower = run(capitals, u8::is_ascii_lowercase);
+        match (capitals - at, lower > capitals) {
+            (1, _) | (_, false) => run(lower, u8::is_ascii_digit),
+            (_, true) => capitals - 1,
+        }
+    } else if first.is_ascii_lowercase() {
+        run(run(at, u8::is_ascii_lowercase), u8::is_ascii_digit)
+    } else if first.is_ascii_digit() {
+        run(at, u8::is_ascii_digit)
+    } else {
+        // One character, which may have several bytes.
+        at + name.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
     }
-    ends
 }
 
 #[cfg(test)]
@@ -40,7 +45,6 @@ mod tests {
     fn tokens(name: &str) -> Vec<&str> {
         let mut start = 0;
         token_ends(name)
-            .into_iter()
             .map(|end| {
                 let token = &name[start..end];
                 start = end;

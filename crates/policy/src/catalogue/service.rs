@@ -299,7 +299,9 @@ impl<'a> Action<'a> {
 
     /// Actions, in full, that a caller needs besides to make the call succeed.
     pub fn dependent_actions(&self) -> impl Iterator<Item = &'a str> {
-        self.field("needs").into_iter().flat_map(|actions| actions.split(','))
+        let found = memchr::memmem::find(self.fields.as_bytes(), b"\tneeds ").map(|at| at + "\tneeds ".len());
+        let rest = found.and_then(|at| self.fields.get(at..)).map(|rest| rest.split('\t').next().unwrap_or(rest));
+        rest.into_iter().flat_map(|actions| actions.split(','))
     }
 
     /// Whether IAM reports when the action was last used; `None` when the source does not say.

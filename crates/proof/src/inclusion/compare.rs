@@ -100,6 +100,12 @@ impl<'p> Attempt<'p> {
             Purpose::PublicAccess => strangers::literals(question.new, &mut space),
         };
         space.settle(public);
+        // What the new ones deny in other words.
+        let covering: Vec<&Product<'_>> = new_denies.iter().collect();
+        old_denies.retain(|old| {
+            let mut solver = Solver::new();
+            covering.is_empty() || solver.run(&mut space, &old.literals, &covering).is_some() || solver.too_complex
+        });
         Attempt { space, new_allows, new_denies, old_allows, old_denies, common }
     }
 

@@ -115,15 +115,17 @@ impl<'p> Names<'p> {
     pub(super) fn catalogued(&self, asserted: &[(u32, bool)], most: usize, budget: &mut Budget) -> Option<Vec<String>> {
         let (inside, outside) = self.sides(asserted);
         let mut found = Vec::new();
+        let mut lower = String::new();
         let mut look = |service: &leastwise_policy::catalogue::Service| {
             for name in service.action_names() {
                 if !budget.spend(asserted.len() + 1) {
                     return None;
                 }
-                let text = format!("{}:{}", service.prefix(), name);
-                let lower = text.to_ascii_lowercase();
+                lower.clear();
+                lower.extend([service.prefix(), ":", name]);
+                lower.make_ascii_lowercase();
                 if inside.iter().all(|set| set.contains(&lower)) && !outside.iter().any(|set| set.contains(&lower)) {
-                    found.push(text);
+                    found.push(format!("{}:{name}", service.prefix()));
                     if found.len() >= most {
                         break;
                     }

@@ -44,10 +44,15 @@ impl Solver {
             }
             insert(own, (literal.set, literal.holds));
         }
-        let mut points = Vec::with_capacity(asserted.len());
-        for (dimension, own) in (0..dimensions).zip(&asserted) {
+        // Names of actions last: most searches are about them.
+        let mut points: Vec<Option<Point>> = vec![None; asserted.len()];
+        for (dimension, own) in (0..dimensions).zip(&asserted).rev() {
             match space.find(dimension, own) {
-                Found::Some(point) => points.push(point),
+                Found::Some(point) => {
+                    if let Some(place) = points.get_mut(dimension as usize) {
+                        *place = Some(point);
+                    }
+                }
                 Found::None => return None,
                 Found::TooComplex => {
                     self.too_complex = true;
@@ -55,6 +60,7 @@ impl Solver {
                 }
             }
         }
+        let points = points.into_iter().collect::<Option<Vec<Point>>>()?;
         self.leave(space, Request { asserted, points }, outside, 0)
     }
 

@@ -83,7 +83,7 @@ type Asked = (u32, Vec<(u32, bool)>);
 /// Sets that are there already, by how they are written.
 #[derive(Debug, Default)]
 struct Known<'p> {
-    actions: HashMap<&'p str, u32>,
+    actions: HashMap<Vec<&'p str>, u32>,
     places: HashMap<(bool, Vec<&'p str>), u32>,
     lines: HashMap<(u32, String, Vec<&'p str>), u32>,
     keys: BTreeMap<String, u32>,
@@ -159,7 +159,7 @@ impl<'p> Space<'p> {
         for (document, policy) in policies.iter().enumerate() {
             let variables = policy.version() == Some("2012-10-17");
             for statement in policy.statements().iter().filter(|s| s.effect == effect) {
-                let Some(base) = self.base(policy, statement, variables) else { continue };
+                let Some(base) = self.base(statement, variables) else { continue };
                 let Some(wheres) = self.wheres(statement.resources.as_ref(), variables) else { continue };
                 for place in wheres {
                     let mut literals: Vec<Literal> = base.iter().copied().chain(place).collect();
@@ -176,7 +176,7 @@ impl<'p> Space<'p> {
     }
 
     /// What a statement demands but for resources; none when it never applies.
-    fn base(&mut self, policy: &'p Policy, statement: &'p Statement, variables: bool) -> Option<Vec<Literal>> {
+    fn base(&mut self, statement: &'p Statement, variables: bool) -> Option<Vec<Literal>> {
         let mut literals = Vec::new();
         match (&statement.principal, self.kind) {
             (None, PolicyKind::Identity) => {}
@@ -193,7 +193,8 @@ impl<'p> Space<'p> {
                 return None;
             }
         } else {
-            let written = element.value.of(policy.text());
+            let mut written: Vec<&'p str> = element.patterns.iter().map(|pattern| pattern.what.as_str()).collect();
+            written.sort_unstable();
             let names = &mut self.names;
             let set = *self.known.actions.entry(written).or_insert_with(|| names.add(element));
             literals.push(Literal { dimension: ACTION, set, holds: !element.negated });

@@ -139,9 +139,6 @@ pub(super) struct TextSet {
     everything: bool,
 }
 
-/// Below this many patterns they are looked at one by one.
-const FEW: usize = 12;
-
 impl TextSet {
     pub(super) fn of(patterns: impl IntoIterator<Item = Pattern>) -> TextSet {
         let mut patterns: Vec<Pattern> = patterns.into_iter().filter(|p| !p.nothing).collect();
@@ -167,33 +164,41 @@ impl TextSet {
         behind.get(..behind.partition_point(|p| p.head.starts_with(head))).unwrap_or_default()
     }
 
-    /// The patterns with a wildcard whose heads `text` begins with; the whole of it counts when `whole`.
-    fn leading(&self, text: &str, whole: bool) -> Vec<&Pattern> {
-        let fits = |p: &&Pattern| !p.is_literal() && text.starts_with(&p.head) && (whole || p.head.len() < text.len());
-        if self.patterns.len() <= FEW {
-            return self.patterns.iter().filter(fits).collect();
+    /// Shows the patterns whose heads `text` begins with, shortest first, until one is taken.
+    fn leading<'s>(&'s self, text: &str, mut take: impl FnMut(&'s Pattern) -> bool) -> bool {
+        // Those that begin with the bytes of the text so far; they get fewer byte by byte.
+        let mut range = self.patterns.as_slice();
+        for at in 0..=text.len() {
+            while let Some((first, rest)) = range.split_first()
+                && first.head.len() == at
+            {
+                if take(first) {
+                    return true;
+                }
+                range = rest;
+            }
+            let (Some(byte), false) = (text.as_bytes().get(at), range.is_empty()) else { break };
+            let own = |p: &Pattern| p.head.as_bytes().get(at).copied();
+            let from = range.partition_point(|p| own(p) < Some(*byte));
+            range = range.get(from..).unwrap_or_default();
+            let until = range.partition_point(|p| own(p) == Some(*byte));
+            range = range.get(..until).unwrap_or_default();
         }
-        let mut found = Vec::new();
-        let ends = text.char_indices().map(|(at, _)| at).chain(whole.then_some(text.len()));
-        for head in ends.filter_map(|end| text.get(..end)) {
-            let from = self.patterns.partition_point(|p| p.head.as_str() < head);
-            let same = self.patterns.iter().skip(from).take_while(|p| p.head == head);
-            found.extend(same.filter(fits));
-        }
-        found
+        false
     }
 
     /// Whether the text is in it.
     pub(super) fn contains(&self, text: &str) -> bool {
-        if self.everything {
-            return true;
-        }
-        let at = self.patterns.partition_point(|p| p.head.as_str() < text);
-        if self.patterns.iter().skip(at).take_while(|p| p.head == text).any(Pattern::is_literal) {
-            return true;
-        }
-        let leading = self.leading(text, true);
-        leading.iter().any(|p| p.open) || leading.iter().any(|p| !p.open && accepts(p.union(), text.chars().map(symbol_of)))
+        let mut left = Vec::new();
+        self.everything
+            || self.leading(text, |pattern| {
+                let surely = pattern.open || (pattern.is_literal() && pattern.head.len() == text.len());
+                if !surely && !pattern.is_literal() {
+                    left.push(pattern);
+                }
+                surely
+            })
+            || left.iter().any(|pattern| accepts(pattern.union(), text.chars().map(symbol_of)))
     }
 
     /// Whether a text with unknown parts is in it, whatever these are.
@@ -203,12 +208,7 @@ impl TextSet {
 
     /// Whether all that the pattern matches is in it, where that shows at a glance.
     fn covers(&self, pattern: &Pattern) -> bool {
-        if self.everything {
-            return true;
-        }
-        let from = self.patterns.partition_point(|p| p.head < pattern.head);
-        self.patterns.iter().skip(from).take_while(|p| p.head == pattern.head).any(|p| p.same(pattern))
-            || self.leading(&pattern.head, true).iter().any(|p| p.open)
+        self.everything || self.leading(&pattern.head, |own| own.open || own.same(pattern))
     }
 
     /// Those of its patterns that may match something that `pattern` matches.
@@ -216,7 +216,14 @@ impl TextSet {
         let literal = pattern.is_literal();
         let longer = self.beginning_with(&pattern.head);
         let longer = longer.iter().filter(move |p| !literal || !p.is_literal() || p.head == pattern.head);
-        longer.chain(self.leading(&pattern.head, false))
+        let mut shorter = Vec::new();
+        self.leading(&pattern.head, |own| {
+            if !own.is_literal() && own.head.len() < pattern.head.len() {
+                shorter.push(own);
+            }
+            false
+        });
+        longer.chain(shorter)
     }
 }
 

@@ -12,7 +12,7 @@ use super::keys::State;
 use super::solve::{Request, Solver};
 use super::space::{ACTION, Literal, Point, Product, RESOURCE, Space};
 use super::variables::Filling;
-use super::{Access, Comparison, Counterexample, PolicyKind, access, places, strangers, witness};
+use super::{Access, Comparison, Counterexample, PolicyKind, access, places, strangers, variables, witness};
 use crate::search::Budget;
 
 /// What is asked.
@@ -270,8 +270,11 @@ fn put_in(format: &str, fill: fn(&str) -> &str) -> String {
     text
 }
 
+/// How many values are tried that make a pattern with a variable one of the resources that are written out.
+const MOST_VALUES: usize = 4;
+
 /// Values for the policy variables that may make a doubtful request a real one: what its conditions ask for, all the same,
-/// and none.
+/// none, and what makes patterns meet resources that are written out.
 fn fillings(space: &mut Space<'_>, doubt: &Candidate) -> Vec<BTreeMap<String, Option<String>>> {
     let names: Vec<String> = space.variables.iter().cloned().collect();
     if names.is_empty() {
@@ -294,5 +297,12 @@ fn fillings(space: &mut Space<'_>, doubt: &Candidate) -> Vec<BTreeMap<String, Op
         wanted.insert(name.clone(), Some(own.unwrap_or_else(usual)));
     }
     let missing = names.into_iter().map(|name| (name, None)).collect();
-    vec![wanted, same, missing]
+    let pairs = space.unfilled.iter().flat_map(|text| space.exact.iter().filter_map(|exact| variables::value_in(text, exact)));
+    let meeting = pairs.take(MOST_VALUES).map(|(name, value)| {
+        let mut values = wanted.clone();
+        values.insert(name, Some(value));
+        values
+    });
+    let meeting: Vec<_> = meeting.collect();
+    [vec![wanted, same, missing], meeting].concat()
 }

@@ -71,6 +71,9 @@ pub(super) struct Space<'p> {
     pub(super) budget: Budget,
     /// The keys that policy variables stand for, in lower case.
     pub(super) variables: BTreeSet<String>,
+    /// Resource patterns with variables, and those without anything to fill in.
+    pub(super) unfilled: BTreeSet<&'p str>,
+    pub(super) exact: BTreeSet<&'p str>,
     filling: Filling,
     symbols: Symbols,
     known: Known<'p>,
@@ -102,6 +105,8 @@ impl<'p> Space<'p> {
             keys: Vec::new(),
             budget: Budget::full(),
             variables: BTreeSet::new(),
+            unfilled: BTreeSet::new(),
+            exact: BTreeSet::new(),
             filling,
             symbols: Symbols::default(),
             known: Known::default(),
@@ -274,8 +279,12 @@ impl<'p> Space<'p> {
             if !(variables && variables::has_variable(text)) {
                 plain.push(places::plain(text));
                 written.push(text);
+                if !text.contains(['*', '?']) {
+                    self.exact.insert(text);
+                }
                 continue;
             }
+            self.unfilled.insert(text);
             self.variables.extend(variables::keys(text));
             match variables::resource(text, &self.filling, &mut self.symbols) {
                 Resource::Nothing => {}

@@ -120,6 +120,16 @@ fn value<'a>(key: &str, default: Option<&'a str>, values: &'a BTreeMap<String, O
     values.get(&key.to_ascii_lowercase()).and_then(Option::as_deref).or(default)
 }
 
+/// The key and the value with which a pattern with one variable is `exact`, or begins it up to the next `/`.
+pub(super) fn value_in(text: &str, exact: &str) -> Option<(String, String)> {
+    let (start, length) = text.match_indices("${").find_map(|(at, _)| Some((at, length(text.get(at..)?)?)))?;
+    let Piece::Key(_, key, _) = read(text.get(start..start + length)?) else { return None };
+    let value = exact.strip_prefix(text.get(..start)?)?;
+    let behind = text.get(start + length..)?;
+    let value = value.strip_suffix(behind).or_else(|| value.split('/').next())?;
+    (!value.is_empty()).then(|| (key.to_ascii_lowercase(), value.to_owned()))
+}
+
 /// A resource pattern with variables.
 pub(super) enum Resource {
     /// What it is, with nothing unknown in it.

@@ -1,7 +1,7 @@
 //! Inclusion of one statement's actions in those of others, for the usual case that nothing else differs.
 //!
 //! Over all strings, by texts and prefixes where these suffice and by `search` where not. It answers yes, or that
-//! it cannot tell: then `inclusion` looks at whole requests.
+//! it cannot tell: then `adds_nothing` looks at whole requests.
 
 use crate::clause::{ActionSet, Clause, NamePattern, ServiceSet};
 use crate::language::Union;

@@ -22,6 +22,10 @@ enum Token {
     Symbol(Symbol),
     /// `?`: one character.
     Any,
+    /// `?` that takes a separator too.
+    Anything,
+    /// This lower-case ASCII letter, or what is the same but for its case.
+    Folded(Symbol),
     End,
 }
 
@@ -70,14 +74,31 @@ impl Glob {
         self.push_token(Token::Any);
     }
 
+    /// Adds `?`, a separator among what it takes.
+    pub(crate) fn push_anything(&mut self) {
+        self.push_token(Token::Anything);
+    }
+
+    /// Adds a lower-case ASCII letter whose case does not count.
+    pub(crate) fn push_folded(&mut self, lower: Symbol) {
+        self.push_token(Token::Folded(lower));
+    }
+
     /// Adds `*`, which stays within its segment.
     pub(crate) fn push_star(&mut self) {
+        self.push_run(Run::Segment);
+    }
+
+    /// Adds `*`, which takes separators too.
+    pub(crate) fn push_long_star(&mut self) {
+        self.push_run(Run::Rest);
+    }
+
+    fn push_run(&mut self, run: Run) {
         match self.positions.last_mut() {
-            Some((token @ None, run)) => {
-                *token = None;
-                *run = Some(Run::Segment);
-            }
-            _ => self.positions.push((None, Some(Run::Segment))),
+            Some((None, Some(Run::Rest))) => {}
+            Some((None, own)) => *own = Some(run),
+            _ => self.positions.push((None, Some(run))),
         }
     }
 
@@ -94,6 +115,8 @@ struct Position {
     token: Token,
     run: Run,
     glob: u32,
+    /// How many separators of its glob stand before it.
+    part: u32,
 }
 
 /// A union of globs.
@@ -117,14 +140,15 @@ impl Union {
     pub(crate) fn push(&mut self, glob: &Glob) {
         let number = as_u32(self.starts.len());
         self.starts.push(as_u32(self.positions.len()));
-        let mut open = false;
+        let (mut open, mut part) = (false, 0);
         for (token, run) in &glob.positions {
             let run = run.unwrap_or(Run::None);
             open = token.is_none();
-            self.positions.push(Position { token: token.unwrap_or(Token::End), run, glob: number });
+            self.positions.push(Position { token: token.unwrap_or(Token::End), run, glob: number, part });
+            part += u32::from(*token == Some(Token::Symbol(SEPARATOR)));
         }
         if !open {
-            self.positions.push(Position { token: Token::End, run: Run::None, glob: number });
+            self.positions.push(Position { token: Token::End, run: Run::None, glob: number, part });
         }
     }
 
@@ -161,6 +185,8 @@ impl Union {
             let goes = match here.token {
                 Token::Symbol(own) => own == symbol,
                 Token::Any => symbol < SEPARATOR || symbol == OTHER,
+                Token::Anything => symbol <= OTHER,
+                Token::Folded(lower) => is_letter(lower, symbol),
                 Token::End => false,
             };
             if goes {
@@ -171,7 +197,8 @@ impl Union {
     }
 
     /// Sorts what stands from `from` on, and leaves out what other positions make superfluous: a position with a `*`
-    /// accepts all that the earlier positions of its glob accept in the same segment, as they have to come through it.
+    /// accepts all that the earlier positions of its glob accept in the same part, as they have to come through it, and
+    /// with a `*` that takes separators all that any earlier position accepts.
     fn reduce(&self, cursor: &mut Vec<u32>, from: usize, last: bool) {
         let Some(own) = cursor.get_mut(from..) else { return };
         own.sort_unstable();
@@ -192,16 +219,18 @@ impl Union {
         }
         // From behind, writing what is kept to the end: the last position with a `*` covers those before it.
         let mut kept = own.len();
-        let (mut covered, mut previous) = (None, None);
+        let (mut covered, mut whole, mut previous) = (None, None, None);
         for at in (0..own.len()).rev() {
             let Some(position) = own.get(at).copied() else { continue };
             let Some(here) = self.at(position) else { continue };
-            if covered == Some(here.glob) || previous == Some(position) {
+            if whole == Some(here.glob) || covered == Some((here.glob, here.part)) || previous == Some(position) {
                 continue;
             }
             previous = Some(position);
-            if here.run != Run::None {
-                covered = Some(here.glob);
+            match here.run {
+                Run::None => {}
+                Run::Segment => covered = Some((here.glob, here.part)),
+                Run::Rest => whole = Some(here.glob),
             }
             kept -= 1;
             if let Some(slot) = own.get_mut(kept) {
@@ -216,6 +245,11 @@ impl Union {
         accepts_everything(cursor) || cursor.iter().any(|p| self.at(*p).is_some_and(|p| p.token == Token::End))
     }
 
+    /// Whether there is no glob in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
     /// Adds the globs of another union.
     pub(crate) fn join(&mut self, other: &Union) {
         let (globs, positions) = (as_u32(self.starts.len()), as_u32(self.positions.len()));
@@ -226,11 +260,24 @@ impl Union {
     /// Adds the symbols that some glob asks for here.
     pub(crate) fn mention(&self, cursor: &[u32], symbols: &mut Vec<Symbol>) {
         for position in cursor {
-            if let Some(Position { token: Token::Symbol(symbol), .. }) = self.at(*position) {
-                symbols.push(symbol);
+            match self.at(*position).map(|p| p.token) {
+                Some(Token::Symbol(symbol)) => symbols.push(symbol),
+                Some(Token::Folded(lower)) => symbols.extend(letters(lower)),
+                _ => {}
             }
         }
     }
+}
+
+/// The characters whose lower case is this lower-case ASCII letter; the Kelvin sign is a `k` too.
+fn letters(lower: Symbol) -> impl Iterator<Item = Symbol> {
+    let upper = char::from_u32(lower).map_or(lower, |c| c.to_ascii_uppercase().into());
+    let kelvin = (lower == u32::from('k')).then_some(0x212A);
+    [lower, upper].into_iter().chain(kelvin)
+}
+
+fn is_letter(lower: Symbol, symbol: Symbol) -> bool {
+    letters(lower).any(|letter| letter == symbol)
 }
 
 /// Whether whatever follows is accepted.

@@ -11,15 +11,17 @@
 //! the known names of its service once; aligning statements compares at most fifty million pairs.
 //!
 //! Bottom up: `language` (automata) and `search` (shortest text inside some languages and outside others), `clause`
-//! (a statement as sets), `known_names` and `resources`, then one module per claim: `inclusion` with its quick way
+//! (a statement as sets), `known_names` and `resources`, then one module per claim: `adds_nothing` with its quick way
 //! `actions`, `unused_dropped`, `others_kept`, `structure`; `replay` checks their witnesses.
+//! `inclusion` decides the general question by itself: what any policies allow that others do not, over whole requests.
 
 mod actions;
+mod adds_nothing;
 mod certificate;
 mod certify;
 mod claims;
 mod clause;
-mod inclusion;
+pub mod inclusion;
 mod known_names;
 mod language;
 mod others_kept;

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use crate::adds_nothing::denies_missing;
 use crate::claims::{Reason, Verdict, Witness};
 use crate::clause::{ActionSet, Clause, Frame, ServiceSet};
-use crate::inclusion::denies_missing;
 use crate::known_names::{KnownNames, Names, ServiceNames};
 use crate::replay;
 use crate::resources::{Escape, Resources, Right};

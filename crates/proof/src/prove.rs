@@ -7,7 +7,7 @@ use leastwise_policy::{Catalogue, Policy, Unused};
 use crate::claims::{Claims, Reason, Verdict, Witness};
 use crate::clause::Clause;
 use crate::known_names::KnownNames;
-use crate::{inclusion, others_kept, structure, unused_dropped};
+use crate::{adds_nothing, others_kept, structure, unused_dropped};
 
 /// Decides the four claims of `refined`, the documents that are to take the place of `original`.
 ///
@@ -35,7 +35,7 @@ pub fn prove(original: &Policy, refined: &[Policy], unused: &Unused, catalogue: 
     for (at, (document, clauses)) in documents.iter().zip(&new).enumerate() {
         let verdict = match other_version(original, document) {
             Some(witness) => Verdict::Refuted(witness),
-            None => inclusion::adds_nothing((original, &old), (document, clauses), &mut known),
+            None => adds_nothing::adds_nothing((original, &old), (document, clauses), &mut known),
         };
         adds_nothing = match verdict {
             Verdict::Holds => continue,

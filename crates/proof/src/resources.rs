@@ -113,7 +113,18 @@ impl<'p> Resources<'p> {
 
     /// A resource that `left` is about and none of `right` is. Those of `perhaps` may or may not count on the right.
     pub(crate) fn outside(&self, left: &ResourceSet<'_>, right: &Right<'_>, budget: &mut Budget) -> Escape {
-        self.find(&[left.symbolic()], left.negated && left.widest.is_some(), &right.near(left), budget)
+        let mut right = right.near(left);
+        if left.widest.is_some() && !left.negated {
+            // What is unknown on the left may turn out to be what a `NotResource` on the right excludes.
+            let apart = |r: &&ResourceSet<'_>, budget: &mut Budget| {
+                let excluded = Side { union: r.widest.as_ref().unwrap_or(&r.symbolic), negated: false };
+                !r.negated || shortest(&[left.most(), excluded], &[], RESOURCES, budget) == Answer::None
+            };
+            let (surely, perhaps): (Vec<_>, Vec<_>) = right.surely.into_iter().partition(|r| apart(r, budget));
+            right.surely = surely;
+            right.perhaps.extend(perhaps);
+        }
+        self.find(&[left.symbolic()], left.negated && left.widest.is_some(), &right, budget)
     }
 
     /// A resource that `left` and `other` are both about and none of `right` is.

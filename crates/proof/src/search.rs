@@ -24,6 +24,16 @@ impl Budget {
         Budget { left: STEPS }
     }
 
+    /// A budget of `share`, or of what is left if that is less. What it spends is to be spent here as well.
+    pub(crate) fn share(&self, share: u64) -> Budget {
+        Budget { left: self.left.min(share) }
+    }
+
+    /// What is left.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Takes `steps`; false when there are not as many left.
     pub(crate) fn spend(&mut self, steps: usize) -> bool {
         let left = self.left.checked_sub(steps as u64);
@@ -41,6 +51,8 @@ pub(crate) struct Tape {
 
 /// Names of actions.
 pub(crate) const NAMES: Tape = Tape { separators: 0 };
+/// Texts of any kind, in which every `:` is a separator.
+pub(crate) const TEXTS: Tape = Tape { separators: u32::MAX };
 /// Resources: ARNs have five separators, other texts have fewer.
 pub(crate) const RESOURCES: Tape = Tape { separators: 5 };
 
@@ -130,7 +142,7 @@ pub(crate) fn explore(
         }
         let segment = state.first().copied().unwrap_or_default();
         for symbol in alphabet(sides, &state, segment, tape) {
-            let segment = segment + u32::from(symbol == SEPARATOR);
+            let segment = if tape == TEXTS { 0 } else { segment + u32::from(symbol == SEPARATOR) };
             let last = segment >= tape.separators;
             if !budget.spend(state.len()) {
                 found.too_complex = true;

@@ -358,3 +358,19 @@ fn only_a_candidate_whose_claims_hold_becomes_verified() {
     let refuted = certify("{".to_owned()).unwrap_err();
     assert!(matches!(refuted.refusal, Refusal::Unreadable { document: 0, .. }));
 }
+
+#[test]
+fn what_a_variable_stands_for_may_be_what_not_resource_excludes() {
+    let document = |resource: &str| {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"s3:*",{resource}}}}}"#);
+        Policy::parse(&text).unwrap()
+    };
+    let adds_nothing = |original: &str, refined: &str| {
+        let catalogue = Catalogue::parse(CATALOGUE.to_owned()).unwrap();
+        let claims = prove(&document(original), &[document(refined)], &Unused::default(), &catalogue);
+        claims.verdict(Claim::AddsNothing).holds()
+    };
+    let home = r#""Resource":"arn:aws:s3:::home/${aws:username}""#;
+    assert!(!adds_nothing(r#""NotResource":"arn:aws:s3:::home/ana""#, home));
+    assert!(adds_nothing(r#""NotResource":"arn:aws:s3:::work/ana""#, home));
+}

@@ -1,0 +1,308 @@
+//! The question as a whole: a request that the new policies allow and the existing ones do not.
+//!
+//! Such a request lies in an Allow of the new ones, in none of their Denies, and either in no Allow of the existing ones or
+//! in one of their Denies. First with policy variables unknown: if there is none then, there is none. If there is one
+//! that the evaluator does not confirm, values are put in and the question is asked again, exactly.
+
+use std::collections::BTreeMap;
+
+use leastwise_policy::{Catalogue, Effect, Policy};
+
+use super::keys::State;
+use super::solve::{Request, Solver};
+use super::space::{ACTION, Literal, Point, Product, RESOURCE, Space};
+use super::variables::Filling;
+use super::{Access, Comparison, Counterexample, PolicyKind, access, places, strangers, variables, witness};
+use crate::search::Budget;
+
+/// What is asked.
+pub(super) struct Question<'p> {
+    pub(super) existing: &'p [&'p Policy],
+    pub(super) new: &'p [&'p Policy],
+    pub(super) kind: PolicyKind,
+    pub(super) catalogue: &'p Catalogue,
+    pub(super) purpose: Purpose<'p>,
+}
+
+/// Which requests count.
+pub(super) enum Purpose<'p> {
+    /// All.
+    NewAccess,
+    /// Those for this access.
+    Access(&'p Access),
+    /// Those of strangers.
+    PublicAccess,
+}
+
+/// The question, with policy variables unknown or filled in.
+struct Attempt<'p> {
+    space: Space<'p>,
+    new_allows: Vec<Product<'p>>,
+    new_denies: Vec<Product<'p>>,
+    old_allows: Vec<Product<'p>>,
+    /// Those that the new policies have not.
+    old_denies: Vec<Product<'p>>,
+    /// What holds for all requests that count.
+    common: Vec<Literal>,
+}
+
+/// A request that may be the answer, and what it lies in.
+struct Candidate {
+    inside: Vec<Literal>,
+    found: Request,
+    allow: usize,
+    /// The statement of the existing policies that denies it.
+    deny: Option<usize>,
+}
+
+/// How many catalogued actions are tried for one that goes with a resource of its types.
+const MOST_NAMES: usize = 24;
+
+/// Answers the question.
+pub(super) fn decide(question: &Question<'_>) -> Comparison {
+    let mut attempt = Attempt::new(question, Filling::Unknown);
+    let mut solver = Solver::new();
+    let mut doubt: Option<Candidate> = None;
+    if let Some(found) = attempt.first(question, &[], &mut solver, |candidate| {
+        doubt.get_or_insert(candidate);
+    }) {
+        return Comparison::NotIncluded(Box::new(attempt.improved(question, found)));
+    }
+    let Some(doubt) = doubt else {
+        if solver.too_complex {
+            return Comparison::Undecided(TOO_COMPLEX.to_owned());
+        }
+        return Comparison::Included;
+    };
+    for values in fillings(&mut attempt.space, &doubt) {
+        let mut filled = Attempt::new(question, Filling::Known(values));
+        if let Some(found) = filled.first(question, &[], &mut Solver::new(), |_| {}) {
+            return Comparison::NotIncluded(Box::new(filled.improved(question, found)));
+        }
+    }
+    Comparison::Undecided(attempt.reason(&doubt, &solver))
+}
+
+const TOO_COMPLEX: &str = "too complex: the policies combine too many patterns to be compared within the bounds";
+
+impl<'p> Attempt<'p> {
+    fn new(question: &Question<'p>, filling: Filling) -> Attempt<'p> {
+        let mut space = Space::new(question.kind, filling, question.catalogue);
+        let new_allows = space.products(question.new, Effect::Allow);
+        let new_denies = space.products(question.new, Effect::Deny);
+        let old_allows = space.products(question.existing, Effect::Allow);
+        let mut old_denies = space.products(question.existing, Effect::Deny);
+        old_denies.retain(|old| !new_denies.iter().any(|new| within(&old.literals, new)));
+        let public = matches!(question.purpose, Purpose::PublicAccess);
+        let common = match question.purpose {
+            Purpose::NewAccess => Vec::new(),
+            Purpose::Access(access) => access::literals(access, &mut space),
+            Purpose::PublicAccess => strangers::literals(question.new, &mut space),
+        };
+        space.settle(public);
+        // What the new ones deny in other words.
+        let covering: Vec<&Product<'_>> = new_denies.iter().collect();
+        old_denies.retain(|old| {
+            let mut solver = Solver::new();
+            covering.is_empty() || solver.run(&mut space, &old.literals, &covering).is_some() || solver.too_complex
+        });
+        Attempt { space, new_allows, new_denies, old_allows, old_denies, common }
+    }
+
+    /// The first confirmed request with these literals too. Others that are found on the way are handed to `doubtful`.
+    fn first(
+        &mut self,
+        question: &Question<'_>,
+        besides: &[Literal],
+        solver: &mut Solver,
+        mut doubtful: impl FnMut(Candidate),
+    ) -> Option<(Candidate, Counterexample)> {
+        let covered: Vec<&Product<'_>> = self.new_denies.iter().chain(&self.old_allows).collect();
+        let denied: Vec<&Product<'_>> = self.new_denies.iter().collect();
+        for (allow, product) in self.new_allows.iter().enumerate() {
+            let lost = self.old_denies.iter().enumerate().map(|(at, deny)| (Some(at), deny.literals.as_slice(), &denied));
+            let missing = std::iter::once((None, &[][..], &covered));
+            for (deny, more, outside) in missing.chain(lost) {
+                let inside: Vec<Literal> = [&product.literals, more, &self.common, besides].concat();
+                if outside.iter().any(|product| within(&inside, product)) {
+                    continue;
+                }
+                let Some(found) = solver.run(&mut self.space, &inside, outside) else { continue };
+                let candidate = Candidate { inside, found, allow, deny };
+                match confirmed(&self.space, &self.new_allows, &self.old_denies, question, &candidate) {
+                    Some(counterexample) => return Some((candidate, counterexample)),
+                    None => doubtful(candidate),
+                }
+            }
+        }
+        None
+    }
+
+    /// A counterexample with a catalogued action, where there is one, and a resource of its types, where that can be.
+    fn improved(&mut self, question: &Question<'_>, (_, plain): (Candidate, Counterexample)) -> Counterexample {
+        self.space.budget = Budget::full();
+        let set = self.space.names.add_catalogue();
+        let catalogued = Literal { dimension: ACTION, set, holds: true };
+        let Some((candidate, second)) = self.first(question, &[catalogued], &mut Solver::new(), |_| {}) else {
+            return plain;
+        };
+        let asserted = candidate.found.asserted_in(ACTION).to_vec();
+        let names = self.space.names.catalogued(&asserted, MOST_NAMES, &mut self.space.budget).unwrap_or_default();
+        for name in names {
+            for types in formats(question.catalogue, &name) {
+                let action = self.space.names.add_names(vec![name.clone()]);
+                let place = self.space.places.add(types.iter().map(|text| places::plain(text)));
+                let both = [
+                    Literal { dimension: ACTION, set: action, holds: true },
+                    Literal { dimension: RESOURCE, set: place, holds: true },
+                ];
+                let inside: Vec<Literal> = candidate.inside.iter().chain(&both).copied().collect();
+                let outside: Vec<&Product<'_>> = match candidate.deny {
+                    None => self.new_denies.iter().chain(&self.old_allows).collect(),
+                    Some(_) => self.new_denies.iter().collect(),
+                };
+                let Some(found) = Solver::new().run(&mut self.space, &inside, &outside) else { continue };
+                let fitting = Candidate { inside, found, ..candidate };
+                if let Some(best) = confirmed(&self.space, &self.new_allows, &self.old_denies, question, &fitting) {
+                    return best;
+                }
+            }
+        }
+        second
+    }
+
+    /// Why a request could be neither excluded nor confirmed.
+    fn reason(&self, doubt: &Candidate, solver: &Solver) -> String {
+        let opaque: Vec<String> = self
+            .space
+            .keys
+            .iter()
+            .zip(doubt.found.points.iter().skip((self.space.dimensions() as usize).saturating_sub(self.space.keys.len())))
+            .filter(|(_, point)| matches!(point, Point::Key(State::Unknown)))
+            .map(|(key, _)| format!("`{}`", key.name))
+            .collect();
+        if !self.space.variables.is_empty() {
+            let names: Vec<String> = self.space.variables.iter().map(|name| format!("`${{{name}}}`")).collect();
+            return format!("cannot decide: it depends on the policy variables {}", names.join(", "));
+        }
+        if !opaque.is_empty() {
+            return format!("cannot decide: conditions on {} are compared only as they are written", opaque.join(", "));
+        }
+        if solver.too_complex {
+            return TOO_COMPLEX.to_owned();
+        }
+        "internal error: the evaluator does not confirm a request that was found; please report it".to_owned()
+    }
+}
+
+/// Whether all of the product's literals are among those asserted, so that what they hold for lies in the product.
+fn within(inside: &[Literal], product: &Product<'_>) -> bool {
+    product.literals.iter().all(|literal| inside.contains(literal))
+}
+
+/// The candidate as a counterexample, if the evaluator says so.
+fn confirmed(
+    space: &Space<'_>,
+    allows: &[Product<'_>],
+    denies: &[Product<'_>],
+    question: &Question<'_>,
+    candidate: &Candidate,
+) -> Option<Counterexample> {
+    let request = witness::request(space, &candidate.found, question.new)?;
+    let kind = question.kind;
+    let added = witness::allows(question.new, &request, kind) && !witness::allows(question.existing, &request, kind);
+    let product = allows.get(candidate.allow).filter(|_| added)?;
+    let document = |product: &Product<'_>, policies: &[&Policy]| match policies.len() {
+        0 | 1 => String::new(),
+        _ => format!(" of document {}", product.document),
+    };
+    let name = |product: &Product<'_>| match &product.statement.sid {
+        Some(sid) => format!("statement {} `{sid}`", product.statement.index),
+        None => format!("statement {}", product.statement.index),
+    };
+    let mut explanation =
+        format!("{}{} allows {}", name(product), document(product, question.new), witness::in_words(&request, kind));
+    if matches!(question.purpose, Purpose::NewAccess) {
+        explanation.push_str(&match candidate.deny.and_then(|at| denies.get(at)) {
+            Some(deny) => {
+                format!("; {}{} of the existing policy denies it", name(deny), document(deny, question.existing))
+            }
+            None => "; the existing policy does not".to_owned(),
+        });
+    }
+    Some(Counterexample { request, statement: product.statement.index, document: product.document, explanation })
+}
+
+/// Patterns of the resources that go with an action: of one region and account first, then of any.
+fn formats(catalogue: &Catalogue, action: &str) -> Vec<Vec<String>> {
+    let found = action.split_once(':').and_then(|(service, name)| catalogue.service(service)?.action(name));
+    let kinds: Vec<&str> = found
+        .iter()
+        .flat_map(|action| action.resource_types())
+        .filter_map(|kind| kind.resource_type())
+        .flat_map(|kind| &kind.arn_formats)
+        .map(String::as_str)
+        .collect();
+    if kinds.is_empty() {
+        return vec![vec!["*".to_owned()]];
+    }
+    let of = |fill: fn(&str) -> &str| kinds.iter().map(|format| put_in(format, fill)).collect();
+    let usual = |name: &str| match name {
+        "Partition" => "aws",
+        "Region" => "us-east-1",
+        "Account" => "111122223333",
+        _ => "?*",
+    };
+    vec![of(usual), of(|_| "?*")]
+}
+
+/// An ARN format with its `${…}` filled in.
+fn put_in(format: &str, fill: fn(&str) -> &str) -> String {
+    let mut text = String::new();
+    let mut rest = format;
+    while let Some((before, behind)) = rest.split_once("${") {
+        let (name, after) = behind.split_once('}').unwrap_or((behind, ""));
+        text.push_str(before);
+        text.push_str(fill(name));
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
+/// How many values are tried that make a pattern with a variable one of the resources that are written out.
+const MOST_VALUES: usize = 4;
+
+/// Values for the policy variables that may make a doubtful request a real one: what its conditions ask for, all the same,
+/// none, and what makes patterns meet resources that are written out.
+fn fillings(space: &mut Space<'_>, doubt: &Candidate) -> Vec<BTreeMap<String, Option<String>>> {
+    let names: Vec<String> = space.variables.iter().cloned().collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let (mut wanted, mut same) = (BTreeMap::new(), BTreeMap::new());
+    for (at, name) in names.iter().enumerate() {
+        let dimension = space.dimension_of(name);
+        let asserted = doubt.found.asserted_in(dimension).to_vec();
+        let own = match space.keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)) {
+            Some(key) if !asserted.is_empty() => key.find_one(&asserted, &mut space.budget),
+            _ => None,
+        };
+        let usual = || match name.rsplit(':').next().unwrap_or_default() {
+            "username" => "ana".to_owned(),
+            last if last.ends_with("account") => "111122223333".to_owned(),
+            _ => format!("value{at}"),
+        };
+        same.insert(name.clone(), Some(own.clone().unwrap_or_else(|| "111122223333".to_owned())));
+        wanted.insert(name.clone(), Some(own.unwrap_or_else(usual)));
+    }
+    let missing = names.into_iter().map(|name| (name, None)).collect();
+    let pairs = space.unfilled.iter().flat_map(|text| space.exact.iter().filter_map(|exact| variables::value_in(text, exact)));
+    let meeting = pairs.take(MOST_VALUES).map(|(name, value)| {
+        let mut values = wanted.clone();
+        values.insert(name, Some(value));
+        values
+    });
+    let meeting: Vec<_> = meeting.collect();
+    [vec![wanted, same, missing], meeting].concat()
+}

@@ -1,0 +1,363 @@
+//! Requests as points of a space: action, resource, caller, and one dimension for every condition key.
+//!
+//! A statement is a product: it applies where each of its literals holds, and a literal is about one dimension alone.
+//! Here statements become products, and each dimension finds points where literals are as asserted, every such question
+//! answered once. What cannot be taken apart is a dimension of its own, true or false as it likes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use leastwise_policy::document::{Condition, ResourceElement, Statement};
+use leastwise_policy::evaluate::{Operator, Principal};
+use leastwise_policy::{Catalogue, Effect, Policy};
+
+use super::PolicyKind;
+use super::callers::Callers;
+use super::keys::{self, Found, Key, State};
+use super::names::Names;
+use super::places::{self, Place, Places};
+use super::texts::{Pattern, Unit};
+use super::variables::{self, Filling, Resource, Symbols};
+use crate::search::Budget;
+
+pub(super) const ACTION: u32 = 0;
+pub(super) const RESOURCE: u32 = 1;
+pub(super) const CALLER: u32 = 2;
+const FIRST_KEY: u32 = 3;
+
+/// That a point of one dimension is in a set, or is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Literal {
+    pub(super) dimension: u32,
+    pub(super) set: u32,
+    pub(super) holds: bool,
+}
+
+impl std::ops::Not for Literal {
+    type Output = Literal;
+
+    fn not(self) -> Literal {
+        Literal { holds: !self.holds, ..self }
+    }
+}
+
+/// Where a statement applies, or a part of that.
+#[derive(Debug, Clone)]
+pub(super) struct Product<'p> {
+    /// All of them have to hold. Sorted, without doubles.
+    pub(super) literals: Vec<Literal>,
+    /// The place of its policy.
+    pub(super) document: usize,
+    pub(super) statement: &'p Statement,
+}
+
+/// A place in one dimension.
+#[derive(Debug, Clone)]
+pub(super) enum Point {
+    Action(String),
+    Resource(Place),
+    Caller(Principal),
+    Key(State),
+}
+
+/// All dimensions of a comparison.
+#[derive(Debug)]
+pub(super) struct Space<'p> {
+    pub(super) kind: PolicyKind,
+    pub(super) catalogue: &'p Catalogue,
+    pub(super) names: Names<'p>,
+    pub(super) places: Places,
+    callers: Callers<'p>,
+    pub(super) keys: Vec<Key>,
+    pub(super) budget: Budget,
+    /// The keys that policy variables stand for, in lower case.
+    pub(super) variables: BTreeSet<String>,
+    /// Resource patterns with variables, and those without anything to fill in.
+    pub(super) unfilled: BTreeSet<&'p str>,
+    pub(super) exact: BTreeSet<&'p str>,
+    filling: Filling,
+    symbols: Symbols,
+    known: Known<'p>,
+    answers: HashMap<Asked, Found<Point>>,
+}
+
+/// A dimension, and what is asserted in it.
+type Asked = (u32, Vec<(u32, bool)>);
+
+/// Sets that are there already, by how they are written.
+#[derive(Debug, Default)]
+struct Known<'p> {
+    actions: HashMap<Vec<&'p str>, u32>,
+    places: HashMap<(bool, Vec<&'p str>), u32>,
+    lines: HashMap<(u32, String, Vec<&'p str>), u32>,
+    keys: BTreeMap<String, u32>,
+    /// By operator, key and values.
+    opaque: BTreeMap<(String, String, Vec<&'p str>), u32>,
+}
+
+impl<'p> Space<'p> {
+    pub(super) fn new(kind: PolicyKind, filling: Filling, catalogue: &'p Catalogue) -> Space<'p> {
+        Space {
+            kind,
+            catalogue,
+            names: Names::new(catalogue),
+            places: Places::new(),
+            callers: Callers::new(kind == PolicyKind::Identity),
+            keys: Vec::new(),
+            budget: Budget::full(),
+            variables: BTreeSet::new(),
+            unfilled: BTreeSet::new(),
+            exact: BTreeSet::new(),
+            filling,
+            symbols: Symbols::default(),
+            known: Known::default(),
+            answers: HashMap::new(),
+        }
+    }
+
+    /// To be called when all products are there. `strangers` is for [`Callers::settle`].
+    pub(super) fn settle(&mut self, strangers: bool) {
+        if let Filling::Known(values) = self.filling.clone() {
+            for (name, value) in values {
+                let at = self.key(&name);
+                let state = value.map_or(State::Missing, |value| State::Values(vec![value]));
+                if let Some(key) = self.keys.get_mut(at as usize) {
+                    key.pinned = Some(state);
+                }
+            }
+        }
+        self.callers.settle(strangers);
+        for key in &mut self.keys {
+            key.settle();
+        }
+    }
+
+    /// How many dimensions there are.
+    pub(super) fn dimensions(&self) -> u32 {
+        FIRST_KEY + u32::try_from(self.keys.len()).unwrap_or(u32::MAX >> 1)
+    }
+
+    /// The key of a dimension.
+    pub(super) fn key_of(&self, dimension: u32) -> Option<&Key> {
+        self.keys.get(dimension.checked_sub(FIRST_KEY)? as usize)
+    }
+
+    /// The dimension of a key.
+    pub(super) fn dimension_of(&mut self, name: &str) -> u32 {
+        FIRST_KEY + self.key(name)
+    }
+
+    /// The place of a key of that name.
+    fn key(&mut self, name: &str) -> u32 {
+        let lower = name.to_ascii_lowercase();
+        if let Some(known) = self.known.keys.get(&lower) {
+            return *known;
+        }
+        let at = u32::try_from(self.keys.len()).unwrap_or(u32::MAX >> 1);
+        self.keys.push(Key::new(name, keys::has_one_value(name, self.catalogue)));
+        self.known.keys.insert(lower, at);
+        at
+    }
+
+    /// The products of the statements with that effect.
+    pub(super) fn products(&mut self, policies: &[&'p Policy], effect: Effect) -> Vec<Product<'p>> {
+        let mut all = Vec::new();
+        for (document, policy) in policies.iter().enumerate() {
+            let variables = policy.version() == Some("2012-10-17");
+            for statement in policy.statements().iter().filter(|s| s.effect == effect) {
+                let Some(base) = self.base(statement, variables) else { continue };
+                let Some(wheres) = self.wheres(statement.resources.as_ref(), variables) else { continue };
+                for place in wheres {
+                    let mut literals: Vec<Literal> = base.iter().copied().chain(place).collect();
+                    literals.sort_unstable();
+                    literals.dedup();
+                    let contradictory = literals.windows(2).any(|w| matches!(w, [a, b] if *a == !*b));
+                    if !contradictory {
+                        all.push(Product { literals, document, statement });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// What a statement demands but for resources; none when it never applies.
+    fn base(&mut self, statement: &'p Statement, variables: bool) -> Option<Vec<Literal>> {
+        let mut literals = Vec::new();
+        match (&statement.principal, self.kind) {
+            (None, PolicyKind::Identity) => {}
+            // Each kind of policy without what it needs, or with what it must not have, is about nobody.
+            (Some(_), PolicyKind::Identity) | (None, PolicyKind::Resource) => return None,
+            (Some(element), PolicyKind::Resource) => {
+                let set = self.callers.add(element, statement.effect);
+                literals.push(Literal { dimension: CALLER, set, holds: true });
+            }
+        }
+        let element = &statement.actions;
+        if element.patterns.iter().any(|pattern| pattern.what.service().is_none()) {
+            if element.negated {
+                return None;
+            }
+        } else {
+            let mut written: Vec<&'p str> = element.patterns.iter().map(|pattern| pattern.what.as_str()).collect();
+            written.sort_unstable();
+            let names = &mut self.names;
+            let set = *self.known.actions.entry(written).or_insert_with(|| names.add(element));
+            literals.push(Literal { dimension: ACTION, set, holds: !element.negated });
+        }
+        for condition in &statement.conditions {
+            literals.push(self.line(condition, variables)?);
+        }
+        Some(literals)
+    }
+
+    /// The line of a condition block; none when it never holds.
+    fn line(&mut self, condition: &'p Condition, variables: bool) -> Option<Literal> {
+        let operator = Operator::parse(&condition.operator.what)?;
+        let mut written: Vec<&'p str> = condition.values.iter().map(|value| &*value.what).collect();
+        written.sort_unstable();
+        written.dedup();
+        let filled = variables && operator.takes_variables() && written.iter().any(|value| variables::has_variable(value));
+        if filled {
+            self.variables.extend(written.iter().flat_map(|value| variables::keys(value)));
+        }
+        // Spelled alike whatever the case of the operator; `ArnEquals` is `ArnLike`.
+        let name = format!("{operator:?}{}", if filled { "$" } else { "" });
+        let units: Option<Vec<Vec<Unit>>> = match &self.filling {
+            _ if !filled => Some(written.iter().map(|value| keys::plain(operator.test, value)).collect()),
+            Filling::Known(values) => {
+                let fill = |value: &&str| variables::filled(value, keys::has_wildcards(operator.test), values);
+                Some(written.iter().filter_map(fill).collect())
+            }
+            // Special characters are all that is in them.
+            Filling::Unknown if written.iter().all(|value| variables::keys(value).next().is_none()) => {
+                let none = BTreeMap::new();
+                let fill = |value: &&str| variables::filled(value, keys::has_wildcards(operator.test), &none);
+                Some(written.iter().filter_map(fill).collect())
+            }
+            Filling::Unknown => None,
+        };
+        let Some(units) = units else {
+            let key = condition.key.what.to_ascii_lowercase();
+            let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX >> 1);
+            let at = *self.known.opaque.entry((name, key, written)).or_insert(next);
+            if at == next {
+                let mut key = Key::opaque(&condition.key.what);
+                key.add_opaque();
+                self.keys.push(key);
+            }
+            return Some(Literal { dimension: FIRST_KEY + at, set: 0, holds: true });
+        };
+        let at = self.key(&condition.key.what);
+        let set = match self.known.lines.get(&(at, name.clone(), written.clone())) {
+            Some(known) => *known,
+            None => {
+                let line = self.keys.get_mut(at as usize).map(|key| key.add(operator, units))?;
+                self.known.lines.insert((at, name, written), line);
+                line
+            }
+        };
+        Some(Literal { dimension: FIRST_KEY + at, set, holds: true })
+    }
+
+    /// That a key is as a line says whose values are filled in.
+    pub(super) fn add_line(&mut self, key: &str, operator: Operator, values: Vec<Vec<Unit>>) -> Option<Literal> {
+        let at = self.key(key);
+        let set = self.keys.get_mut(at as usize)?.add(operator, values);
+        Some(Literal { dimension: FIRST_KEY + at, set, holds: true })
+    }
+
+    /// On which resources a statement is, as alternatives; none when on none.
+    fn wheres(&mut self, element: Option<&'p ResourceElement>, variables: bool) -> Option<Vec<Vec<Literal>>> {
+        let Some(element) = element else {
+            return (self.kind == PolicyKind::Resource).then(|| vec![Vec::new()]);
+        };
+        let mut plain: Vec<Pattern> = Vec::new();
+        let mut written: Vec<&'p str> = Vec::new();
+        let mut unknown: Vec<u32> = Vec::new();
+        for pattern in &element.patterns {
+            let text: &'p str = &pattern.what;
+            if !(variables && variables::has_variable(text)) {
+                plain.push(places::plain(text));
+                written.push(text);
+                if !text.contains(['*', '?']) {
+                    self.exact.insert(text);
+                }
+                continue;
+            }
+            self.unfilled.insert(text);
+            self.variables.extend(variables::keys(text));
+            match variables::resource(text, &self.filling, &mut self.symbols) {
+                Resource::Nothing => {}
+                Resource::Plain(units) => {
+                    plain.push(places::filled(units));
+                    // Told from the same text in a document without variables.
+                    written.push(text);
+                    written.push("$");
+                }
+                Resource::Unknown { narrow, wide } => {
+                    let places = &mut self.places;
+                    let key = (true, vec![text]);
+                    unknown.push(*self.known.places.entry(key).or_insert_with(|| places.add_unknown(narrow, wide)));
+                }
+            }
+        }
+        written.sort_unstable();
+        written.dedup();
+        let set = match plain.is_empty() {
+            true => None,
+            false => {
+                let places = &mut self.places;
+                Some(*self.known.places.entry((false, written)).or_insert_with(|| places.add(plain)))
+            }
+        };
+        let everything = set.is_some_and(|set| self.places.is_everything(set));
+        let literal = |set: u32| Literal { dimension: RESOURCE, set, holds: !element.negated };
+        match (element.negated, everything) {
+            (true, true) => None,
+            (false, true) => Some(vec![Vec::new()]),
+            (true, false) => Some(vec![set.into_iter().chain(unknown).map(literal).collect()]),
+            (false, false) => {
+                let wheres: Vec<Vec<Literal>> = set.into_iter().chain(unknown).map(|set| vec![literal(set)]).collect();
+                (!wheres.is_empty()).then_some(wheres)
+            }
+        }
+    }
+
+    /// A point of a dimension at which the literals are as asserted.
+    pub(super) fn find(&mut self, dimension: u32, asserted: &[(u32, bool)]) -> Found<Point> {
+        let question = (dimension, asserted.to_vec());
+        if let Some(known) = self.answers.get(&question) {
+            return known.clone();
+        }
+        let budget = &mut self.budget;
+        let answer = match dimension {
+            ACTION => point(self.names.find(asserted, budget), Point::Action),
+            RESOURCE => point(self.places.find(asserted, budget), Point::Resource),
+            CALLER => self.callers.find(asserted).map_or(Found::None, |caller| Found::Some(Point::Caller(caller))),
+            key => match self.keys.get((key - FIRST_KEY) as usize) {
+                Some(key) => point(key.find(asserted, budget), Point::Key),
+                None => Found::None,
+            },
+        };
+        self.answers.insert(question, answer.clone());
+        answer
+    }
+
+    /// Whether a set of a dimension holds a point of it.
+    pub(super) fn holds(&self, dimension: u32, set: u32, point: &Point) -> bool {
+        match point {
+            Point::Action(name) => self.names.holds(set, name),
+            Point::Resource(place) => self.places.holds(set, place),
+            Point::Caller(caller) => self.callers.holds(set, caller),
+            Point::Key(state) => self.key_of(dimension).is_some_and(|key| key.holds(set, state)),
+        }
+    }
+}
+
+fn point<T>(found: Found<T>, make: impl Fn(T) -> Point) -> Found<Point> {
+    match found {
+        Found::Some(own) => Found::Some(make(own)),
+        Found::None => Found::None,
+        Found::TooComplex => Found::TooComplex,
+    }
+}

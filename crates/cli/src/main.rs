@@ -6,11 +6,13 @@ mod args;
 mod batch;
 mod catalog;
 mod certificate;
+mod evidence;
 mod failure;
 mod input;
 mod output;
 mod prove;
 mod refine;
+mod shape;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@
 //! same input gives the same bytes.
 
 pub mod access;
+pub mod analysis;
 pub mod refine;
 pub mod report;
 pub mod usage;

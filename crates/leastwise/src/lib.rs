@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod analysis;
+pub mod findings;
 pub mod refine;
 pub mod report;
 pub mod usage;

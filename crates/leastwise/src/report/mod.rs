@@ -1,4 +1,5 @@
 //! Views of results: JSON, and text for a terminal. They show what was decided and proved, and decide nothing.
 
 pub mod diff;
+pub mod findings;
 pub mod refinement;

@@ -7,10 +7,14 @@ use leastwise::access::AccountId;
 use leastwise::analysis::Analysis;
 use leastwise::findings::{Exclusions, Found, find};
 use leastwise::report::findings::{FindingRow, FindingsReport};
+use leastwise::report::html::html;
+use leastwise::report::markdown::markdown;
+use leastwise::report::sarif::sarif;
 
 use crate::evidence::{Evidence, EvidenceOptions};
 use crate::failure::{Exit, Failure};
-use crate::output::{print, write_folder};
+use crate::output::{Colours, print, write_folder};
+use crate::table::table;
 
 /// What `leastwise analyze` takes.
 #[derive(Debug, Args)]
@@ -79,16 +83,17 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
     let analysis = evidence.analyse();
     let found = find(&analysis, &exclusions);
     match &arguments.out {
-        None => print(&shown(arguments.format, &analysis, &found)?)?,
+        None => print(&shown(arguments.format, Colours::of_standard_output(), &analysis, &found)?)?,
         Some(out) => {
             write_folder(out, &mut |folder| {
                 for (format, name) in FILES {
-                    let text =
-                        shown(format, &analysis, &found).map_err(|_| std::io::Error::other("a report cannot be written"))?;
+                    let text = shown(format, Colours::none(), &analysis, &found)
+                        .map_err(|_| std::io::Error::other("a report cannot be written"))?;
                     std::fs::write(folder.join(name), text)?;
                 }
                 Ok(())
             })?;
+            print(&format!("{}: {} findings\n", out.display(), found.findings.len()))?;
         }
     }
     Ok(if found.findings.is_empty() { Exit::Clean } else { Exit::Findings })
@@ -103,7 +108,7 @@ const FILES: [(Format, &str); 6] = [
     (Format::Html, "findings.html"),
 ];
 
-fn shown(format: Format, analysis: &Analysis<'_>, found: &Found<'_>) -> Result<String, Failure> {
+fn shown(format: Format, colours: Colours, analysis: &Analysis<'_>, found: &Found<'_>) -> Result<String, Failure> {
     let unwritable = |e: serde_json::Error| Failure::fault(format!("the findings cannot be written as JSON: {e}"));
     Ok(match format {
         Format::Json => serde_json::to_string_pretty(&FindingsReport::new(analysis, found)).map_err(unwritable)? + "\n",
@@ -115,6 +120,9 @@ fn shown(format: Format, analysis: &Analysis<'_>, found: &Found<'_>) -> Result<S
             }
             lines
         }
-        _ => String::new(),
+        Format::Table => table(analysis, found, colours),
+        Format::Sarif => serde_json::to_string_pretty(&sarif(found)).map_err(unwritable)? + "\n",
+        Format::Markdown => markdown(analysis, found),
+        Format::Html => html(analysis, found, &|_| None),
     })
 }

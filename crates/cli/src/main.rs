@@ -15,6 +15,7 @@ mod output;
 mod prove;
 mod refine;
 mod shape;
+mod table;
 
 use std::process::ExitCode;
 

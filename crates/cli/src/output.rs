@@ -83,6 +83,11 @@ impl Colours {
         Colours { on: !refused && std::io::stdout().is_terminal() }
     }
 
+    /// None, for a file.
+    pub(crate) fn none() -> Colours {
+        Colours { on: false }
+    }
+
     fn paint(self, style: Style, text: &str) -> String {
         if self.on { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

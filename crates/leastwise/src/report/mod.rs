@@ -2,4 +2,10 @@
 
 pub mod diff;
 pub mod findings;
+pub mod html;
+pub mod markdown;
 pub mod refinement;
+pub mod sarif;
+mod sentence;
+
+pub use sentence::{counted, day, sentence};

@@ -137,9 +137,16 @@ mod tests {
 
     #[test]
     fn management_of_resources_is_shown() {
-        for action in
-            ["ec2:RunInstances", "s3:CreateBucket", "iam:CreateRole", "s3:ListAllMyBuckets", "kms:ReEncryptTo", "apigateway:GET"]
-        {
+        for action in [
+            "ec2:RunInstances",
+            "s3:CreateBucket",
+            "iam:CreateRole",
+            "s3:ListAllMyBuckets",
+            "kms:ReEncryptTo",
+            "apigateway:GET",
+            "cloudwatch:PutMetricAlarm",
+            "logs:PutMetricFilter",
+        ] {
             assert_eq!(of(action), Observability::Management, "{action}");
         }
     }

@@ -65,9 +65,9 @@ impl FindingKind {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
-            FindingKind::UnusedIamRole => "Unused role",
-            FindingKind::UnusedIamUserAccessKey => "Unused access key",
-            FindingKind::UnusedIamUserPassword => "Unused password",
+            FindingKind::UnusedIamRole => "Unused roles",
+            FindingKind::UnusedIamUserAccessKey => "Unused access keys",
+            FindingKind::UnusedIamUserPassword => "Unused passwords",
             FindingKind::UnusedPermission => "Unused permissions",
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::analyze::AnalyzeArguments;
 pub(crate) use check::{CheckArguments, CheckCommand, CheckFormat, CheckOutput, CheckedType, ComparedType, FailOn};
 pub(crate) use evaluate::{EvaluateArguments, EvaluateFormat};
 
@@ -41,6 +42,12 @@ pub(crate) enum Command {
     /// Look into the catalogue of AWS actions.
     #[command(after_help = CATALOG_HELP)]
     Catalog(CatalogArguments),
+    /// Find unused roles, keys, passwords and permissions in the exports of accounts.
+    #[command(after_help = ANALYZE_HELP)]
+    Analyze(AnalyzeArguments),
+    /// Make up an organization with logs and reports, to try the other commands on.
+    #[command(after_help = "Example:\n  leastwise demo --out demo && leastwise analyze demo --as-of 2026-11-01")]
+    Demo(DemoArguments),
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:\n  leastwise completions bash > ~/.local/share/bash-completion/completions/leastwise")]
     Completions {
@@ -70,6 +77,17 @@ const PROVE_HELP: &str = "Examples:
       the parts of a split policy; a file that says null stands for a policy of which nothing is left
   leastwise prove original.json refined.json --unused unused.json --certificate certificate.json
       check a certificate: the digests of all inputs, and the claims once more";
+
+const ANALYZE_HELP: &str = "Examples:
+  leastwise analyze exports/
+      every file in the folder is known by its shape; a table with totals, exit status 1 when something is found
+  leastwise analyze --account gaad*.json --credential-report report.csv --last-accessed reports/ --cloudtrail logs/
+      the same, file by file
+  leastwise analyze exports/ --format html > findings.html
+      one page for a browser
+  leastwise analyze exports/ --exclude-tag team=platform --tracking-period 180 --format json
+
+What could not be read is listed with the result and never makes anything unused. docs/inputs.md says how to get the files.";
 
 const CATALOG_HELP: &str = "Examples:
   leastwise catalog info
@@ -246,4 +264,32 @@ pub(crate) enum ExportFormat {
     NamesJson,
     /// The catalogue's own text, which `--catalog` reads.
     Text,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// The folder to make; it must not exist yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Equal seeds and options give equal files.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many accounts.
+    #[arg(long, value_name = "N")]
+    pub(crate) accounts: Option<usize>,
+    /// How many roles, over all accounts.
+    #[arg(long, value_name = "N")]
+    pub(crate) roles: Option<usize>,
+    /// How many users, over all accounts.
+    #[arg(long, value_name = "N")]
+    pub(crate) users: Option<usize>,
+    /// How many events of principals, at least.
+    #[arg(long, value_name = "N")]
+    pub(crate) events: Option<usize>,
+    /// Record data events of S3, Lambda and DynamoDB.
+    #[arg(long)]
+    pub(crate) data_events: bool,
+    /// Leave out so many hours of the first account's log.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) gap_hours: u32,
 }

@@ -2,17 +2,22 @@
 //!
 //! The outer rim of the flow. Only this crate opens a user's files, prints, and picks exit codes.
 
+mod analyze;
 mod args;
 mod batch;
 mod catalog;
 mod certificate;
 mod check;
+mod demo;
 mod evaluate;
+mod evidence;
 mod failure;
 mod input;
 mod output;
 mod prove;
 mod refine;
+mod shape;
+mod table;
 
 use std::process::ExitCode;
 
@@ -43,6 +48,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Evaluate(options) => evaluate::run(options),
         Command::Check(options) => check::run(options),
         Command::Catalog(options) => catalog::run(options),
+        Command::Analyze(options) => analyze::run(options),
+        Command::Demo(options) => demo::run(options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);

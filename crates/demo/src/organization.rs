@@ -436,7 +436,10 @@ impl Maker<'_> {
             }
         }
         if active && self.options.unmapped_events && random.percent(5) {
-            let services: Vec<usize> = (0..table.services.len()).collect();
+            // Of services that share an event source, such an event can only be of the first.
+            let source = |at: usize| table.services.get(at).map(|service| service.source);
+            let services: Vec<usize> =
+                (0..table.services.len()).filter(|at| (0..*at).all(|before| source(before) != source(*at))).collect();
             principal.unmapped = random.one(&services).map(|service| (*service, random.between(first, last)));
         }
     }

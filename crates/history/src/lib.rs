@@ -11,6 +11,7 @@ mod record;
 mod rows;
 mod split;
 mod structs;
+mod trails;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -20,6 +21,7 @@ use leastwise::usage::{Event, TrailCoverage};
 
 use coverage::{FileFacts, Tracker};
 use files::Opened;
+pub use trails::{DescribedTrails, StatedTrail};
 
 /// How to read.
 #[derive(Debug, Clone)]

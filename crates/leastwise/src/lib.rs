@@ -4,7 +4,9 @@
 //! same input gives the same bytes.
 
 pub mod access;
+pub mod analysis;
 pub mod checks;
+pub mod findings;
 pub mod refine;
 pub mod report;
 pub mod usage;

@@ -1,12 +1,19 @@
 //! Views of results: JSON, SARIF, and text for a terminal. They show what was decided and proved, and decide nothing.
 
+pub mod analysis_sarif;
 pub mod batch;
 pub mod checks;
 pub mod diff;
 pub mod evaluation;
+pub mod findings;
+pub mod html;
+pub mod markdown;
 pub mod proof;
 pub mod refinement;
 pub mod sarif;
+mod sentence;
+
+pub use sentence::{counted, day, sentence};
 
 use serde::Serialize;
 

@@ -38,7 +38,7 @@ impl Case {
         self.trail.iter().for_each(|trail| ledger.cover(trail.clone()));
         if let Some(report) = &self.report {
             let mut reader = LastAccessedReader::default();
-            reader.add("111122223333/role/team/worker.json", report);
+            reader.add("111122223333/role/team/worker.json", report.as_bytes());
             reader.finish().0.into_iter().for_each(|report| ledger.take_report(report));
         }
         let role = PrincipalArn::parse(ROLE).unwrap();

@@ -8,7 +8,7 @@ mod observe;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use leastwise_policy::catalogue::AccessLevel;
 use leastwise_policy::{ActionName, Catalogue};
@@ -59,13 +59,15 @@ pub struct EventMapper<'c> {
     catalogue: &'c Catalogue,
     /// Actions that other actions need besides, each with those; in lower case.
     needed_by: OnceLock<BTreeMap<String, Vec<String>>>,
+    /// Observabilities that were asked for.
+    observed: Mutex<HashMap<ActionName, Arc<Observability>>>,
 }
 
 impl<'c> EventMapper<'c> {
     /// A mapper that spells names as the catalogue does, and prefers its operations where it has some.
     #[must_use]
     pub fn new(catalogue: &'c Catalogue) -> EventMapper<'c> {
-        EventMapper { catalogue, needed_by: OnceLock::new() }
+        EventMapper { catalogue, needed_by: OnceLock::new(), observed: Mutex::default() }
     }
 
     /// The catalogue.
@@ -146,11 +148,14 @@ impl<'c> EventMapper<'c> {
         let generated = GENERATED.sections.get(prefix).and_then(|section| section.needs.get(operation));
         let by_hand = BY_HAND.needs.get(prefix).and_then(|needs| needs.get(operation));
         let own = self.known(prefix, operation);
+        let named = |names: &[&str]| names.iter().filter_map(|name| self.spelled(name)).collect::<Vec<_>>();
         if let Some(stated) = self.stated(prefix, operation) {
-            return Some(split_stated(stated, own.as_ref(), by_hand.or(generated)));
+            let (used, mut possible) = split_stated(stated, own.as_ref(), by_hand.or(generated));
+            // A statement is not known to be whole: what we know besides stays possible.
+            possible.extend([by_hand, generated].into_iter().flatten().flat_map(|needs| named(&needs.possibly_used)));
+            return Some((used, possible));
         }
         if let Some(needs) = by_hand.or(generated) {
-            let named = |names: &[&str]| names.iter().filter_map(|name| self.spelled(name)).collect::<Vec<_>>();
             let mut possible = named(&needs.possibly_used);
             possible.extend(generated.into_iter().flat_map(|other| named(&other.possibly_used)));
             return Some((named(&needs.used), possible));
@@ -400,6 +405,19 @@ mod tests {
         assert_eq!(mapper.map_call("s3.amazonaws.com", "ListObjects"), told(&["s3:ListEverything"], &[]));
         assert_eq!(mapper.map_call("s3.amazonaws.com", "PutObject"), told(&["s3:PutObject"], &["iam:PassRole"]));
         assert_eq!(mapper.map_call("s3.amazonaws.com", "HeadBucket"), told(&["s3:ListBucket"], &[]));
+    }
+
+    #[test]
+    fn what_an_operation_may_need_besides_stays_possible_where_the_catalogue_states_it_otherwise() {
+        let text = "leastwise-catalogue 1\nsource reference\nversion 1\ndate 2026-01-01\n\nservice s3\tS3\nactions\n GetObject\tR\n \
+            GetObjectVersion\tR\noperations\n GetObject\ts3:GetObject\n";
+        let catalogue = Catalogue::parse(text.to_owned()).unwrap();
+        let Mapping::Actions { used, possibly_used } = EventMapper::new(&catalogue).map_call("s3.amazonaws.com", "GetObject")
+        else {
+            panic!("a known call")
+        };
+        assert_eq!(used, [ActionName::parse("s3:GetObject").unwrap()]);
+        assert!(possibly_used.contains(&ActionName::parse("s3:GetObjectVersion").unwrap()), "{possibly_used:?}");
     }
 
     #[test]

@@ -120,16 +120,16 @@ struct Job {
 }
 
 impl LastAccessedReader {
-    /// Reads one text; `name` is what it is called, a file's path as a rule.
-    pub fn add(&mut self, name: &str, text: &str) {
+    /// Reads one text; `name` is what it is called, a file's path as a rule. What is not UTF-8 fails as what is not JSON does.
+    pub fn add(&mut self, name: &str, text: &[u8]) {
         let file: Arc<str> = name.into();
         let by_name = principal_of_path(name);
         let mut problem = |record, message, principal: Option<PrincipalArn>| {
             self.problems.push(ReportProblem { file: file.clone(), record, message, principal });
         };
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut answers = Vec::new();
-        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        for value in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
             match value {
                 Ok(Value::Array(list)) => answers.extend(list),
                 Ok(value) => answers.push(value),
@@ -146,7 +146,10 @@ impl LastAccessedReader {
                 }
             }
         }
-        if answers.is_empty() && text.trim().is_empty() {
+        if answers.is_empty() && text.trim_ascii().is_empty() {
+            if let Some(principal) = by_name.clone() {
+                self.jobs.entry((principal, None)).or_default().failed = Some("empty".to_owned());
+            }
             problem(None, "an empty text".to_owned(), by_name.clone());
         }
         for (index, mut answer) in answers.into_iter().enumerate() {
@@ -309,8 +312,20 @@ mod tests {
 
     fn read(name: &str, text: &str) -> (Vec<LastAccessedReport>, Vec<ReportProblem>) {
         let mut reader = LastAccessedReader::default();
-        reader.add(name, text);
+        reader.add(name, text.as_bytes());
         reader.finish()
+    }
+
+    #[test]
+    fn what_is_not_utf8_fails_the_report_of_the_principal_that_the_path_names() {
+        let mut reader = LastAccessedReader::default();
+        let mut bytes = COMPLETE.as_bytes().to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] = 0xff;
+        reader.add("111122223333/role/team/worker.json", &bytes);
+        let (reports, problems) = reader.finish();
+        assert!(matches!(reports[0].status, ReportStatus::Failed(_)));
+        assert_eq!(problems[0].principal.as_ref().map(PrincipalArn::name), Some("worker"));
     }
 
     #[test]

@@ -1,0 +1,270 @@
+//! Finds and reads the inputs of an analysis: a folder of exports, or files by kind, into one `Analysis`.
+//!
+//! The rim of the flow for every command that judges accounts. A file is known by its shape; folder names are hints for what
+//! has lost its shape. Whatever cannot be read becomes a problem of the analysis and the run goes on; only when there is
+//! nothing to analyse at all, or a path that somebody named is not there, does it end.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use leastwise::access::access_keys::AccessKeyList;
+use leastwise::access::{AccountsReader, Affects, CredentialReport, Timestamp};
+use leastwise::analysis::{Analysis, DEFAULT_TOLERANCE, InputProblem, Place, Records};
+use leastwise::usage::{Collector, DeniedAttempts, Event, EventMapper, LastAccessedReader, Rules, TrackingPeriod};
+use leastwise_history::{DescribedTrails, ReadOptions, Reading, TrailFacts};
+use leastwise_policy::Catalogue;
+use leastwise_policy::catalogue::import::{ImportHints, SourceFile, import};
+
+use crate::failure::Failure;
+use crate::input::Inputs;
+use crate::shape::{Kind, find};
+
+/// Inputs by kind, and how to judge them. Every command that analyses takes these, beside or instead of a folder.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Inputs (docs/inputs.md)")]
+pub(crate) struct EvidenceOptions {
+    /// Output of `aws iam get-account-authorization-details`: files, pages, accounts.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    account: Vec<PathBuf>,
+    /// Credential reports: CSV, or the output of `aws iam get-credential-report`.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    credential_report: Vec<PathBuf>,
+    /// Outputs of `aws iam get-service-last-accessed-details`, one a principal.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    last_accessed: Vec<PathBuf>,
+    /// CloudTrail: delivered files, `lookup-events`, CSV exports; folders of any depth.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    cloudtrail: Vec<PathBuf>,
+    /// Outputs of `aws cloudtrail describe-trails` and `get-event-selectors`.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    trails: Vec<PathBuf>,
+    /// The provider's service reference, one file a service; it is the catalogue of the analysis.
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "catalog")]
+    service_reference: Vec<PathBuf>,
+    /// Outputs of `aws iam list-access-keys`, which give keys their names.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    access_keys: Vec<PathBuf>,
+    /// Use this catalogue (made by `leastwise catalog import`) instead of a service reference or the embedded one.
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    /// For how many days something must have gone unused, 1 to 365.
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=365))]
+    tracking_period: u32,
+    /// The moment of the analysis, at which the period ends: `2026-11-01`, or with a time; now unless given.
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
+    /// By how many hours a source may begin late or end early and still count as complete.
+    #[arg(long, value_name = "HOURS", default_value_t = DEFAULT_TOLERANCE / 3600, value_parser = clap::value_parser!(u32).range(0..=720))]
+    tolerance: u32,
+    /// Count attempts that a policy turned down as use, as the provider does.
+    #[arg(long)]
+    count_denied: bool,
+    /// The logs look in all regions, although they show one only.
+    #[arg(long)]
+    all_regions: bool,
+    /// The logs are complete although no rhythm of delivery shows, and lookups and exports in them were not filtered.
+    #[arg(long)]
+    complete_logs: bool,
+    /// Data events of this resource type are all logged, such as AWS::S3::Object.
+    #[arg(long, value_name = "TYPE")]
+    data_events: Vec<String>,
+    /// The most bytes that one compressed log may unpack to.
+    #[arg(long, value_name = "BYTES", default_value_t = ReadOptions::default().max_unpacked)]
+    max_unpacked: u64,
+}
+
+/// The inputs that were found, and the catalogue that they are to be read by.
+pub(crate) struct Evidence {
+    files: Vec<(Kind, PathBuf)>,
+    catalogue: Option<Catalogue>,
+    problems: Vec<InputProblem>,
+    period: TrackingPeriod,
+    rules: Rules,
+    reading: ReadOptions,
+}
+
+const HELP_NOTHING: &str = "give a folder of exports, or `--account FILE`; docs/inputs.md says how to get the files, and \
+`leastwise demo --out demo` makes some up";
+
+impl Evidence {
+    /// Finds the files of `folder` and those that the options name, and reads the catalogue.
+    pub(crate) fn find(folder: Option<&Path>, options: &EvidenceOptions) -> Result<Evidence, Failure> {
+        let period = options.period()?;
+        let mut files = Vec::new();
+        let mut problems = Vec::new();
+        if let Some(folder) = folder {
+            find(folder, None, &mut files, &mut problems)?;
+        }
+        for (kind, paths) in options.named() {
+            for path in paths {
+                find(path, Some(kind), &mut files, &mut problems)?;
+            }
+        }
+        files.sort();
+        files.dedup();
+        if !files.iter().any(|(kind, _)| *kind == Kind::Account) {
+            let place = folder.map_or(String::new(), |folder| format!("{}: ", folder.display()));
+            return Err(Failure::bad_input(format!("{place}no account authorization details are there"), HELP_NOTHING));
+        }
+        let denied = if options.count_denied { DeniedAttempts::CountAsUse } else { DeniedAttempts::RecordApart };
+        let trails = TrailFacts {
+            all_regions: options.all_regions,
+            complete: options.complete_logs,
+            exports_complete: options.complete_logs,
+            data_types: options.data_events.iter().cloned().collect(),
+        };
+        let mut evidence = Evidence {
+            files,
+            catalogue: Inputs::default().catalogue(options.catalog.as_deref())?,
+            problems,
+            period,
+            rules: Rules { denied, tolerance: options.tolerance * 3600 },
+            reading: ReadOptions { max_unpacked: options.max_unpacked, trails, ..ReadOptions::default() },
+        };
+        if evidence.catalogue.is_none() {
+            evidence.import_reference();
+        }
+        Ok(evidence)
+    }
+
+    /// The catalogue of the analysis: the one that was named, the service reference, or the embedded one.
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        self.catalogue.as_ref().unwrap_or_else(|| Catalogue::embedded())
+    }
+
+    /// Reads everything.
+    pub(crate) fn analyse(&self) -> Analysis<'_> {
+        let mut problems = self.problems.clone();
+        let mapper = EventMapper::new(self.catalogue());
+        let mut collector = Collector::new(&mapper);
+        let reading = self.read_logs(&mut |event| collector.record(event), &mut problems);
+        reading.coverage.into_iter().for_each(|coverage| collector.ledger().cover(coverage));
+        let mut reports = LastAccessedReader::default();
+        self.each(Kind::LastAccessed, &mut problems, &mut |name, bytes, _| reports.add(name, bytes));
+        let (reports, unread) = reports.finish();
+        reports.into_iter().for_each(|report| collector.ledger().take_report(report));
+        problems.extend(unread.into_iter().map(InputProblem::from));
+        let ledger = collector.finish();
+
+        let mut accounts = AccountsReader::new();
+        self.each(Kind::Account, &mut problems, &mut |name, bytes, _| accounts.read(name, bytes));
+        let (accounts, unread) = accounts.finish();
+        problems.extend(unread.into_iter().map(InputProblem::from));
+        let (mut credentials, mut keys) = (Vec::new(), Vec::new());
+        self.each(Kind::CredentialReport, &mut problems, &mut |name, bytes, problems| {
+            let (report, unread) = CredentialReport::read(name, bytes);
+            credentials.push(report);
+            problems.extend(unread.into_iter().map(InputProblem::from));
+        });
+        self.each(Kind::AccessKeys, &mut problems, &mut |name, bytes, problems| {
+            let (list, unread) = AccessKeyList::read(name, bytes);
+            keys.push(list);
+            problems.extend(unread.into_iter().map(InputProblem::from));
+        });
+        let records = Records { accounts, ledger, credentials, keys, problems };
+        Analysis::new(mapper, records, self.period, self.rules)
+    }
+
+    /// Gives every event of the logs to `visit`, each once, and says what they cover.
+    pub(crate) fn read_logs(&self, visit: &mut dyn FnMut(&Event<'_>), problems: &mut Vec<InputProblem>) -> Reading {
+        let paths: Vec<PathBuf> = self.of(Kind::Logs).cloned().collect();
+        let mut reading = leastwise_history::read(&paths, &self.reading, visit);
+        let mut trails = DescribedTrails::default();
+        let mut unread = std::mem::take(&mut reading.problems);
+        self.each(Kind::Trails, problems, &mut |name, bytes, _| unread.extend(trails.add(name, bytes).err()));
+        problems.extend(unread.into_iter().map(of_history));
+        reading.coverage.iter_mut().for_each(|coverage| trails.apply(coverage));
+        reading
+    }
+
+    fn of(&self, kind: Kind) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().filter(move |(own, _)| *own == kind).map(|(_, path)| path)
+    }
+
+    /// Reads each file of one kind; one that cannot be opened is a problem.
+    fn each(&self, kind: Kind, problems: &mut Vec<InputProblem>, read: &mut dyn FnMut(&str, &[u8], &mut Vec<InputProblem>)) {
+        for path in self.of(kind) {
+            let name = path.display().to_string();
+            match std::fs::read(path) {
+                Ok(bytes) => read(&name, &bytes, problems),
+                Err(error) => problems.push(InputProblem::of_file(&name, format!("cannot be read: {error}"), None)),
+            }
+        }
+    }
+
+    /// Makes the catalogue of the service reference, without the files of it that are broken.
+    fn import_reference(&mut self) {
+        let mut problems = Vec::new();
+        let mut texts: Vec<(String, String)> = Vec::new();
+        self.each(Kind::ServiceReference, &mut problems, &mut |name, bytes, problems| match std::str::from_utf8(bytes) {
+            Ok(text) => texts.push((name.to_owned(), text.to_owned())),
+            Err(error) => problems.push(of_reference(name, format!("not UTF-8 at byte {}", error.valid_up_to()))),
+        });
+        // The files have no date of their own: they are taken to be of the day of the analysis.
+        let date: String = self.period.end.to_string().chars().take(10).collect();
+        while !texts.is_empty() {
+            let sources: Vec<SourceFile<'_>> = texts.iter().map(|(path, text)| SourceFile { path, text }).collect();
+            match import(&sources, &ImportHints { date: Some(&date), ..ImportHints::default() }) {
+                Ok(imported) => {
+                    self.catalogue = Some(imported.catalogue);
+                    break;
+                }
+                Err(error) => {
+                    let before = texts.len();
+                    texts.retain(|(path, _)| *path != error.path);
+                    problems.push(of_reference(&error.path, error.problem));
+                    if texts.len() == before {
+                        break;
+                    }
+                }
+            }
+        }
+        self.problems.append(&mut problems);
+    }
+}
+
+impl EvidenceOptions {
+    fn named(&self) -> [(Kind, &[PathBuf]); 7] {
+        [
+            (Kind::Account, &self.account),
+            (Kind::CredentialReport, &self.credential_report),
+            (Kind::LastAccessed, &self.last_accessed),
+            (Kind::Logs, &self.cloudtrail),
+            (Kind::Trails, &self.trails),
+            (Kind::ServiceReference, &self.service_reference),
+            (Kind::AccessKeys, &self.access_keys),
+        ]
+    }
+
+    fn period(&self) -> Result<TrackingPeriod, Failure> {
+        let end = match &self.as_of {
+            Some(text) => Timestamp::parse(text).ok_or_else(|| {
+                Failure::bad_input(format!("`{text}` is no date"), "write it as 2026-11-01 or 2026-11-01T12:00:00Z")
+            })?,
+            None => now(),
+        };
+        TrackingPeriod::ending(end, self.tracking_period)
+            .ok_or_else(|| Failure::bad_input("the tracking period has 1 to 365 days", "see `--tracking-period`"))
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since).unwrap_or(i64::MAX))
+}
+
+fn of_history(problem: leastwise_history::Problem) -> InputProblem {
+    InputProblem {
+        file: problem.file.as_str().into(),
+        place: problem.record.map(Place::Record),
+        message: problem.message,
+        help: Some("nothing is called unused that this file would have shown; fetch it again"),
+        affects: Affects::Untold,
+    }
+}
+
+fn of_reference(name: &str, message: String) -> InputProblem {
+    let help = "fetch the service reference again; without this file nothing of its service is judged";
+    InputProblem::of_file(name, message, Some(help))
+}

@@ -1,0 +1,84 @@
+//! The table of `leastwise analyze`: findings and totals for a terminal.
+//!
+//! A view like those of the library, but with the terminal's colours, which only the command knows.
+
+use leastwise::analysis::Analysis;
+use leastwise::findings::{FindingKind, Found};
+use leastwise::report::findings::lacks;
+use leastwise::report::{counted, day, sentence};
+
+use crate::output::Colours;
+
+/// Problems that are listed one by one.
+const PROBLEMS: usize = 10;
+
+/// The table.
+pub(crate) fn table(analysis: &Analysis<'_>, found: &Found<'_>, colours: Colours) -> String {
+    let mut out = String::new();
+    for account in analysis.access.accounts() {
+        let mut own = found.findings.iter().filter(|finding| finding.account() == account.id).peekable();
+        if own.peek().is_none() {
+            continue;
+        }
+        out.push_str(&format!("{}\n", colours.bold(&format!("Account {}", account.id))));
+        for finding in own {
+            let name = finding.resource.as_str().rsplit(':').next().unwrap_or_default();
+            out.push_str(&format!(
+                "  {} {name}\n    {} {}\n",
+                colours.red(&format!("{:<23}", finding.kind.as_str())),
+                sentence(finding),
+                colours.dim(finding.id.as_str())
+            ));
+        }
+        out.push('\n');
+    }
+    let count = |kind: FindingKind| found.findings.iter().filter(|finding| finding.kind == kind).count();
+    let kinds: Vec<String> =
+        FindingKind::ALL.iter().map(|kind| format!("{} {}", count(*kind), kind.title().to_lowercase())).collect();
+    out.push_str(&format!("{}  {}\n", colours.bold("Findings  "), kinds.join(", ")));
+    let total = found.coverage.total();
+    out.push_str(&format!(
+        "{}  {} granted: {} used, {} unused, {} unobservable, {} unknown, {} blocked by a boundary, {} denied, {} not in the catalogue\n",
+        colours.bold("Actions   "),
+        total.granted(),
+        total.used,
+        total.unused,
+        total.unobservable,
+        total.unknown,
+        total.blocked,
+        total.denied,
+        total.uncatalogued
+    ));
+    let judged: usize = found.coverage.judged.values().sum();
+    let unjudged: Vec<String> = found.coverage.unjudged.iter().map(|(why, n)| format!(", {n} {}", why.as_str())).collect();
+    out.push_str(&format!("{}  {judged} judged{}\n", colours.bold("Principals"), unjudged.concat()));
+    let until = found.coverage.seen_until.map_or("no source is complete over it".to_owned(), |at| format!("seen until {at}"));
+    out.push_str(&format!(
+        "{}  {} to {}; {until}\n",
+        colours.bold("Period    "),
+        day(analysis.period.start),
+        day(analysis.period.end)
+    ));
+    for account in &found.coverage.accounts {
+        let flawed = account.trails.iter().filter_map(|(_, shortfall)| shortfall.as_ref());
+        for shortfall in flawed {
+            out.push_str(&format!("{}  {}: {}\n", colours.yellow("Log       "), account.id, lacks(shortfall)));
+        }
+        if account.trails.is_empty() {
+            out.push_str(&format!("{}  {}: there is none\n", colours.yellow("Log       "), account.id));
+        }
+    }
+    let unmapped: u64 = found.coverage.events.unmapped.values().sum();
+    if unmapped > 0 {
+        let text =
+            format!("{unmapped} calls of {} map to no known action", counted(found.coverage.events.unmapped.len(), "name"));
+        out.push_str(&format!("{}  {text}\n", colours.yellow("Unmapped  ")));
+    }
+    for problem in analysis.problems.iter().take(PROBLEMS) {
+        out.push_str(&format!("{}  {problem}\n", colours.yellow("Problem   ")));
+    }
+    if analysis.problems.len() > PROBLEMS {
+        out.push_str(&format!("{}  and {} more\n", colours.yellow("Problem   "), analysis.problems.len() - PROBLEMS));
+    }
+    out
+}

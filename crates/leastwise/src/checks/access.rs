@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-use leastwise_policy::evaluate::{PolicyKind, Request};
+use leastwise_policy::evaluate::Request;
 use leastwise_policy::{ActionPattern, Catalogue, Policy};
 
-use super::compare::{self, Comparison};
+use super::compare::{self, Comparison, PolicyKind};
 use super::subject::PolicyType;
 
 /// PASS or FAIL.
@@ -143,7 +143,7 @@ pub fn no_new_access(existing: &Policy, new: &Policy, kind: PolicyType, catalogu
         pass: "the new policy allows nothing that the existing one does not allow",
         fail: "the new policy allows what the existing one does not",
     };
-    words.answer(compare::no_new_access(&[existing], &[new], plain(kind), catalogue), new)
+    words.answer(compare::no_new_access(existing, new, plain(kind), catalogue), new)
 }
 
 /// Whether the policy allows none of the actions on any of the resources (`CheckAccessNotGranted`).
@@ -204,10 +204,11 @@ impl Words {
                 Answer { outcome: Outcome::Pass, message: self.pass.to_owned(), reasons: Vec::new(), witness: None }
             }
             Comparison::NotIncluded(example) => {
-                let (_, index) = example.statement;
+                let index = example.statement;
                 let request = example.request;
                 let statement = policy.statements().get(index);
-                let description = format!("statement {index} allows `{}` on `{}`", request.action, request.resource);
+                // Patterns are asked about by way of a made-up policy, which is not to be named.
+                let description = example.explanation.trim_end_matches("; the existing policy does not").to_owned();
                 let reason =
                     Reason { statement_id: statement.and_then(|s| s.sid.clone()), statement_index: Some(index), description };
                 Answer { outcome: Outcome::Fail, message: self.fail.to_owned(), reasons: vec![reason], witness: Some(request) }

@@ -139,7 +139,7 @@ fn a_key_with_one_value_is_not_both_of_two_and_one_with_several_may_be() {
 fn policy_variables_are_the_same_text_wherever_they_stand_and_nothing_more_is_known() {
     let on = |resource: &str| allow(&format!(r#"{S3},"Resource":"{resource}""#));
     let home = on("arn:aws:s3:::home/${aws:username}/*");
-    assert_eq!(compare(&home, &home.replace("{S3}", "")), Comparison::Included);
+    assert_eq!(compare(&home, &home), Comparison::Included);
     assert_eq!(compare(&home, &on("arn:aws:s3:::home/${aws:UserName}/a?c*")), Comparison::Included);
     assert_eq!(compare(&on("arn:aws:s3:::home/*"), &home), Comparison::Included);
     let found = shown(compare(&home, &on("arn:aws:s3:::home/${aws:userid}/*")));
@@ -327,7 +327,7 @@ fn hurtful_patterns_are_answered_within_bounds() {
     let long: Vec<String> = (0..3000).map(|n| format!("arn:aws:s3:::bucket-{n:05}/*/part-{}/*", n * 7)).collect();
     let longer: Vec<String> = long.iter().map(|text| text.replace("/part", "/?art")).collect();
     let from = Instant::now();
-    assert_eq!(compare(&on(&["arn:aws:s3:::a*b".to_owned()]), &on(&[stars.clone()])), Comparison::Included);
+    assert_eq!(compare(&on(&["arn:aws:s3:::a*b".to_owned()]), &on(std::slice::from_ref(&stars))), Comparison::Included);
     assert!(matches!(compare(&on(&[stars]), &on(&["arn:aws:s3:::a*b".to_owned()])), Comparison::NotIncluded(_)));
     assert!(policy(&on(&long)).text().len() > 120_000);
     assert_eq!(compare(&on(&longer), &on(&long)), Comparison::Included);

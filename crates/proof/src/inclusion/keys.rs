@@ -189,8 +189,10 @@ impl Key {
     pub(super) fn find_one(&self, asserted: &[(u32, bool)], budget: &mut Budget) -> Option<String> {
         let (every, some) = self.demands(asserted)?;
         let all: Vec<(u32, bool)> = every.into_iter().chain(some).collect();
+        let empty = State::Values(vec![String::new()]);
         match self.value(&all, budget) {
             Found::Some(value) => Some(value),
+            Found::None if asserted.iter().all(|(line, holds)| self.holds(*line, &empty) == *holds) => Some(String::new()),
             _ => None,
         }
     }

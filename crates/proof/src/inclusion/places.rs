@@ -133,3 +133,74 @@ impl Places {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leastwise_policy::arn;
+
+    fn patterns() -> Vec<String> {
+        let parts = ["", "*", "a*", "*a", "?", "a:b"];
+        let mut patterns = vec!["arn".to_owned()];
+        for _ in 0..4 {
+            patterns = patterns.iter().flat_map(|p| parts.map(|part| format!("{p}:{part}"))).collect();
+        }
+        let longer: Vec<String> = patterns.iter().flat_map(|p| [format!("{p}:*a"), format!("{p}*")]).collect();
+        patterns.into_iter().chain(longer).chain(["*", "a*", "arn*:a", "?rn:*", "**", "*:b"].map(str::to_owned)).collect()
+    }
+
+    const TEXTS: [&str; 12] = [
+        "arn:a:a:a:a:a",
+        "arn:a::a:b:a:b",
+        "arn:a:a",
+        "arn:::::",
+        "arn:b:a:b:ba:a:a",
+        "*",
+        "arn",
+        "arn::::",
+        "arn:a:b:a:b:a:b:a",
+        "b",
+        "arn:a",
+        "xrn:a:b",
+    ];
+
+    #[test]
+    fn patterns_match_what_the_evaluator_matches() {
+        for pattern in patterns() {
+            let set = TextSet::of([plain(&pattern)]);
+            let operator = TextSet::of([Pattern::glob(&pattern, Reach::Arn)]);
+            for text in TEXTS {
+                assert_eq!(set.contains(text), arn::resource_matches(&pattern, text), "{pattern} on {text}");
+                assert_eq!(operator.contains(text), arn::like(&pattern, text), "{pattern} on {text}, as an operator");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_search_finds_is_inside_and_outside_as_the_evaluator_sees_it() {
+        let patterns = patterns();
+        let (mut some, mut none) = (0, 0);
+        for (at, pattern) in patterns.iter().enumerate().step_by(5) {
+            for step in [1, 5, 11, 23] {
+                let other = &patterns[(at * 31 + step * 101) % patterns.len()];
+                let mut places = Places::new();
+                let sets = [pattern, other].map(|text| places.add([plain(text)]));
+                match places.find(&[(sets[0], true), (sets[1], false)], &mut Budget::full()) {
+                    Found::Some(place) => {
+                        let text = place.text.unwrap();
+                        some += 1;
+                        assert!(arn::resource_matches(pattern, &text), "{pattern}, {other}: {text}");
+                        assert!(!arn::resource_matches(other, &text), "{pattern}, {other}: {text}");
+                    }
+                    Found::None => {
+                        none += 1;
+                        let escapes = |text: &&str| arn::resource_matches(pattern, text) && !arn::resource_matches(other, text);
+                        assert_eq!(TEXTS.iter().find(|text| escapes(text)), None, "{pattern} in {other}");
+                    }
+                    Found::TooComplex => panic!("{pattern}, {other}"),
+                }
+            }
+        }
+        assert!(some > 1000 && none > 40, "{some} {none}");
+    }
+}

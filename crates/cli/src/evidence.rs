@@ -74,6 +74,9 @@ pub(crate) struct EvidenceOptions {
     max_unpacked: u64,
 }
 
+/// Reads one file: its name, its bytes, and where its problems go.
+type ReadOne<'r> = dyn FnMut(&str, &[u8], &mut Vec<InputProblem>) + 'r;
+
 /// The inputs that were found, and the catalogue that they are to be read by.
 pub(crate) struct Evidence {
     files: Vec<(Kind, PathBuf)>,
@@ -183,7 +186,7 @@ impl Evidence {
     }
 
     /// Reads each file of one kind; one that cannot be opened is a problem.
-    fn each(&self, kind: Kind, problems: &mut Vec<InputProblem>, read: &mut dyn FnMut(&str, &[u8], &mut Vec<InputProblem>)) {
+    fn each(&self, kind: Kind, problems: &mut Vec<InputProblem>, read: &mut ReadOne<'_>) {
         for path in self.of(kind) {
             let name = path.display().to_string();
             match std::fs::read(path) {

@@ -5,6 +5,8 @@
 
 pub mod access;
 pub mod analysis;
+//pub mod backtest;
+pub mod recommend;
 pub mod refine;
 pub mod report;
 pub mod usage;

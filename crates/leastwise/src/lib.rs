@@ -5,7 +5,7 @@
 
 pub mod access;
 pub mod analysis;
-//pub mod backtest;
+pub mod backtest;
 pub mod recommend;
 pub mod refine;
 pub mod report;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::analyze::AnalyzeArguments;
+
 /// Finds access in AWS that nobody uses and takes it away safely.
 #[derive(Debug, Parser)]
 #[command(name = "leastwise", version, about, after_help = EXIT_HELP, propagate_version = true, max_term_width = 110)]
@@ -29,6 +31,21 @@ pub(crate) enum Command {
     /// Look into the catalogue of AWS actions.
     #[command(after_help = CATALOG_HELP)]
     Catalog(CatalogArguments),
+    /// Find unused roles, keys, passwords and permissions in the exports of accounts.
+    #[command(after_help = ANALYZE_HELP)]
+    Analyze(AnalyzeArguments),
+    /// Recommend policies to create and detach for a principal, each proved and replayed against the records.
+    #[command(after_help = "Example:\n  leastwise recommend arn:aws:iam::111122223333:role/worker --from exports/")]
+    Recommend(crate::recommend::RecommendArguments),
+    /// Say why an action of a principal is used, unused, unobservable or unknown: the records behind it.
+    #[command(after_help = "Example:\n  leastwise explain arn:aws:iam::111122223333:role/worker s3:GetObject --from exports/")]
+    Explain(crate::explain::ExplainArguments),
+    /// Replay every recorded event against the policies before and after all recommendations.
+    #[command(after_help = "Example:\n  leastwise replay --from exports/ --split-half")]
+    Replay(crate::replay::ReplayArguments),
+    /// Make up an organization with logs and reports, to try the other commands on.
+    #[command(after_help = "Example:\n  leastwise demo --out demo && leastwise analyze demo --as-of 2026-11-01")]
+    Demo(DemoArguments),
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:\n  leastwise completions bash > ~/.local/share/bash-completion/completions/leastwise")]
     Completions {
@@ -58,6 +75,17 @@ const PROVE_HELP: &str = "Examples:
       the parts of a split policy; a file that says null stands for a policy of which nothing is left
   leastwise prove original.json refined.json --unused unused.json --certificate certificate.json
       check a certificate: the digests of all inputs, and the claims once more";
+
+const ANALYZE_HELP: &str = "Examples:
+  leastwise analyze exports/
+      every file in the folder is known by its shape; a table with totals, exit status 1 when something is found
+  leastwise analyze --account gaad*.json --credential-report report.csv --last-accessed reports/ --cloudtrail logs/
+      the same, file by file
+  leastwise analyze exports/ --format html > findings.html
+      one page for a browser
+  leastwise analyze exports/ --exclude-tag team=platform --tracking-period 180 --format json
+
+What could not be read is listed with the result and never makes anything unused. docs/inputs.md says how to get the files.";
 
 const CATALOG_HELP: &str = "Examples:
   leastwise catalog info
@@ -234,4 +262,32 @@ pub(crate) enum ExportFormat {
     NamesJson,
     /// The catalogue's own text, which `--catalog` reads.
     Text,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// The folder to make; it must not exist yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Equal seeds and options give equal files.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many accounts.
+    #[arg(long, value_name = "N")]
+    pub(crate) accounts: Option<usize>,
+    /// How many roles, over all accounts.
+    #[arg(long, value_name = "N")]
+    pub(crate) roles: Option<usize>,
+    /// How many users, over all accounts.
+    #[arg(long, value_name = "N")]
+    pub(crate) users: Option<usize>,
+    /// How many events of principals, at least.
+    #[arg(long, value_name = "N")]
+    pub(crate) events: Option<usize>,
+    /// Record data events of S3, Lambda and DynamoDB.
+    #[arg(long)]
+    pub(crate) data_events: bool,
+    /// Leave out so many hours of the first account's log.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) gap_hours: u32,
 }

@@ -2,16 +2,21 @@
 //!
 //! The outer rim of the flow. Only this crate opens a user's files, prints, and picks exit codes.
 
+mod analyze;
 mod args;
 mod batch;
 mod catalog;
 mod certificate;
+mod demo;
 mod evidence;
+mod explain;
 mod failure;
 mod input;
 mod output;
 mod prove;
+mod recommend;
 mod refine;
+mod replay;
 mod shape;
 
 use std::process::ExitCode;
@@ -41,6 +46,11 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Refine(options) => refine::run(options),
         Command::Prove(options) => prove::run(options),
         Command::Catalog(options) => catalog::run(options),
+        Command::Analyze(options) => analyze::run(options),
+        Command::Demo(options) => demo::run(options),
+        Command::Recommend(options) => recommend::run(options),
+        Command::Explain(options) => explain::run(options),
+        Command::Replay(options) => replay::run(options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);

@@ -48,6 +48,27 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
+/// Makes a folder as a whole or not at all: `fill` writes into a folder beside it, which then takes its name.
+pub(crate) fn write_folder(path: &Path, fill: &mut dyn FnMut(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
+    let shown = path.display();
+    if path.exists() {
+        return Err(Failure::bad_input(format!("{shown}: is there already"), "name a folder that does not exist yet"));
+    }
+    let Some(name) = path.file_name() else {
+        return Err(Failure::bad_input(format!("{shown}: not the name of a folder"), "name a folder to make"));
+    };
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}.part", std::process::id()));
+    let beside = path.with_file_name(beside);
+    let made = std::fs::create_dir_all(&beside).and_then(|()| fill(&beside)).and_then(|()| std::fs::rename(&beside, path));
+    made.map_err(|e| {
+        // Whatever was begun is of no use; that it may not exist is fine.
+        let _ = std::fs::remove_dir_all(&beside);
+        Failure::bad_input(format!("{shown}: {e}"), "check the folder, its permissions and the space left")
+    })
+}
+
 /// Colours for a terminal, or none.
 #[derive(Clone, Copy)]
 pub(crate) struct Colours {

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod analysis;
 pub mod backtest;
+pub mod findings;
 pub mod recommend;
 pub mod refine;
 pub mod report;

@@ -83,6 +83,17 @@ struct Entry {
     last_event: u32,
 }
 
+/// A report of last access as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct ReportSummary<'l> {
+    /// When its job was completed.
+    pub completed: Option<Timestamp>,
+    /// Whether all of it is there.
+    pub status: &'l ReportStatus,
+    /// The last attempt at anything of any service.
+    pub last: Option<Timestamp>,
+}
+
 /// What became of the events that were read, for the account of coverage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recorded {
@@ -178,6 +189,19 @@ impl UsageLedger {
     pub fn report(&self, principal: &PrincipalArn) -> Option<LastAccessedReport> {
         let kept = self.entry(principal)?.report.as_deref()?;
         Some(self.shelf.report(kept, principal))
+    }
+
+    /// The same report as a whole, without its services.
+    #[must_use]
+    pub fn report_summary(&self, principal: &PrincipalArn) -> Option<ReportSummary<'_>> {
+        Some(self.entry(principal)?.report.as_deref()?.summary())
+    }
+
+    /// All reports that were kept, each with its principal, in the order of [`principals`](Self::principals).
+    pub fn report_summaries(&self) -> impl Iterator<Item = (&PrincipalArn, ReportSummary<'_>)> {
+        self.principals
+            .values()
+            .filter_map(|(principal, at)| Some((principal, self.entries.get(*at as usize)?.report.as_deref()?.summary())))
     }
 
     /// The principal's last event of any kind, and how many there are.

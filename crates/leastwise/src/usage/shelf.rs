@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::ledger::ReportSummary;
 use super::sources::last_accessed::{LastAccessedReport, ReportStatus, ServiceAccess};
 use crate::access::{PrincipalArn, Timestamp};
 
@@ -43,6 +44,14 @@ pub(super) fn narrow(time: Option<Timestamp>) -> u32 {
 /// The time that [`narrow`] made small.
 pub(super) fn wide(seconds: u32) -> Option<Timestamp> {
     (seconds != 0).then(|| Timestamp::from_seconds(i64::from(seconds)))
+}
+
+impl Kept {
+    /// The report as a whole.
+    pub(super) fn summary(&self) -> ReportSummary<'_> {
+        let last = self.services.iter().map(|service| service.last).max().unwrap_or_default();
+        ReportSummary { completed: self.completed, status: &self.status, last: wide(last) }
+    }
 }
 
 impl Shelf {

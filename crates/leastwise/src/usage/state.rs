@@ -115,6 +115,36 @@ pub enum Reason {
     ReportContradicted,
 }
 
+impl Reason {
+    /// The reason in one word, as reports have it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Reason::Seen(..) => "seen",
+            Reason::SilentTrail(_) => "silentTrail",
+            Reason::SilentReport(_) => "silentReport",
+            Reason::SilentService(_) => "silentService",
+            Reason::PossiblyUsed(_) => "possiblyUsed",
+            Reason::UnmappedCall(_) => "unmappedCall",
+            Reason::UnattributedUse(_) => "unattributedUse",
+            Reason::NoTrail => "noTrail",
+            Reason::TrailIncomplete(_) => "trailIncomplete",
+            Reason::DataNotRecorded(_) => "dataNotRecorded",
+            Reason::ManagementNotRecorded => "managementNotRecorded",
+            Reason::NeverLogged => "neverLogged",
+            Reason::NotKnownToBeLogged => "notKnownToBeLogged",
+            Reason::Unseen => "unseen",
+            Reason::NoReport => "noReport",
+            Reason::ReportFailed(_) => "reportFailed",
+            Reason::ReportPartial => "reportPartial",
+            Reason::ReportStale(_) => "reportStale",
+            Reason::ServiceNotListed => "serviceNotListed",
+            Reason::NotTracked => "notTracked",
+            Reason::ReportContradicted => "reportContradicted",
+        }
+    }
+}
+
 /// What is known about one action of one principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
@@ -157,6 +187,18 @@ pub struct PrincipalUse<'l> {
     bars: Vec<&'l Bar>,
 }
 
+/// The part of one service in a principal's use: what is alike for all of its actions is looked up once.
+#[derive(Debug)]
+pub struct ServiceUse<'u, 'l> {
+    of: &'u PrincipalUse<'l>,
+    listed: Option<&'u ServiceAccess>,
+    /// Tracked actions in lower case, sorted, each with its last attempt.
+    tracked: Vec<(String, Option<Timestamp>)>,
+    bar: Option<&'l Bar>,
+    /// Whether events show a use of the service that the report should know of.
+    contradicted: bool,
+}
+
 impl UsageLedger {
     /// The principal's part, to ask for states.
     #[must_use]
@@ -179,71 +221,30 @@ impl UsageLedger {
     }
 }
 
-impl PrincipalUse<'_> {
+impl<'l> PrincipalUse<'l> {
     /// The state of one action, and how it is known.
     #[must_use]
     pub fn state(&self, action: &ActionName) -> (State, Evidence) {
-        let events = self.ledger.use_of(self.principal, action);
-        let service = self.report.as_ref().and_then(|report| service_in(report, action.service()));
-        let tracked =
-            service.and_then(|service| service.tracked.iter().find(|(name, _)| name.eq_ignore_ascii_case(action.name())));
-        let last_reported = tracked.and_then(|(_, last)| *last);
-        let mut evidence = Evidence { events, last_reported, reasons: Vec::new() };
+        self.service(action.service()).state(action)
+    }
 
-        let counted =
-            if self.rules.denied == DeniedAttempts::CountAsUse { events.last.max(events.last_denied) } else { events.last };
-        let seen = [(Source::CloudTrail, counted), (Source::LastAccessed, last_reported)];
-        evidence.reasons.extend(seen.into_iter().filter_map(|(source, last)| Some(Reason::Seen(source, self.in_period(last)?))));
-        if !evidence.reasons.is_empty() {
-            return (State::Used, evidence);
-        }
-        let (state, reasons) = self.unseen(action, &events, service, tracked.is_some());
-        evidence.reasons = reasons;
-        (state, evidence)
+    /// The part of one service, for whoever asks for many of its actions.
+    #[must_use]
+    pub fn service(&self, prefix: &str) -> ServiceUse<'_, 'l> {
+        let listed = self.report.as_ref().and_then(|report| service_in(report, prefix));
+        let mut tracked: Vec<(String, Option<Timestamp>)> =
+            listed.into_iter().flat_map(|s| &s.tracked).map(|(name, last)| (name.to_ascii_lowercase(), *last)).collect();
+        // The latest attempt last, where a name stands twice.
+        tracked.sort();
+        let barred = |bar: &&&Bar| bar.service.as_deref().is_none_or(|service| service.eq_ignore_ascii_case(prefix));
+        let completed = self.report.as_ref().and_then(|report| report.completed).map(until);
+        let contradicted = completed.is_some_and(|to| self.ledger.used_service(self.principal, prefix, self.period.start, to));
+        ServiceUse { of: self, listed, tracked, bar: self.bars.iter().find(barred).copied(), contradicted }
     }
 
     /// A time that is not before the period. One after its end is a use as well: nothing is removed for being early.
     fn in_period(&self, time: Option<Timestamp>) -> Option<Timestamp> {
         time.filter(|time| *time >= self.period.start)
-    }
-
-    /// The state of an action that no source shows as used.
-    fn unseen(&self, action: &ActionName, events: &Use, service: Option<&ServiceAccess>, tracked: bool) -> (State, Vec<Reason>) {
-        if let Some(time) = self.in_period(events.last_possible) {
-            return (State::Unobservable, vec![Reason::PossiblyUsed(time)]);
-        }
-        let observability = self.mapper.observability(action);
-        if observability == Observability::Unseen {
-            return (State::Unobservable, vec![Reason::Unseen]);
-        }
-        let shadows = self.ledger.shadow_uses(self.principal.account(), action);
-        if let Some(time) = shadows.filter_map(|shadow| self.in_period(shadow.last.max(shadow.last_possible))).max() {
-            return (State::Unknown, vec![Reason::UnattributedUse(time)]);
-        }
-        let barred = |bar: &&&Bar| bar.service.as_deref().is_none_or(|service| service.eq_ignore_ascii_case(action.service()));
-        if let Some(bar) = self.bars.iter().find(barred) {
-            return (State::Unknown, vec![Reason::UnmappedCall((*bar).clone())]);
-        }
-        let mut silences: Vec<Silence> = self.trail_silences(action, &observability);
-        silences.push(self.report_silence(action, service, tracked));
-        let telling = silences.iter().any(|silence| matches!(silence, Silence::Telling(_)));
-        let failed = silences.iter().any(|silence| matches!(silence, Silence::Failed(_)));
-        silences.sort_by_key(|silence| match silence {
-            Silence::Telling(_) => 0,
-            Silence::Failed(_) => 1,
-            Silence::Blind(_) => 2,
-        });
-        let reasons = silences.into_iter().map(|silence| match silence {
-            Silence::Telling(reason) | Silence::Failed(reason) | Silence::Blind(reason) => reason,
-        });
-        let state = if telling {
-            State::Unused
-        } else if failed {
-            State::Unknown
-        } else {
-            State::Unobservable
-        };
-        (state, reasons.collect())
     }
 
     /// What each trail of the account has to say.
@@ -291,27 +292,106 @@ impl PrincipalUse<'_> {
         let all_write = !levels.iter().any(reads);
         (trail.management_reads && all_read) || (trail.management_writes && all_write)
     }
+}
+
+impl ServiceUse<'_, '_> {
+    /// The state of one action of the service, and how it is known.
+    #[must_use]
+    pub fn state(&self, action: &ActionName) -> (State, Evidence) {
+        let of = self.of;
+        let events = of.ledger.use_of(of.principal, action);
+        let tracked = self.tracked_as(action.name());
+        let last_reported = tracked.flatten();
+        let mut evidence = Evidence { events, last_reported, reasons: Vec::new() };
+        let counted =
+            if of.rules.denied == DeniedAttempts::CountAsUse { events.last.max(events.last_denied) } else { events.last };
+        let seen = [(Source::CloudTrail, counted), (Source::LastAccessed, last_reported)];
+        evidence.reasons.extend(seen.into_iter().filter_map(|(source, last)| Some(Reason::Seen(source, of.in_period(last)?))));
+        if !evidence.reasons.is_empty() {
+            return (State::Used, evidence);
+        }
+        let (state, reasons) = self.unseen(action, &events, tracked.is_some());
+        evidence.reasons = reasons;
+        (state, evidence)
+    }
+
+    /// The last attempt at anything of the service that the report shows, over all its time.
+    #[must_use]
+    pub fn last_reported(&self) -> Option<Timestamp> {
+        self.listed.and_then(|service| service.last)
+    }
+
+    /// None when the action is not tracked; the last attempt when it is.
+    fn tracked_as(&self, name: &str) -> Option<Option<Timestamp>> {
+        let name = name.to_ascii_lowercase();
+        let behind = self.tracked.partition_point(|(own, _)| *own <= name);
+        self.tracked.get(behind.checked_sub(1)?).filter(|(own, _)| *own == name).map(|(_, last)| *last)
+    }
+
+    /// The state of an action that no source shows as used.
+    fn unseen(&self, action: &ActionName, events: &Use, tracked: bool) -> (State, Vec<Reason>) {
+        let of = self.of;
+        if let Some(time) = of.in_period(events.last_possible) {
+            return (State::Unobservable, vec![Reason::PossiblyUsed(time)]);
+        }
+        let observability = of.mapper.observability(action);
+        if *observability == Observability::Unseen {
+            return (State::Unobservable, vec![Reason::Unseen]);
+        }
+        let shadows = of.ledger.shadow_uses(of.principal.account(), action);
+        if let Some(time) = shadows.filter_map(|shadow| of.in_period(shadow.last.max(shadow.last_possible))).max() {
+            return (State::Unknown, vec![Reason::UnattributedUse(time)]);
+        }
+        if let Some(bar) = self.bar {
+            return (State::Unknown, vec![Reason::UnmappedCall(bar.clone())]);
+        }
+        let mut silences: Vec<Silence> = of.trail_silences(action, &observability);
+        silences.push(self.report_silence(tracked));
+        let telling = silences.iter().any(|silence| matches!(silence, Silence::Telling(_)));
+        let failed = silences.iter().any(|silence| matches!(silence, Silence::Failed(_)));
+        silences.sort_by_key(|silence| match silence {
+            Silence::Telling(_) => 0,
+            Silence::Failed(_) => 1,
+            Silence::Blind(_) => 2,
+        });
+        let reasons = silences.into_iter().map(|silence| match silence {
+            Silence::Telling(reason) | Silence::Failed(reason) | Silence::Blind(reason) => reason,
+        });
+        let state = if telling {
+            State::Unused
+        } else if failed {
+            State::Unknown
+        } else {
+            State::Unobservable
+        };
+        (state, reasons.collect())
+    }
 
     /// What the report has to say.
-    fn report_silence(&self, action: &ActionName, service: Option<&ServiceAccess>, tracked: bool) -> Silence {
-        let Some(report) = &self.report else { return Silence::Blind(Reason::NoReport) };
+    fn report_silence(&self, tracked: bool) -> Silence {
+        let of = self.of;
+        let Some(report) = &of.report else { return Silence::Blind(Reason::NoReport) };
         let completed = match (&report.status, report.completed) {
             (ReportStatus::Failed(why), _) => return Silence::Failed(Reason::ReportFailed(why.clone())),
             (ReportStatus::Partial, _) => return Silence::Failed(Reason::ReportPartial),
             (ReportStatus::Complete, None) => return Silence::Failed(Reason::ReportFailed("no completion date".to_owned())),
-            (ReportStatus::Complete, Some(completed)) => Timestamp::from_seconds(completed.seconds() - REPORT_DELAY),
+            (ReportStatus::Complete, Some(completed)) => until(completed),
         };
-        if completed.seconds() + i64::from(self.rules.tolerance) < self.period.end.seconds() {
+        if completed.seconds() + i64::from(of.rules.tolerance) < of.period.end.seconds() {
             return Silence::Failed(Reason::ReportStale(completed));
         }
-        let Some(service) = service else { return Silence::Blind(Reason::ServiceNotListed) };
-        if self.in_period(service.last).is_none() {
-            let contradicted = self.ledger.used_service(self.principal, action.service(), self.period.start, completed);
-            let reason = if contradicted { Reason::ReportContradicted } else { Reason::SilentService(completed) };
-            return if contradicted { Silence::Failed(reason) } else { Silence::Telling(reason) };
+        let Some(service) = self.listed else { return Silence::Blind(Reason::ServiceNotListed) };
+        if of.in_period(service.last).is_none() {
+            let reason = if self.contradicted { Reason::ReportContradicted } else { Reason::SilentService(completed) };
+            return if self.contradicted { Silence::Failed(reason) } else { Silence::Telling(reason) };
         }
         if tracked { Silence::Telling(Reason::SilentReport(completed)) } else { Silence::Blind(Reason::NotTracked) }
     }
+}
+
+/// Up to when a report that was completed then counts.
+fn until(completed: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(completed.seconds() - REPORT_DELAY)
 }
 
 fn service_in<'r>(report: &'r LastAccessedReport, prefix: &str) -> Option<&'r ServiceAccess> {

@@ -8,7 +8,7 @@ mod observe;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use leastwise_policy::catalogue::AccessLevel;
 use leastwise_policy::{ActionName, Catalogue};
@@ -59,13 +59,15 @@ pub struct EventMapper<'c> {
     catalogue: &'c Catalogue,
     /// Actions that other actions need besides, each with those; in lower case.
     needed_by: OnceLock<BTreeMap<String, Vec<String>>>,
+    /// Observabilities that were asked for.
+    observed: Mutex<HashMap<ActionName, Arc<Observability>>>,
 }
 
 impl<'c> EventMapper<'c> {
     /// A mapper that spells names as the catalogue does, and prefers its operations where it has some.
     #[must_use]
     pub fn new(catalogue: &'c Catalogue) -> EventMapper<'c> {
-        EventMapper { catalogue, needed_by: OnceLock::new() }
+        EventMapper { catalogue, needed_by: OnceLock::new(), observed: Mutex::default() }
     }
 
     /// The catalogue.

@@ -5,7 +5,7 @@
 //! absence.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, PoisonError};
 
 use leastwise_policy::ActionName;
 
@@ -64,7 +64,17 @@ impl EventMapper<'_> {
     /// How CloudTrail shows the action's use. An action that others of its service need besides is no better
     /// observable than those: where they go unseen, its use within them does too.
     #[must_use]
-    pub fn observability(&self, action: &ActionName) -> Observability {
+    pub fn observability(&self, action: &ActionName) -> Arc<Observability> {
+        let mut known = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(action) {
+            return Arc::clone(found);
+        }
+        let found = Arc::new(self.work_out(action));
+        known.insert(action.clone(), Arc::clone(&found));
+        found
+    }
+
+    fn work_out(&self, action: &ActionName) -> Observability {
         let own = own_observability(action.service(), action.name());
         let needed_by = self.needed_by.get_or_init(|| self.read_needed_by());
         let Some(others) = needed_by.get(&action.as_str().to_ascii_lowercase()) else { return own };
@@ -122,7 +132,7 @@ mod tests {
     use leastwise_policy::Catalogue;
 
     fn of(action: &str) -> Observability {
-        EventMapper::new(Catalogue::embedded()).observability(&ActionName::parse(action).unwrap())
+        EventMapper::new(Catalogue::embedded()).observability(&ActionName::parse(action).unwrap()).as_ref().clone()
     }
 
     #[test]

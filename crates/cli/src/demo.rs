@@ -1,0 +1,46 @@
+//! `leastwise demo`: writes a made-up organization into a folder, with the truth about it.
+
+use std::path::Path;
+
+use leastwise_demo::{Options, generate};
+
+use crate::args::DemoArguments;
+use crate::failure::{Exit, Failure};
+use crate::output::{print, write_folder};
+
+/// Runs the command.
+pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
+    let standard = Options::default();
+    let options = Options {
+        seed: arguments.seed,
+        accounts: arguments.accounts.unwrap_or(standard.accounts),
+        roles: arguments.roles.unwrap_or(standard.roles),
+        users: arguments.users.unwrap_or(standard.users),
+        events: arguments.events.unwrap_or(standard.events),
+        data_events: arguments.data_events,
+        gap_hours: arguments.gap_hours,
+        ..standard
+    };
+    let out = &arguments.out;
+    let mut summary = None;
+    write_folder(out, &mut |folder| {
+        let made = generate(&options, &mut |name, bytes| {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
+            std::fs::write(path, bytes)
+        })?;
+        summary = Some(made);
+        Ok(())
+    })?;
+    let Some(made) = summary else { return Ok(Exit::Clean) };
+    print(&format!(
+        "{}: {} principals in {} accounts, {} events, {} files\nnext: leastwise analyze {} --as-of 2026-11-01\n",
+        out.display(),
+        made.principals,
+        options.accounts,
+        made.events,
+        made.files,
+        out.display()
+    ))?;
+    Ok(Exit::Clean)
+}

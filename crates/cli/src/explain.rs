@@ -47,7 +47,11 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
         let all = index.all();
         let names: Vec<String> = all.iter().map(|id| index.name(id)).map(|(s, n)| format!("{s}:{n}")).collect();
         let near = nearest(&arguments.action, names.iter().map(String::as_str));
-        let help = if near.is_empty() { "write service:Action, such as s3:GetObject".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
+        let help = if near.is_empty() {
+            "write service:Action, such as s3:GetObject".to_owned()
+        } else {
+            format!("did you mean {}?", near.join(", "))
+        };
         return Err(Failure::bad_input(format!("`{}` is no action of the catalogue", arguments.action), help));
     };
     let (service, name) = index.name(id);
@@ -75,7 +79,8 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let (state, found) = analysis.use_of(asked).state(&action);
     let mut sample: VecDeque<Value> = VecDeque::new();
     let same = |arn: &PrincipalArn| {
-        (arn.account(), arn.kind()) == (asked.arn.account(), asked.arn.kind()) && arn.name().eq_ignore_ascii_case(asked.arn.name())
+        (arn.account(), arn.kind()) == (asked.arn.account(), asked.arn.kind())
+            && arn.name().eq_ignore_ascii_case(asked.arn.name())
     };
     evidence.read_logs(
         &mut |event| {
@@ -176,9 +181,13 @@ fn reason(reason: &leastwise::usage::Reason) -> String {
         Reason::Seen(source, time) => format!("{source:?} shows a use, the last one at {time}"),
         Reason::SilentTrail(window) => format!("the trail, complete from {} to {}, shows no use", window.from, window.to),
         Reason::SilentReport(time) => format!("the last-accessed report, complete up to {time}, shows no attempt at it"),
-        Reason::SilentService(time) => format!("the last-accessed report, complete up to {time}, shows no attempt at its service"),
+        Reason::SilentService(time) => {
+            format!("the last-accessed report, complete up to {time}, shows no attempt at its service")
+        }
         Reason::PossiblyUsed(time) => format!("a call at {time} may have checked it without a record of its own"),
-        Reason::UnmappedCall(bar) => format!("the call `{}` of `{}` at {} maps to no known action", bar.name, bar.source, bar.last),
+        Reason::UnmappedCall(bar) => {
+            format!("the call `{}` of `{}` at {} maps to no known action", bar.name, bar.source, bar.last)
+        }
         Reason::UnattributedUse(time) => format!("somebody whom the record does not tell used it at {time}"),
         Reason::NoTrail => "there is no log of the account".to_owned(),
         Reason::TrailIncomplete(shortfall) => format!("the trail does not cover the period: {shortfall:?}"),

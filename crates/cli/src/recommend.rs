@@ -99,7 +99,9 @@ pub(crate) fn run(arguments: &RecommendArguments) -> Result<Exit, Failure> {
             let colours = Colours::of_standard_output();
             let mut out = format!("{}\n", colours.bold(asked.arn.as_str()));
             if let Some(set) = set {
-                out.push_str(&format!("  a role of permission set `{set}`: this is for all its roles in all accounts of the input\n"));
+                out.push_str(&format!(
+                    "  a role of permission set `{set}`: this is for all its roles in all accounts of the input\n"
+                ));
             }
             out.push_str(&format!(
                 "  {} of its effective actions are unused from {} to {}\n",
@@ -134,7 +136,10 @@ pub(crate) fn run(arguments: &RecommendArguments) -> Result<Exit, Failure> {
                             withheld.replay.newly_denied
                         ));
                         for cut in withheld.replay.cuts.iter().take(10) {
-                            out.push_str(&format!("    {} {} times by {}, last {}\n", cut.action, cut.count, cut.principal, cut.last));
+                            out.push_str(&format!(
+                                "    {} {} times by {}, last {}\n",
+                                cut.action, cut.count, cut.principal, cut.last
+                            ));
                         }
                     }
                 }

@@ -266,7 +266,8 @@ fn check(demo: &Demo, exact: bool, seen: &mut Seen) {
             assert_eq!(plan.replay().newly_denied, 0);
             seen.plans += 1;
             seen.moves += usize::from(!plan.leaves.is_empty());
-            seen.unions += usize::from(plan.groups == Some(GroupWay::Union) && plan.steps.iter().any(|s| s.change == Change::ForGroup));
+            seen.unions +=
+                usize::from(plan.groups == Some(GroupWay::Union) && plan.steps.iter().any(|s| s.change == Change::ForGroup));
             seen.in_place += usize::from(plan.steps.iter().any(|s| s.change == Change::InPlace));
             seen.sets += usize::from(set);
             seen.not_actions += usize::from(plan.steps.iter().any(|s| s.original.text().contains("NotAction")));

@@ -7,14 +7,20 @@ use serde_json::{Value, json};
 use super::refinement::claims_object;
 use crate::access::{AccessModel, ActionSet};
 use crate::backtest::{Applicable, Cut, Replay, Verdict};
-use crate::recommend::{Basis, GroupWay, Ground, Judged, ManagedWay, Plan, PolicyStep, Remedy};
+use crate::recommend::{Basis, Ground, GroupWay, Judged, ManagedWay, Plan, PolicyStep, Remedy};
 
 /// Name and version of this form.
 pub const SCHEMA: &str = "leastwise.recommend/1";
 
 /// The whole answer about one principal. `unused` is what may go.
 #[must_use]
-pub fn recommendation(basis: &Basis<'_>, judged: &Judged<'_>, set: Option<&str>, unused: &ActionSet, verdicts: &[Verdict<'_>]) -> Value {
+pub fn recommendation(
+    basis: &Basis<'_>,
+    judged: &Judged<'_>,
+    set: Option<&str>,
+    unused: &ActionSet,
+    verdicts: &[Verdict<'_>],
+) -> Value {
     let access = basis.access;
     json!({
         "schema": SCHEMA,

@@ -217,6 +217,12 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
+/// `PutMetric…` may be checked within other calls, which the demo's small world does not model: there the ledger keeps
+/// what the truth calls unused.
+fn more_careful(action: &str) -> bool {
+    action.contains(":PutMetric")
+}
+
 #[derive(Default, Debug)]
 struct Seen {
     plans: usize,
@@ -259,7 +265,7 @@ fn check(demo: &Demo, exact: bool, seen: &mut Seen) {
         let set = proposal.permission_set.is_some();
         let verdicts = judge(&analysis.access, proposal, &log);
         if exact && !set {
-            assert_eq!(verdicts.is_empty(), truth.unused.is_empty(), "{}", principal.arn);
+            assert_eq!(verdicts.is_empty(), truth.unused.iter().all(|action| more_careful(action)), "{}", principal.arn);
         }
         for verdict in &verdicts {
             let Verdict::Applicable(plan) = verdict else { panic!("{}: {:?}", principal.arn, verdict.replay().cuts) };
@@ -290,7 +296,8 @@ fn check(demo: &Demo, exact: bool, seen: &mut Seen) {
                 if other.arn == principal.arn {
                     let strongest = plan.managed != Some(ManagedWay::InPlace) && plan.groups != Some(GroupWay::Union) && !set;
                     if strongest && exact {
-                        assert_eq!(has.intersection(unused).next(), None, "{} keeps something unused", principal.arn);
+                        let kept = has.intersection(unused).find(|action| !more_careful(action));
+                        assert_eq!(kept, None, "{} keeps something unused", principal.arn);
                     }
                     // What goes is gone from every policy.
                     for action in plan.removed.iter() {

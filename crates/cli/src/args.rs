@@ -45,6 +45,15 @@ pub(crate) enum Command {
     /// Find unused roles, keys, passwords and permissions in the exports of accounts.
     #[command(after_help = ANALYZE_HELP)]
     Analyze(AnalyzeArguments),
+    /// Recommend policies to create and detach for a principal, each proved and replayed against the records.
+    #[command(after_help = "Example:\n  leastwise recommend arn:aws:iam::111122223333:role/worker --from exports/")]
+    Recommend(crate::recommend::RecommendArguments),
+    /// Say why an action of a principal is used, unused, unobservable or unknown: the records behind it.
+    #[command(after_help = "Example:\n  leastwise explain arn:aws:iam::111122223333:role/worker s3:GetObject --from exports/")]
+    Explain(crate::explain::ExplainArguments),
+    /// Replay every recorded event against the policies before and after all recommendations.
+    #[command(after_help = "Example:\n  leastwise replay --from exports/ --split-half")]
+    Replay(crate::replay::ReplayArguments),
     /// Make up an organization with logs and reports, to try the other commands on.
     #[command(after_help = "Example:\n  leastwise demo --out demo && leastwise analyze demo --as-of 2026-11-01")]
     Demo(DemoArguments),

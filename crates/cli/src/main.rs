@@ -11,11 +11,14 @@ mod check;
 mod demo;
 mod evaluate;
 mod evidence;
+mod explain;
 mod failure;
 mod input;
 mod output;
 mod prove;
+mod recommend;
 mod refine;
+mod replay;
 mod shape;
 mod table;
 
@@ -50,6 +53,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Catalog(options) => catalog::run(options),
         Command::Analyze(options) => analyze::run(options),
         Command::Demo(options) => demo::run(options),
+        Command::Recommend(options) => recommend::run(options),
+        Command::Explain(options) => explain::run(options),
+        Command::Replay(options) => replay::run(options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);

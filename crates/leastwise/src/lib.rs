@@ -5,8 +5,10 @@
 
 pub mod access;
 pub mod analysis;
+pub mod backtest;
 pub mod checks;
 pub mod findings;
+pub mod recommend;
 pub mod refine;
 pub mod report;
 pub mod usage;

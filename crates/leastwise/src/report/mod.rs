@@ -9,6 +9,7 @@ pub mod findings;
 pub mod html;
 pub mod markdown;
 pub mod proof;
+pub mod recommendation;
 pub mod refinement;
 pub mod sarif;
 mod sentence;

@@ -1,0 +1,207 @@
+//! `leastwise explain`: the state of one action of one principal, and the records behind it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use clap::Args;
+use leastwise::access::PrincipalArn;
+use leastwise::recommend::nearest;
+use leastwise::usage::{Attribution, Mapping, attribute};
+use leastwise_policy::ActionName;
+use serde_json::{Value, json};
+
+use crate::evidence::{Evidence, EvidenceOptions};
+use crate::failure::{Exit, Failure};
+use crate::output::{Colours, print};
+use crate::recommend::{ViewFormat, pretty, principal};
+
+/// What `leastwise explain` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The ARN of a user or role.
+    arn: String,
+    /// The action, such as s3:GetObject.
+    action: String,
+    /// A folder of exports, laid out in any way (docs/inputs.md).
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    #[command(flatten)]
+    evidence: EvidenceOptions,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = ViewFormat::Text, help_heading = "Output")]
+    format: ViewFormat,
+}
+
+/// So many of the last records are shown.
+const SAMPLE: usize = 5;
+
+/// Runs the command.
+pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
+    let evidence = Evidence::find(arguments.from.as_deref(), &arguments.evidence)?;
+    let analysis = evidence.analyse();
+    let asked = principal(&analysis.access, &arguments.arn)?;
+    let index = analysis.access.actions();
+    let parsed = ActionName::parse(&arguments.action);
+    let known = parsed.as_ref().and_then(|action| index.action(action.service(), action.name()));
+    let Some(id) = known else {
+        let all = index.all();
+        let names: Vec<String> = all.iter().map(|id| index.name(id)).map(|(s, n)| format!("{s}:{n}")).collect();
+        let near = nearest(&arguments.action, names.iter().map(String::as_str));
+        let help = if near.is_empty() {
+            "write service:Action, such as s3:GetObject".to_owned()
+        } else {
+            format!("did you mean {}?", near.join(", "))
+        };
+        return Err(Failure::bad_input(format!("`{}` is no action of the catalogue", arguments.action), help));
+    };
+    let (service, name) = index.name(id);
+    let Some(action) = ActionName::of(service, name) else { return Err(Failure::fault("a name of the catalogue is none")) };
+    let granted = analysis.access.granted(asked);
+    let grant = if granted.effective.contains(id) {
+        "granted"
+    } else if granted.blocked_by_boundary.contains(id) {
+        "blocked by the permissions boundary"
+    } else if granted.denied.contains(id) {
+        "taken away by a Deny statement"
+    } else {
+        "not granted"
+    };
+    let statements: Vec<String> = granted
+        .granting(id)
+        .map(|grant| {
+            let policy = match grant.source.policy {
+                leastwise::access::model::PolicyRef::Managed(arn) => arn.to_string(),
+                leastwise::access::model::PolicyRef::Inline(name) => format!("{name} of {}", grant.source.holder.arn.name()),
+            };
+            format!("{policy}, statement {}", grant.statement)
+        })
+        .collect();
+    let (state, found) = analysis.use_of(asked).state(&action);
+    let mut sample: VecDeque<Value> = VecDeque::new();
+    let same = |arn: &PrincipalArn| {
+        (arn.account(), arn.kind()) == (asked.arn.account(), asked.arn.kind())
+            && arn.name().eq_ignore_ascii_case(asked.arn.name())
+    };
+    evidence.read_logs(
+        &mut |event| {
+            let Mapping::Actions { used, possibly_used } = analysis.mapper.map(event) else { return };
+            let certain = used.contains(&action);
+            if !certain && !possibly_used.contains(&action) {
+                return;
+            }
+            if !matches!(attribute(event), Attribution::Principal(arn) if same(&arn)) {
+                return;
+            }
+            sample.push_back(json!({
+                "eventID": event.id, "time": event.time.to_string(), "source": event.source, "name": event.name,
+                "region": event.region, "denied": event.is_denied(), "certain": certain,
+            }));
+            if sample.len() > SAMPLE {
+                sample.pop_front();
+            }
+        },
+        &mut Vec::new(),
+    );
+    let time = |time: Option<leastwise::access::Timestamp>| time.map(|time| time.to_string());
+    let reasons: Vec<String> = found.reasons.iter().map(reason).collect();
+    let trails: Vec<Value> = analysis
+        .ledger
+        .coverage()
+        .iter()
+        .filter(|trail| trail.account == asked.arn.account())
+        .map(|trail| {
+            json!({
+                "from": trail.window.from.to_string(), "to": trail.window.to.to_string(),
+                "gaps": trail.gaps.iter().map(|gap| format!("{} to {}", gap.from, gap.to)).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let report = analysis.ledger.report(&asked.arn);
+    let value = json!({
+        "schema": "leastwise.explain/1",
+        "resource": asked.arn.as_str(),
+        "action": action.as_str(),
+        "grant": grant,
+        "statements": statements,
+        "state": state.name(),
+        "reasons": reasons,
+        "trackingPeriod": {"from": analysis.period.start.to_string(), "to": analysis.period.end.to_string()},
+        "events": {
+            "count": found.events.count, "first": time(found.events.first), "last": time(found.events.last),
+            "denied": found.events.denied, "lastDenied": time(found.events.last_denied),
+            "lastPossible": time(found.events.last_possible), "sample": sample,
+        },
+        "lastReported": time(found.last_reported),
+        "trails": trails,
+        "report": report.as_ref().map(|report| json!({"completed": time(report.completed), "status": format!("{:?}", report.status)})),
+        "problems": analysis.problems.len(),
+    });
+    let shown = match arguments.format {
+        ViewFormat::Json => pretty(&value)?,
+        ViewFormat::Text => {
+            let colours = Colours::of_standard_output();
+            let mut out = format!("{} {}\n", colours.bold(asked.arn.as_str()), colours.bold(action.as_str()));
+            out.push_str(&format!("  {grant}\n"));
+            statements.iter().for_each(|statement| out.push_str(&format!("    by {statement}\n")));
+            out.push_str(&format!(
+                "  {} from {} to {}\n",
+                colours.bold(state.name()),
+                analysis.period.start,
+                analysis.period.end
+            ));
+            reasons.iter().for_each(|reason| out.push_str(&format!("    {reason}\n")));
+            let of = |text: Option<String>| text.unwrap_or_else(|| "never".to_owned());
+            out.push_str(&format!(
+                "  events: {} from {} to {}, {} turned down\n",
+                found.events.count,
+                of(time(found.events.first)),
+                of(time(found.events.last)),
+                found.events.denied
+            ));
+            for event in &sample {
+                let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or("-");
+                out.push_str(&format!("    {} {} {} {}\n", text("time"), text("eventID"), text("source"), text("name")));
+            }
+            out.push_str(&format!("  last-accessed report: last attempt {}\n", of(time(found.last_reported))));
+            for trail in &trails {
+                let text = |key: &str| trail.get(key).and_then(Value::as_str).unwrap_or("-");
+                let gaps = trail.get("gaps").and_then(Value::as_array).map_or(0, Vec::len);
+                out.push_str(&format!("  trail of the account: {} to {}, {gaps} gaps\n", text("from"), text("to")));
+            }
+            out
+        }
+    };
+    print(&shown)?;
+    Ok(Exit::Clean)
+}
+
+fn reason(reason: &leastwise::usage::Reason) -> String {
+    use leastwise::usage::Reason;
+    match reason {
+        Reason::Seen(source, time) => format!("{source:?} shows a use, the last one at {time}"),
+        Reason::SilentTrail(window) => format!("the trail, complete from {} to {}, shows no use", window.from, window.to),
+        Reason::SilentReport(time) => format!("the last-accessed report, complete up to {time}, shows no attempt at it"),
+        Reason::SilentService(time) => {
+            format!("the last-accessed report, complete up to {time}, shows no attempt at its service")
+        }
+        Reason::PossiblyUsed(time) => format!("a call at {time} may have checked it without a record of its own"),
+        Reason::UnmappedCall(bar) => {
+            format!("the call `{}` of `{}` at {} maps to no known action", bar.name, bar.source, bar.last)
+        }
+        Reason::UnattributedUse(time) => format!("somebody whom the record does not tell used it at {time}"),
+        Reason::NoTrail => "there is no log of the account".to_owned(),
+        Reason::TrailIncomplete(shortfall) => format!("the trail does not cover the period: {shortfall:?}"),
+        Reason::DataNotRecorded(kinds) => format!("the trail does not record data events of {}", kinds.join(", ")),
+        Reason::ManagementNotRecorded => "the trail does not record management events of this kind".to_owned(),
+        Reason::NeverLogged => "CloudTrail never records it".to_owned(),
+        Reason::NotKnownToBeLogged => "no logged operation is known that would use it".to_owned(),
+        Reason::Unseen => "it is checked where no source looks".to_owned(),
+        Reason::NoReport => "there is no last-accessed report of the principal".to_owned(),
+        Reason::ReportFailed(why) => format!("the last-accessed report failed: {why}"),
+        Reason::ReportPartial => "the last-accessed report lacks pages".to_owned(),
+        Reason::ReportStale(time) => format!("the last-accessed report reaches to {time} only"),
+        Reason::ServiceNotListed => "the last-accessed report does not list the service".to_owned(),
+        Reason::NotTracked => "the service was used, and the report does not track the action".to_owned(),
+        Reason::ReportContradicted => "the report says that the service was not used, and events say that it was".to_owned(),
+    }
+}

@@ -1,6 +1,8 @@
 """Inclusion by Z3's strings, beside leastwise, on the same pairs of policies: a second opinion, and a measure of time.
 
-    pip install z3-solver && python bench/inclusion/z3_compare.py pairs.ndjson verdicts.ndjson [every Nth pair] [seconds]
+    pip install z3-solver && python bench/inclusion/z3_compare.py pairs.ndjson bench-inclusion [every Nth pair] [seconds]
+
+The second argument is the benchmark's own program, which decides the same pairs in the same run.
 
 One text in SMT-LIB a pair: is there a request that the new policy allows and the existing one does not? Each element of a
 statement is one regular expression, the union of its patterns; NotAction and NotResource are complements. A condition on
@@ -10,8 +12,11 @@ Z3's time is that of reading the text and checking; limited, as it does not alwa
 """
 
 import json
+import pathlib
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 
 import z3
@@ -134,12 +139,18 @@ def encode(pair):
 
 
 def main():
-    pairs, verdicts = ([json.loads(line) for line in open(path)] for path in sys.argv[1:3])
     step = int(sys.argv[3]) if len(sys.argv) > 3 else 40
     limit = float(sys.argv[4]) if len(sys.argv) > 4 else 5
+    lines = open(sys.argv[1]).readlines()[::step]
+    pairs = [json.loads(line) for line in lines]
+    with tempfile.TemporaryDirectory() as folder:
+        sample, answers = pathlib.Path(folder, "pairs"), pathlib.Path(folder, "verdicts")
+        sample.write_text("".join(lines))
+        subprocess.run([sys.argv[2], "pairs", sample, answers], check=True, stdout=subprocess.DEVNULL)
+        verdicts = [json.loads(line) for line in answers.read_text().splitlines()]
     own = {(v["id"], v["edit"]): v for v in verdicts}
     rows, differ, aside, late = [], [], 0, 0
-    for pair in pairs[::step]:
+    for pair in pairs:
         verdict = own[pair["id"], pair["edit"]]
         text, opaque = encode(pair)
         solver = z3.Solver()

@@ -83,11 +83,21 @@ pub(super) struct Space<'p> {
 /// A dimension, and what is asserted in it.
 type Asked = (u32, Vec<(u32, bool)>);
 
+/// How the texts of a set of resources are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Written {
+    Plain,
+    /// Some of them with variables, all filled in.
+    Filled,
+    /// One text, with something unknown in it.
+    Unknown,
+}
+
 /// Sets that are there already, by how they are written.
 #[derive(Debug, Default)]
 struct Known<'p> {
     actions: HashMap<Vec<&'p str>, u32>,
-    places: HashMap<(bool, Vec<&'p str>), u32>,
+    places: HashMap<(Written, Vec<&'p str>), u32>,
     lines: HashMap<(u32, String, Vec<&'p str>), u32>,
     keys: BTreeMap<String, u32>,
     /// By operator, key and values.
@@ -273,6 +283,7 @@ impl<'p> Space<'p> {
         };
         let mut plain: Vec<Pattern> = Vec::new();
         let mut written: Vec<&'p str> = Vec::new();
+        let mut how = Written::Plain;
         let mut unknown: Vec<u32> = Vec::new();
         for pattern in &element.patterns {
             let text: &'p str = &pattern.what;
@@ -290,13 +301,12 @@ impl<'p> Space<'p> {
                 Resource::Nothing => {}
                 Resource::Plain(units) => {
                     plain.push(places::filled(units));
-                    // Told from the same text in a document without variables.
                     written.push(text);
-                    written.push("$");
+                    how = Written::Filled;
                 }
                 Resource::Unknown { narrow, wide } => {
                     let places = &mut self.places;
-                    let key = (true, vec![text]);
+                    let key = (Written::Unknown, vec![text]);
                     unknown.push(*self.known.places.entry(key).or_insert_with(|| places.add_unknown(narrow, wide)));
                 }
             }
@@ -307,7 +317,7 @@ impl<'p> Space<'p> {
             true => None,
             false => {
                 let places = &mut self.places;
-                Some(*self.known.places.entry((false, written)).or_insert_with(|| places.add(plain)))
+                Some(*self.known.places.entry((how, written)).or_insert_with(|| places.add(plain)))
             }
         };
         let everything = set.is_some_and(|set| self.places.is_everything(set));

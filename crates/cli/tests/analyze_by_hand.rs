@@ -3,7 +3,16 @@
 //! Period: 2026-08-03 to 2026-11-01. The role `reader` may read objects and everything of SQS; its report, made on the day of the
 //! analysis, tracks `s3:GetObjectAcl`-like management actions only in part. The role `idle` was last used in May. The user `ann` has
 //! one key that was used in October and one that was never used; her password was changed in October.
-#![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub
+)]
 
 mod harness;
 
@@ -72,4 +81,23 @@ fn the_findings_of_a_small_account_are_those_worked_out_by_hand() {
     assert_eq!(result["window"]["seenUntil"], "2026-11-01T00:00:00Z");
     let stale = leastwise(&["analyze", &folder.path(""), "--as-of", "2026-11-03", "--format", "json"], "");
     assert!(!stale.out.contains("UnusedPermission"), "a report of two days before the end of the period says nothing");
+}
+
+#[test]
+fn a_password_that_is_older_than_the_period_and_was_never_used_is_found() {
+    let folder = Folder::new();
+    folder.file("details.json", DETAILS);
+    folder.file("credentials.csv", CREDENTIALS.replace("true,no_information,2026-10-05", "true,no_information,2026-01-05"));
+    let ran = leastwise(&["analyze", &folder.path(""), "--as-of", "2026-11-01", "--format", "json"], "");
+    let result: Value = serde_json::from_str(&ran.out).unwrap();
+    let of_ann: Vec<&Value> =
+        result["findings"].as_array().unwrap().iter().filter(|f| f["resource"].as_str().unwrap().ends_with("/ann")).collect();
+    let kinds: Vec<&Value> = of_ann.iter().map(|f| &f["findingType"]).collect();
+    assert!(kinds.contains(&&json!("UnusedIAMUserPassword")), "{kinds:?}");
+    folder.file(
+        "credentials.csv",
+        CREDENTIALS.replace("true,no_information,2026-10-05", "true,2026-10-29T00:00:00+00:00,2026-01-05"),
+    );
+    let used = leastwise(&["analyze", &folder.path(""), "--as-of", "2026-11-01", "--format", "json"], "");
+    assert!(!used.out.contains("UnusedIAMUserPassword"), "{}", used.out);
 }

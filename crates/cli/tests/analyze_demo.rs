@@ -1,7 +1,16 @@
 //! The findings of `leastwise analyze` against made-up organizations whose truth is known.
 //!
 //! Six small seeds in ordinary runs; `LEASTWISE_SEEDS=40` runs more of each.
-#![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub
+)]
 
 mod harness;
 

@@ -3,7 +3,7 @@
 //! Steps are applied here by hand to the policies, and grants worked out by a matcher of this file's own, so that nothing
 //! is shared with what is tested but the texts.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests, which may fail as tests do")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

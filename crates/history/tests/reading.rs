@@ -1,6 +1,6 @@
 //! Every form that records come in, and every way in which a file can be bad, with fixtures made here.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A test may fail where its helpers do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // A test may fail where its helpers do.
 
 use std::fs;
 use std::io::Write;

@@ -2,7 +2,7 @@
 //!
 //! The files are for people who write policies; nothing about the expected decisions is in here.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -2,7 +2,7 @@
 //!
 //! The policies are small and share few names, so that statements often meet the request.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use leastwise_policy::Policy;
 use leastwise_policy::arn::{self, Unit};

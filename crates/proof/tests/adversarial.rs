@@ -1,6 +1,6 @@
 //! Documents made to be hard: each proof ends soon, with a verdict or with "too complex", and never with a false "holds".
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests, which may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::{Duration, Instant};
 

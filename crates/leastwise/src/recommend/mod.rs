@@ -4,11 +4,11 @@
 //! [`crate::backtest`] hands them out, after it has replayed the records. It judges nobody of whom something is not
 //! known, and it never changes a policy of AWS, a boundary, or what somebody else still needs.
 
-mod common;
 mod judge;
 mod nearest;
 mod plan;
 mod step;
+mod union;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,11 +19,11 @@ use crate::analysis::Analysis;
 use crate::refine::Choices;
 use crate::usage::{EventMapper, Rules, TrackingPeriod, UsageLedger};
 
-pub use common::{Common, Obstacle};
 pub use judge::{Ground, Judged};
 pub use nearest::nearest;
 pub use plan::{GroupWay, ManagedWay, Plan, Price, Retained};
 pub use step::{Change, Fit, PolicyStep, Remedy, Removed};
+pub use union::{Common, Obstacle};
 
 /// What recommendations stand on.
 #[derive(Debug, Clone, Copy)]

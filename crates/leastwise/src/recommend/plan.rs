@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use leastwise_policy::{ActionName, Policy, Unused};
 
-use super::common::{Common, Obstacle};
 use super::judge::Judged;
 use super::step::{Change, PolicyStep, Removed, step};
+use super::union::{Common, Obstacle};
 use super::{Advisor, Fault};
 use crate::access::model::{PolicyRef, PolicySource};
 use crate::access::{AccessModel, ActionSet, Principal, PrincipalKind, Timestamp};

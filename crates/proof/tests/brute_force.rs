@@ -3,7 +3,6 @@
 //! The judge is the plain evaluation of a request: statements one by one, the policy crate's plain matcher, and every
 //! way in which the conditions can turn out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

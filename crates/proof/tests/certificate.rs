@@ -1,6 +1,5 @@
 //! Certificates: made by `certify`, read back, checked, and refused when anything was tampered with.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

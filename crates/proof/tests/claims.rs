@@ -1,6 +1,5 @@
 //! Each claim, on refinements that are right and on ones that are wrong in one way.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

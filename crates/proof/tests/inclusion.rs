@@ -1,6 +1,5 @@
 //! Inclusion on cases that a reader can check, on its laws, and on patterns made to hurt.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

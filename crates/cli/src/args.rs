@@ -13,7 +13,7 @@ pub(crate) use evaluate::{EvaluateArguments, EvaluateFormat};
 
 /// Finds access in AWS that nobody uses and takes it away safely.
 #[derive(Debug, Parser)]
-#[command(name = "leastwise", version, about, after_help = EXIT_HELP, propagate_version = true, max_term_width = 110)]
+#[command(name = "leastwise", version, about = "Finds access in AWS that nobody uses and takes it away safely", after_help = EXIT_HELP, propagate_version = true, max_term_width = 110)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

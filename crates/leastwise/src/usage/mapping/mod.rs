@@ -403,7 +403,13 @@ mod tests {
         let named = |names: &[&str]| names.iter().map(|name| ActionName::parse(name).unwrap()).collect::<Vec<_>>();
         let told = |used: &[&str], possibly: &[&str]| Mapping::Actions { used: named(used), possibly_used: named(possibly) };
         assert_eq!(mapper.map_call("s3.amazonaws.com", "ListObjects"), told(&["s3:ListEverything"], &[]));
-        assert_eq!(mapper.map_call("s3.amazonaws.com", "PutObject"), told(&["s3:PutObject"], &["iam:PassRole"]));
+        assert_eq!(
+            mapper.map_call("s3.amazonaws.com", "PutObject"),
+            told(
+                &["s3:PutObject"],
+                &["iam:PassRole", "s3:PutObjectAcl", "s3:PutObjectLegalHold", "s3:PutObjectRetention", "s3:PutObjectTagging"]
+            )
+        );
         assert_eq!(mapper.map_call("s3.amazonaws.com", "HeadBucket"), told(&["s3:ListBucket"], &[]));
     }
 

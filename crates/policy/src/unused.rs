@@ -203,7 +203,11 @@ impl Unused {
     }
 
     fn row(&self, service: &str) -> Option<&Row> {
-        lower(service, |service| self.rows.get(service))
+        // Prefixes are nearly always written in lower case.
+        if service.bytes().any(|b| b.is_ascii_uppercase()) {
+            return self.rows.get(&*service.to_ascii_lowercase());
+        }
+        self.rows.get(service)
     }
 
     fn parse_lines(text: &str) -> Result<Unused, UnusedError> {
@@ -344,19 +348,6 @@ impl Unused {
 /// comes into a list, so that its canonical form cannot be read in two ways.
 fn plain(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-}
-
-/// Calls `f` with the lower-case form of `text`, without an allocation for usual lengths.
-fn lower<R>(text: &str, f: impl FnOnce(&str) -> R) -> R {
-    let mut buffer = [0u8; 96];
-    match buffer.get_mut(..text.len()) {
-        Some(slot) => {
-            slot.copy_from_slice(text.as_bytes());
-            slot.make_ascii_lowercase();
-            f(std::str::from_utf8(slot).unwrap_or(text))
-        }
-        None => f(&text.to_ascii_lowercase()),
-    }
 }
 
 fn refuse(text: &str, node: &Node, message: String) -> UnusedError {

@@ -3,27 +3,21 @@
 //! Over all strings, by texts and prefixes where these suffice and by `search` where not. It answers yes, or that
 //! it cannot tell: then `adds_nothing` looks at whole requests.
 
-use crate::clause::{ActionSet, Clause, NamePattern, ServiceSet};
+use crate::clause::{ActionSet, Alike, Clause, NamePattern, ServiceSet};
 use crate::language::Union;
 use crate::search::{Answer, Budget, NAMES, Side, shortest};
 
 /// Whether every action of `left` is one of some of `right`. False also when the budget ran out on the way.
-pub(crate) fn inside(left: &Clause<'_>, right: &[&Clause<'_>], budget: &mut Budget) -> bool {
-    if right.iter().any(|r| left.same_actions(r)) {
+pub(crate) fn inside(left: &Clause<'_>, right: &Alike<'_, '_>, budget: &mut Budget) -> bool {
+    if right.all().iter().any(|r| left.same_actions(r)) {
         return true;
     }
-    let (excluding, listing): (Vec<&Clause<'_>>, Vec<&Clause<'_>>) = right.iter().copied().partition(|r| r.negated());
     if left.negated() {
-        return listing.iter().any(|r| r.set().everything)
-            || excluding.iter().any(|r| covered(r.set(), left.set(), budget))
+        return right.listed().everything
+            || right.excluding().any(|r| covered(r.set(), left.set(), budget))
             || left.set().everything;
     }
-    let listed = match listing.as_slice() {
-        [] => left.set().is_empty(),
-        [one] => covered(left.set(), one.set(), budget),
-        many => covered(left.set(), &ActionSet::of(many.iter().map(|r| &r.statement.actions)), budget),
-    };
-    listed || excluding.iter().any(|r| disjoint(left.set(), r.set(), budget))
+    covered(left.set(), right.listed(), budget) || right.excluding().any(|r| disjoint(left.set(), r.set(), budget))
 }
 
 /// Whether every action that a pattern of `left` matches is matched by some pattern of `right`.

@@ -10,7 +10,7 @@ use leastwise_policy::Policy;
 
 use crate::actions;
 use crate::claims::{Reason, Verdict, Witness};
-use crate::clause::{Clause, Frame};
+use crate::clause::{Alike, Clause, Frame};
 use crate::known_names::{KnownNames, Names};
 use crate::language::{Glob, Union};
 use crate::replay;
@@ -24,15 +24,16 @@ pub(crate) fn adds_nothing(
     known: &mut KnownNames<'_>,
 ) -> Verdict {
     let mut budget = Budget::full();
-    let mut by_frame: BTreeMap<&Frame<'_>, Vec<&Clause<'_>>> = BTreeMap::new();
+    let mut by_frame: BTreeMap<&Frame<'_>, Alike<'_, '_>> = BTreeMap::new();
     for clause in old.iter().filter(|c| c.allows()) {
         by_frame.entry(&clause.frame).or_default().push(clause);
     }
+    let none = Alike::default();
     let missing = denies_missing(old, new);
     let mut requests: Option<Requests<'_, '_>> = None;
     let mut best: Option<Ranked> = None;
     for clause in new.iter().filter(|c| c.allows()) {
-        let alike = by_frame.get(&clause.frame).map_or(&[][..], Vec::as_slice);
+        let alike = by_frame.get(&clause.frame).unwrap_or(&none);
         if actions::inside(clause, alike, &mut budget) && missing.is_empty() {
             continue;
         }

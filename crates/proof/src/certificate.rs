@@ -4,7 +4,6 @@
 //! decided anew. It is no signature; who made it is not its subject.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use leastwise_policy::catalogue::Provenance;
 use leastwise_policy::document::PolicyError;
@@ -243,12 +242,8 @@ fn same(input: &str, recorded: &str, found: &str) -> Result<(), CertificateError
 }
 
 fn digest(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    Sha256::digest(text.as_bytes()).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Reads members of an object, naming what is missing.

@@ -61,6 +61,44 @@ impl<'p> Clause<'p> {
     }
 }
 
+/// Statements that have one frame, with what they list taken together once.
+#[derive(Debug, Default)]
+pub(crate) struct Alike<'c, 'p> {
+    clauses: Vec<&'c Clause<'p>>,
+    listed: OnceCell<ActionSet>,
+}
+
+impl<'c, 'p> Alike<'c, 'p> {
+    /// Puts one in, before anything is asked.
+    pub(crate) fn push(&mut self, clause: &'c Clause<'p>) {
+        self.clauses.push(clause);
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[&'c Clause<'p>] {
+        &self.clauses
+    }
+
+    /// Those with an `Action` element.
+    fn listing(&self) -> impl Iterator<Item = &'c Clause<'p>> {
+        self.clauses.iter().copied().filter(|c| !c.negated())
+    }
+
+    /// Those with a `NotAction` element.
+    pub(crate) fn excluding(&self) -> impl Iterator<Item = &'c Clause<'p>> {
+        self.clauses.iter().copied().filter(|c| c.negated())
+    }
+
+    /// The patterns of all `Action` elements.
+    pub(crate) fn listed(&self) -> &ActionSet {
+        let mut listing = self.listing();
+        match (listing.next(), listing.next()) {
+            (Some(one), None) => one.set(),
+            _ => self.listed.get_or_init(|| ActionSet::of(self.listing().map(|c| &c.statement.actions))),
+        }
+    }
+}
+
 /// Everything that a statement says but for its effect and its actions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Frame<'p> {

@@ -134,15 +134,13 @@ impl<'a> KnownNames<'a> {
         for (at, spelled) in all.into_iter().enumerate() {
             let start = names.text.len();
             names.text.push_str(spelled);
-            if let Some(added) = names.text.get_mut(start..) {
-                added.make_ascii_lowercase();
-            }
             names.names.push(Name { start, end: names.text.len(), spelled });
             // Both are in the same order, and every listed name is among all.
             if listed.next_if(|name| name.eq_ignore_ascii_case(spelled)).is_some() || whole {
                 names.unused.add(at);
             }
         }
+        names.text.make_ascii_lowercase();
         names
     }
 

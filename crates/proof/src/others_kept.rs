@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use crate::adds_nothing::denies_missing;
 use crate::claims::{Reason, Verdict, Witness};
-use crate::clause::{ActionSet, Clause, Frame, ServiceSet};
+use crate::clause::{Alike, Clause, Frame, ServiceSet};
 use crate::known_names::{KnownNames, Names, ServiceNames};
 use crate::replay;
 use crate::resources::{Escape, Resources, Right};
@@ -23,14 +23,15 @@ pub(crate) fn keeps_everything_not_reported(
 ) -> Verdict {
     let mut budget = Budget::full();
     let new: Vec<&Clause<'_>> = documents.iter().flatten().filter(|c| c.allows()).collect();
-    let mut by_frame: BTreeMap<&Frame<'_>, Vec<&Clause<'_>>> = BTreeMap::new();
+    let mut by_frame: BTreeMap<&Frame<'_>, Alike<'_, '_>> = BTreeMap::new();
     for clause in &new {
         by_frame.entry(&clause.frame).or_default().push(clause);
     }
+    let none = Alike::default();
     let mut best: Option<(u8, Witness)> = None;
     for clause in old.iter().filter(|c| c.allows()) {
-        let alike = by_frame.get(&clause.frame).map_or(&[][..], Vec::as_slice);
-        if alike.iter().any(|c| c.same_actions(clause)) {
+        let alike = by_frame.get(&clause.frame).unwrap_or(&none);
+        if alike.all().iter().any(|c| c.same_actions(clause)) {
             continue;
         }
         if best.as_ref().is_some_and(|b| b.0 == 0) {
@@ -65,18 +66,11 @@ fn offer(best: &mut Option<(u8, Witness)>, found: Option<(u8, Witness)>) {
 /// By service, the names that the statement grants, the list does not name, and no statement of the same frame grants.
 fn lost<'a>(
     clause: &Clause<'_>,
-    alike: &[&Clause<'_>],
+    alike: &Alike<'_, '_>,
     known: &mut KnownNames<'a>,
 ) -> Vec<(String, Rc<ServiceNames<'a>>, Names)> {
-    let (excluding, listing): (Vec<&Clause<'_>>, Vec<&Clause<'_>>) = alike.iter().copied().partition(|c| c.negated());
-    let joined;
-    let listed = match listing.as_slice() {
-        [one] => one.set(),
-        many => {
-            joined = ActionSet::of(many.iter().map(|c| &c.statement.actions));
-            &joined
-        }
-    };
+    let excluding: Vec<&Clause<'_>> = alike.excluding().collect();
+    let listed = alike.listed();
     let own = clause.set();
     if listed.everything || (clause.negated() && own.everything) {
         return Vec::new();

@@ -26,13 +26,17 @@ impl<'a> Service<'a> {
             let reported = vec![true; names.sorted.len()];
             return Service { names, reported };
         }
-        let mut rows = unused.actions_of(service).peekable();
-        // Both are sorted ignoring case.
-        let is_reported = |name: &&str| {
-            while rows.next_if(|row| compare_ignoring_case(row.name(), name).is_lt()).is_some() {}
-            rows.peek().is_some_and(|row| row.name().eq_ignore_ascii_case(name))
-        };
-        let reported = names.sorted.iter().map(is_reported).collect();
+        let mut reported = vec![false; names.sorted.len()];
+        // Both are sorted ignoring case, and every listed name is known.
+        let mut at = 0;
+        for row in unused.actions_of(service) {
+            while names.sorted.get(at).is_some_and(|name| !name.eq_ignore_ascii_case(row.name())) {
+                at += 1;
+            }
+            if let Some(reported) = reported.get_mut(at) {
+                *reported = true;
+            }
+        }
         Service { names, reported }
     }
 

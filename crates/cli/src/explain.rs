@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use leastwise::access::PrincipalArn;
 use leastwise::recommend::nearest;
+use leastwise::report::permissions::reason_sentence;
 use leastwise::usage::{Attribution, Mapping, attribute};
 use leastwise_policy::ActionName;
 use serde_json::{Value, json};
@@ -103,7 +104,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
         &mut Vec::new(),
     );
     let time = |time: Option<leastwise::access::Timestamp>| time.map(|time| time.to_string());
-    let reasons: Vec<String> = found.reasons.iter().map(reason).collect();
+    let reasons: Vec<String> = found.reasons.iter().map(reason_sentence).collect();
     let trails: Vec<Value> = analysis
         .ledger
         .coverage()
@@ -173,35 +174,4 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
     };
     print(&shown)?;
     Ok(Exit::Clean)
-}
-
-fn reason(reason: &leastwise::usage::Reason) -> String {
-    use leastwise::usage::Reason;
-    match reason {
-        Reason::Seen(source, time) => format!("{source:?} shows a use, the last one at {time}"),
-        Reason::SilentTrail(window) => format!("the trail, complete from {} to {}, shows no use", window.from, window.to),
-        Reason::SilentReport(time) => format!("the last-accessed report, complete up to {time}, shows no attempt at it"),
-        Reason::SilentService(time) => {
-            format!("the last-accessed report, complete up to {time}, shows no attempt at its service")
-        }
-        Reason::PossiblyUsed(time) => format!("a call at {time} may have checked it without a record of its own"),
-        Reason::UnmappedCall(bar) => {
-            format!("the call `{}` of `{}` at {} maps to no known action", bar.name, bar.source, bar.last)
-        }
-        Reason::UnattributedUse(time) => format!("somebody whom the record does not tell used it at {time}"),
-        Reason::NoTrail => "there is no log of the account".to_owned(),
-        Reason::TrailIncomplete(shortfall) => format!("the trail does not cover the period: {shortfall:?}"),
-        Reason::DataNotRecorded(kinds) => format!("the trail does not record data events of {}", kinds.join(", ")),
-        Reason::ManagementNotRecorded => "the trail does not record management events of this kind".to_owned(),
-        Reason::NeverLogged => "CloudTrail never records it".to_owned(),
-        Reason::NotKnownToBeLogged => "no logged operation is known that would use it".to_owned(),
-        Reason::Unseen => "it is checked where no source looks".to_owned(),
-        Reason::NoReport => "there is no last-accessed report of the principal".to_owned(),
-        Reason::ReportFailed(why) => format!("the last-accessed report failed: {why}"),
-        Reason::ReportPartial => "the last-accessed report lacks pages".to_owned(),
-        Reason::ReportStale(time) => format!("the last-accessed report reaches to {time} only"),
-        Reason::ServiceNotListed => "the last-accessed report does not list the service".to_owned(),
-        Reason::NotTracked => "the service was used, and the report does not track the action".to_owned(),
-        Reason::ReportContradicted => "the report says that the service was not used, and events say that it was".to_owned(),
-    }
 }

@@ -336,3 +336,43 @@ fn a_condition_that_the_record_cannot_decide_is_taken_both_ways() {
 fn a_use_before_the_period_is_shown_and_withholds_nothing() {
     assert_eq!(judged_with(&allow(&QUEUES), "2025-12-01T00:00:00Z"), (true, 0, 0, 1));
 }
+
+#[test]
+fn the_views_tell_each_permissions_state_and_why_and_a_certificate_that_can_be_checked() {
+    let world = World {
+        roles: vec![role("/", "one", &[inline("own", &allow(&["sqs:CreateQueue", "sqs:DeleteQueue", "iam:PassRole"]))], &[])],
+        calls: vec![(arn("role", "one"), "sqs.amazonaws.com", "CreateQueue", NOW)],
+        ..World::default()
+    };
+    let analysis = world.analysis();
+    let one = named(&analysis, "one");
+    let told = leastwise::report::permissions::permissions(&analysis, one);
+    let rows: Vec<[&str; 3]> = told["permissions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| ["action", "state"].map(|key| row[key].as_str().unwrap()))
+        .zip(told["permissions"].as_array().unwrap().iter().map(|row| row["reasons"][0]["code"].as_str().unwrap()))
+        .map(|([action, state], reason)| [action, state, reason])
+        .collect();
+    let expected = [
+        ["iam:PassRole", "unobservable", "unseen"],
+        ["sqs:CreateQueue", "used", "seen"],
+        ["sqs:DeleteQueue", "unused", "silentTrail"],
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(told["permissions"][1]["lastSeen"], NOW);
+    assert_eq!(told["permissions"][0]["grantedBy"][0]["policy"], "own");
+
+    let basis = Basis::of(&analysis, Choices::default());
+    let proposal = Advisor::new(basis).propose(one).unwrap().unwrap();
+    let (judged, unused) = (proposal.judged.clone(), proposal.unused.clone());
+    let log = RequestLog::new(&analysis.mapper, Scope::All, analysis.period);
+    let verdicts = judge(&analysis.access, proposal, &log);
+    let shown = leastwise::report::recommendation::recommendation(&basis, &judged, None, &unused, &verdicts);
+    let step = &shown["alternatives"][0]["recommendedSteps"][0];
+    let policies = ["before", "text"].map(|key| leastwise_policy::Policy::parse(step[key].as_str().unwrap()).unwrap());
+    assert!(policies[0].text().contains("DeleteQueue") && !policies[1].text().contains("DeleteQueue"));
+    let certificate = leastwise_proof::Certificate::from_json(&step["certificate"].to_string()).unwrap();
+    assert_eq!(certificate.unused_sha256().len(), 64);
+}

@@ -8,6 +8,7 @@ pub mod evaluation;
 pub mod findings;
 pub mod html;
 pub mod markdown;
+pub mod permissions;
 pub mod proof;
 pub mod recommendation;
 pub mod refinement;

@@ -144,7 +144,9 @@ fn one_step(access: &AccessModel<'_>, step: &PolicyStep<'_>) -> Value {
         "change": step.change.as_str(),
         "holder": step.source.holder.arn.as_str(),
         "instruction": step.instruction(),
+        "before": step.original.text(),
         "text": text,
+        "certificate": text.and_then(|_| serde_json::from_str::<Value>(&step.refined.certificate().to_json()).ok()),
         "claims": claims_object(step.refined.claims()),
         "removed": step.removed.iter().map(|removed| json!({
             "action": full(access.actions().name(removed.action)),

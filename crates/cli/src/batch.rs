@@ -82,13 +82,16 @@ pub(crate) fn run(path: &Path, members: &str, answer: impl Fn(&Line<'_>) -> Answ
     let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
     let progress = progress(length);
     let mut worst = Exit::Clean;
+    let mut lines_before: u64 = 0;
     loop {
         let group = read_group(&mut source).map_err(fail)?;
         if group.is_empty() {
             break;
         }
         let bytes: usize = group.iter().map(|line| line.as_ref().map_or(0, Vec::len) + 1).sum();
-        let results: Vec<(String, Exit)> = group.par_iter().map(|line| result(line, members, &answer)).collect();
+        let numbered = |(at, line)| result(line, lines_before + at as u64 + 1, members, &answer);
+        let results: Vec<(String, Exit)> = group.par_iter().enumerate().map(numbered).collect();
+        lines_before += group.len() as u64;
         for (line, exit) in results.iter().filter(|(line, _)| !line.is_empty()) {
             worst = worst.max(*exit);
             out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")).map_err(|e| print_failure(&e))?;
@@ -151,34 +154,36 @@ impl LineError {
     }
 }
 
-/// The result line of one input line, without its end; empty for an empty line.
-fn result(line: &Option<Vec<u8>>, members: &str, answer: &impl Fn(&Line<'_>) -> Answered) -> (String, Exit) {
+/// The result line of the input line with that number, without its end; empty for an empty line.
+fn result(line: &Option<Vec<u8>>, number: u64, members: &str, answer: &impl Fn(&Line<'_>) -> Answered) -> (String, Exit) {
     let Some(bytes) = line else {
-        return error_line(None, &LineError::bad("json", format!("the line has more than {MAX_LINE_BYTES} bytes")));
+        return error_line(None, number, &LineError::bad("json", format!("the line has more than {MAX_LINE_BYTES} bytes")));
     };
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return error_line(None, &LineError::bad("json", "the line is not UTF-8"));
+        return error_line(None, number, &LineError::bad("json", "the line is not UTF-8"));
     };
     if text.trim().is_empty() {
         return (String::new(), Exit::Clean);
     }
     let node = match json::parse(text) {
         Ok(node) => node,
-        Err(e) => return error_line(None, &LineError::bad("json", format!("{e}; {}", e.help))),
+        Err(e) => return error_line(None, number, &LineError::bad("json", format!("{e}; {}", e.help))),
     };
     if node.as_object().is_none() {
         let message = format!("the line is {}, not a case {members}", node.kind());
-        return error_line(None, &LineError::bad("case", message));
+        return error_line(None, number, &LineError::bad("case", message));
     }
     let id = node.member("id").and_then(|m| RawValue::from_string(m.value.span.of(text).to_owned()).ok());
     match answer(&Line { text, node: &node, id: id.as_deref() }) {
         Ok(done) => done,
-        Err(error) => error_line(id.as_deref(), &error),
+        Err(error) => error_line(id.as_deref(), number, &error),
     }
 }
 
-fn error_line(id: Option<&RawValue>, error: &LineError) -> (String, Exit) {
-    let row = ErrorLine::new(id, error.kind, &error.message);
+fn error_line(id: Option<&RawValue>, number: u64, error: &LineError) -> (String, Exit) {
+    // Places within the line are given by their column alone.
+    let message = error.message.strip_prefix("line 1, ").unwrap_or(&error.message);
+    let row = ErrorLine::new(id, error.kind, number, message);
     // Only strings are in it, so it can always be written.
     (row.line().unwrap_or_default(), error.exit)
 }

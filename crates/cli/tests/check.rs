@@ -4,7 +4,7 @@
 
 mod harness;
 
-use harness::{Folder, leastwise};
+use harness::{Folder, has_schema, leastwise};
 use serde_json::{Value, json};
 
 fn policy(sid: &str, action: &str, resource: &str) -> String {
@@ -44,6 +44,8 @@ fn new_access_fails_with_the_statement_and_a_request_that_evaluate_confirms() {
     assert_eq!(leastwise(&["evaluate", "--request", &request, "--identity", &new], "").status, 0);
     assert_eq!(leastwise(&["evaluate", "--request", &request, "--identity", &old], "").status, 1);
 
+    has_schema("check", &report);
+    has_schema("check", &parsed(&leastwise(&["check", "no-new-access", &new, &old, "--format", "json"], "").out));
     let sarif = parsed(&leastwise(&["check", "no-new-access", &old, &new, "--format", "sarif"], "").out);
     assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "no-new-access");
     assert_eq!(sarif["runs"][0]["results"][0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "Statement[0]");
@@ -103,6 +105,7 @@ fn findings_come_with_file_line_column_code_and_help() {
 
     let report = parsed(&leastwise(&["check", "valid", &bad, "--format", "json"], "").out);
     assert_eq!((&report["result"], &report["policyType"]), (&json!("FAIL"), &json!("IDENTITY_POLICY")));
+    has_schema("check", &report);
     let finding = &report["findings"][0];
     for (member, value) in [
         ("code", json!("unknown-action")),
@@ -176,6 +179,8 @@ fn batches_of_every_check_answer_each_line_in_order() {
         assert_eq!((ran.status, ran.err.as_str()), (2, ""), "{check}");
         let results: Vec<Value> = ran.out.lines().map(parsed).collect();
         assert_eq!(results.len(), 4, "{check}: {}", ran.out);
+        results.iter().for_each(|result| has_schema("check", result));
+        assert_eq!((&results[1]["error"]["line"], &results[2]["error"]["line"]), (&json!(3), &json!(4)), "{check}");
         assert_eq!((&results[0]["id"], &results[0]["result"]), (&json!("p"), &json!("PASS")), "{check}: {}", results[0]);
         assert_eq!((&results[1]["id"], &results[1]["error"]["kind"]), (&json!(7), &json!("case")), "{check}");
         assert_eq!((&results[2]["id"], &results[2]["error"]["kind"]), (&json!(null), &json!("json")), "{check}");
@@ -187,5 +192,35 @@ fn batches_of_every_check_answer_each_line_in_order() {
         let ran = leastwise(&["check", check, "--batch", "-"], &format!("{fail}\n{pass}"));
         assert_eq!(ran.status, 1, "{check}");
         assert_eq!(leastwise(&["check", check, "--batch", "-"], &pass.to_string()).status, 0, "{check}");
+    }
+}
+
+#[test]
+fn a_request_without_a_key_that_its_principal_has_says_so_and_is_confirmed() {
+    let folder = Folder::new();
+    let with = |operator: &str| {
+        let text = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*",
+            "Condition": {operator: {"aws:username": "bob"}}}});
+        folder.file(&format!("{operator}.json"), text.to_string())
+    };
+    let (old, new) = (with("StringEquals"), with("StringEqualsIfExists"));
+    let report = parsed(&leastwise(&["check", "no-new-access", &old, &new, "--format", "json"], "").out);
+    has_schema("check", &report);
+    assert_eq!(report["witness"]["context"], json!({"aws:username": null}), "{report}");
+    assert!(report["reasons"][0]["description"].as_str().unwrap().contains("when `aws:username` is missing"), "{report}");
+    let request = folder.file("request.json", report["witness"].to_string());
+    assert_eq!(leastwise(&["evaluate", "--request", &request, "--identity", &new], "").status, 0);
+    assert_eq!(leastwise(&["evaluate", "--request", &request, "--identity", &old], "").status, 1);
+}
+
+#[test]
+fn the_schema_refuses_what_has_another_form() {
+    let good = json!({"id": 1, "result": "FAIL", "message": "m", "witness": null,
+        "reasons": [{"statementId": null, "statementIndex": 0, "description": "d"}]});
+    has_schema("check", &good);
+    for (member, value) in [("result", json!("MAYBE")), ("reasons", json!([])), ("witness", json!({"action": "a:B"})), ("odd", json!(1))] {
+        let mut bad = good.clone();
+        bad[member] = value;
+        assert!(std::panic::catch_unwind(|| has_schema("check", &bad)).is_err(), "{member}");
     }
 }

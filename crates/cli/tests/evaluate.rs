@@ -4,7 +4,7 @@
 
 mod harness;
 
-use harness::{Folder, leastwise};
+use harness::{Folder, has_schema, leastwise};
 use serde_json::{Value, json};
 
 const REQUEST: &str =
@@ -70,6 +70,7 @@ fn explanations_say_of_every_statement_why_it_does_not_apply() {
     let mut arguments = arguments.to_vec();
     arguments.extend(["--format", "json"]);
     let report: Value = serde_json::from_str(&leastwise(&arguments, REQUEST).out).unwrap();
+    has_schema("evaluate", &report);
     assert_eq!(report["schema"], "leastwise.evaluate/1");
     assert_eq!(report["decision"], "Allowed");
     assert_eq!(report["deciding"], json!([{"policy": "identity", "policyIndex": 1, "statementIndex": 0, "sid": "Read"}]));
@@ -115,6 +116,7 @@ fn a_batch_answers_in_order_and_goes_on_after_bad_lines() {
     let results: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(results.len(), 600);
     for (id, result) in results.iter().enumerate() {
+        has_schema("evaluate", result);
         assert_eq!(result["id"], json!(id));
         match id % 3 {
             0 => assert_eq!(result["decision"], "Allowed"),
@@ -125,10 +127,40 @@ fn a_batch_answers_in_order_and_goes_on_after_bad_lines() {
                     &json!([{"policy": "rcps", "level": 0, "policyIndex": 0, "statementIndex": 0, "sid": "Nothing"}])
                 )
             ),
-            _ => assert_eq!(result["error"]["kind"], "case"),
+            _ => assert_eq!((&result["error"]["kind"], &result["error"]["line"]), (&json!("case"), &json!(id + 1))),
         }
     }
     let good: Vec<&String> = lines.iter().step_by(3).collect();
     let ran = leastwise(&["evaluate", "--batch", "-"], &good.iter().map(|l| l.as_str()).collect::<Vec<_>>().join("\n"));
     assert_eq!(ran.status, 0);
+}
+
+#[test]
+fn keys_that_the_principal_determines_are_there_unless_the_context_says_otherwise() {
+    let folder = Folder::new();
+    let own = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::logs/${aws:username}"}}"#;
+    let own = folder.file("own.json", own);
+    let status = |context: &str| {
+        let request = format!(
+            r#"{{"principal": "arn:aws:iam::111122223333:user/ana", "action": "s3:GetObject", "resource": "arn:aws:s3:::logs/ana"{context}}}"#
+        );
+        let ran = leastwise(&["evaluate", "--request", "-", "--identity", &own, "--format", "json"], &request);
+        has_schema("evaluate", &serde_json::from_str(&ran.out).unwrap());
+        ran.status
+    };
+    assert_eq!(status(""), 0);
+    assert_eq!(status(r#", "context": {"AWS:UserName": "bob"}"#), 1);
+    assert_eq!(status(r#", "context": {"aws:username": null}"#), 1);
+}
+
+#[test]
+fn places_in_a_line_of_a_batch_are_columns() {
+    let lines = "{\"id\": 1, \"request\": {\"principal\": \"ana\", \"action\": \"s3:GetObject\"}}\n{\n";
+    let ran = leastwise(&["evaluate", "--batch", "-"], lines);
+    let results: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((ran.status, results.len()), (2, 2));
+    let message = |at: usize| results[at]["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message(0).starts_with("column 36: `ana` is not a principal"), "{}", message(0));
+    assert!(message(1).starts_with("column 2: "), "{}", message(1));
+    results.iter().for_each(|result| has_schema("evaluate", result));
 }

@@ -10,6 +10,7 @@ pub mod document;
 pub mod edit;
 pub mod evaluate;
 pub mod glob;
+pub mod global_keys;
 pub mod json;
 pub mod known;
 mod percent;

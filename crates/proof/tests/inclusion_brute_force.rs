@@ -12,7 +12,7 @@
 )]
 
 use leastwise_policy::evaluate::{Context, Decision, PolicySet, Principal, Request};
-use leastwise_policy::{ActionName, Catalogue, Policy};
+use leastwise_policy::{ActionName, ActionPattern, Catalogue, Policy};
 use leastwise_proof::inclusion::{Access, Comparison, PolicyKind, access_not_granted, no_new_access};
 
 struct Dice(u64);
@@ -48,6 +48,9 @@ const RESOURCES: &[&str] = &[
     "arn:x:::b:?",
 ];
 const ASKED_ACTIONS: &[&str] = &["s:a", "s:b", "s:ab", "s:ba", "s:abc", "s:c", "t:a", "t:b", "u:a"];
+/// What `access_not_granted` is asked about: names and patterns.
+const ACCESS_ACTIONS: &[&str] = &["s:a", "s:ab", "t:a", "u:a", "S:A*", "s:?", "s:*b", "t:*", "u:*", "*"];
+const ACCESS_RESOURCES: &[&str] = &["*", "arn:x:::a:a", "arn:x:::b:b", "arn:x:::a:*", "arn:x:::*:b", "arn:x:::?:a"];
 const ASKED_RESOURCES: &[&str] = &[
     "*",
     "arn:x:::a:a",
@@ -434,10 +437,11 @@ fn access_is_granted_where_trying_every_request_says_so() {
     for _ in 0..1500 {
         let pair = pair(&mut dice, &[], 0);
         let policy = Policy::parse(&pair.new).unwrap();
-        let actions: Vec<ActionName> = (0..dice.roll(3)).map(|_| ActionName::parse(dice.one(ASKED_ACTIONS)).unwrap()).collect();
-        let resources: Vec<String> = (0..dice.roll(3)).map(|_| dice.one(ASKED_RESOURCES).to_owned()).collect();
+        let actions: Vec<ActionPattern> =
+            (0..dice.roll(3)).map(|_| ActionPattern::parse(dice.one(ACCESS_ACTIONS)).unwrap()).collect();
+        let resources: Vec<String> = (0..dice.roll(3)).map(|_| dice.one(ACCESS_RESOURCES).to_owned()).collect();
         let counts = |request: &Request| {
-            (actions.is_empty() || actions.contains(&request.action))
+            (actions.is_empty() || actions.iter().any(|own| own.matches(request.action.service(), request.action.name())))
                 && (resources.is_empty()
                     || resources.iter().any(|own| leastwise_policy::arn::resource_matches(own, &request.resource)))
         };

@@ -33,6 +33,14 @@ pub fn leastwise(arguments: &[&str], input: &str) -> Ran {
     Ran { status: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
 }
 
+/// Fails unless `result` has the committed form of that name.
+pub fn has_schema(name: &str, result: &serde_json::Value) {
+    let schema = std::fs::read_to_string(root().join(format!("docs/schema/{name}.v1.json"))).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let errors: Vec<String> = schema.iter_errors(result).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{result}");
+}
+
 /// The project's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

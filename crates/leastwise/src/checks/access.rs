@@ -57,7 +57,7 @@ pub struct Answer {
 /// Actions and resources, as `access-not-granted` asks about them. An empty list stands for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    actions: Vec<String>,
+    actions: Vec<ActionPattern>,
     resources: Vec<String>,
 }
 
@@ -96,20 +96,22 @@ impl Access {
                 return error(format!("{} {what} are given, more than {}", list.len(), Access::MOST), "ask in several questions");
             }
         }
-        for action in &actions {
-            if let Err(e) = ActionPattern::parse(action) {
-                return error(format!("`{action}` {}", e.message()), e.help());
+        let mut patterns = Vec::with_capacity(actions.len());
+        for action in actions {
+            match ActionPattern::parse(&action) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(e) => return error(format!("`{action}` {}", e.message()), e.help()),
             }
         }
         match resources.iter().find(|r| *r != "*" && !r.starts_with("arn:")) {
             Some(resource) => error(format!("`{resource}` is no ARN"), "write an ARN, in which wildcards may stand, or `*`"),
-            None => Ok(Access { actions, resources }),
+            None => Ok(Access { actions: patterns, resources }),
         }
     }
 
     /// The actions; empty for all.
     #[must_use]
-    pub fn actions(&self) -> &[String] {
+    pub fn actions(&self) -> &[ActionPattern] {
         &self.actions
     }
 
@@ -205,13 +207,10 @@ impl Words {
             }
             Comparison::NotIncluded(example) => {
                 let index = example.statement;
-                let request = example.request;
-                let statement = policy.statements().get(index);
-                // Patterns are asked about by way of a made-up policy, which is not to be named.
-                let description = example.explanation.trim_end_matches("; the existing policy does not").to_owned();
-                let reason =
-                    Reason { statement_id: statement.and_then(|s| s.sid.clone()), statement_index: Some(index), description };
-                Answer { outcome: Outcome::Fail, message: self.fail.to_owned(), reasons: vec![reason], witness: Some(request) }
+                let statement_id = policy.statements().get(index).and_then(|s| s.sid.clone());
+                let reason = Reason { statement_id, statement_index: Some(index), description: example.explanation };
+                let witness = Some(example.request);
+                Answer { outcome: Outcome::Fail, message: self.fail.to_owned(), reasons: vec![reason], witness }
             }
             Comparison::Undecided(why) => {
                 let reason = Reason { statement_id: None, statement_index: None, description: format!("cannot decide: {why}") };

@@ -2,7 +2,7 @@
 //!
 //! Hands the checks' questions to `leastwise_proof::inclusion`, which answers them; decides nothing itself.
 
-use leastwise_policy::{ActionName, Catalogue, Policy};
+use leastwise_policy::{Catalogue, Policy};
 use leastwise_proof::inclusion;
 pub(super) use leastwise_proof::inclusion::{Comparison, PolicyKind};
 
@@ -15,33 +15,8 @@ pub(super) fn no_new_access(existing: &Policy, new: &Policy, kind: PolicyKind, c
 
 /// Whether the policy allows nothing of that access.
 pub(super) fn access_not_granted(policy: &Policy, access: &Access, kind: PolicyKind, catalogue: &Catalogue) -> Comparison {
-    let names: Option<Vec<ActionName>> = access.actions().iter().map(|action| ActionName::parse(action)).collect();
-    if let Some(actions) = names {
-        let access = inclusion::Access { actions, resources: access.resources().to_vec() };
-        return inclusion::access_not_granted(policy, &access, kind, catalogue);
-    }
-    // Patterns among the actions: whatever the policy allows has to be within what is not asked about.
-    match Policy::parse(&everything_but(access, kind)) {
-        Ok(rest) => inclusion::no_new_access(&[&rest], &[policy], kind, catalogue),
-        Err(e) => Comparison::Undecided(format!("the access cannot be written as a policy: {e}")),
-    }
-}
-
-/// A policy that allows everything but the access.
-fn everything_but(access: &Access, kind: PolicyKind) -> String {
-    let principal = if kind == PolicyKind::Resource { r#""Principal": "*", "# } else { "" };
-    let mut statements = Vec::new();
-    if !access.actions().is_empty() {
-        let actions = serde_json::Value::from(access.actions());
-        statements.push(format!(r#"{{"Effect": "Allow", {principal}"NotAction": {actions}, "Resource": "*"}}"#));
-    }
-    if !access.resources().is_empty() {
-        let resources = serde_json::Value::from(access.resources());
-        statements.push(format!(r#"{{"Effect": "Allow", {principal}"Action": "*", "NotResource": {resources}}}"#));
-    }
-    // Without variables the old version says the same, and in it `${…}` is plain text, as in the question.
-    let version = if access.resources().iter().any(|r| r.contains("${")) { "2008-10-17" } else { "2012-10-17" };
-    format!(r#"{{"Version": "{version}", "Statement": [{}]}}"#, statements.join(", "))
+    let access = inclusion::Access { actions: access.actions().to_vec(), resources: access.resources().to_vec() };
+    inclusion::access_not_granted(policy, &access, kind, catalogue)
 }
 
 /// Whether the policy of a resource of that type gives nobody unknown access.

@@ -9,7 +9,6 @@ mod duplicate_sid;
 mod empty_list;
 mod finding;
 mod for_all_values_with_allow;
-mod global_keys;
 mod invalid_arn;
 mod invalid_condition_value;
 mod invalid_principal;

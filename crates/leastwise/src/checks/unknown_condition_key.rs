@@ -2,11 +2,10 @@
 //!
 //! Global keys are in `global_keys`, services' own in the catalogue; keys of identity providers, whose prefix is a host, are let be.
 
-use leastwise_policy::Catalogue;
+use leastwise_policy::{Catalogue, global_keys};
 use leastwise_policy::catalogue::ConditionKey;
 
 use super::finding::{Findings, Severity};
-use super::global_keys;
 use super::managed_names;
 use super::nearest::nearest;
 use super::subject::Subject;

@@ -70,6 +70,7 @@ fn row(decided: &Decided) -> DecidedRow<'_> {
 #[must_use]
 pub fn request_object(request: &Request) -> Value {
     let one = |names: &[Box<str>]| match names {
+        [] => Value::Null,
         [name] => Value::from(&**name),
         names => names.iter().map(|name| &**name).collect(),
     };
@@ -107,6 +108,7 @@ mod tests {
             r#"{"principal": {"Service": "sns.amazonaws.com"}, "action": "a:B", "resource": "*", "resourceAccount": "111122223333"}"#,
             r#"{"principal": {"Service": ["a.amazonaws.com", "b.amazonaws.com"]}, "action": "a:B", "resource": "*"}"#,
             r#"{"principal": {"CanonicalUser": "abc"}, "action": "a:B", "resource": "*"}"#,
+            r#"{"principal": "111122223333", "action": "a:B", "resource": "*", "context": {"aws:PrincipalType": null}}"#,
         ] {
             let read = |text: &str| Request::from_node(&policy_json::parse(text).unwrap()).unwrap();
             let request = read(text);

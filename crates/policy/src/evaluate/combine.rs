@@ -10,12 +10,8 @@ use super::principal::{AwsKind, AwsPrincipal, Principal, Reach};
 use super::request::Request;
 use super::statement;
 use crate::arn::Arn;
+use crate::catalogue::Catalogue;
 use crate::document::{Effect, Policy};
-
-/// Services whose resources are subject to resource control policies (AWS Organizations User Guide,
-/// "Resource control policies (RCPs)", with the services announced since; see `docs/evaluation.md`).
-const RESOURCE_CONTROLLED: [&str; 11] =
-    ["s3", "sts", "kms", "sqs", "secretsmanager", "ecr", "aoss", "dynamodb", "logs", "cognito-identity", "cognito-idp"];
 
 /// What the statements of one group of policies say about the request.
 #[derive(Default)]
@@ -190,10 +186,11 @@ pub(super) fn service_control_applies(request: &Request) -> bool {
     request.principal.account().is_some() && !request.principal.is_service_linked_role()
 }
 
-/// Resource control policies limit resources of some services, for everybody but service-linked roles.
+/// Resource control policies limit resources of some services, for everybody but service-linked roles. Which services,
+/// the catalogue says (AWS Organizations User Guide, "Resource control policies (RCPs)").
 pub(super) fn resource_control_applies(request: &Request) -> bool {
-    let service = request.action.service();
-    RESOURCE_CONTROLLED.iter().any(|own| own.eq_ignore_ascii_case(service))
+    let service = Catalogue::embedded().service(request.action.service());
+    service.is_some_and(|service| service.resource_control_policies() == Some(true))
         && !request.principal.is_service_linked_role()
         && !request.action.as_str().eq_ignore_ascii_case("kms:RetireGrant")
 }

@@ -1,7 +1,8 @@
 //! The plain evaluator: one request and the policies around it in, one decision out, as AWS would decide.
 //!
 //! The reference for everything that reasons about many requests at once: checks, proofs and the backtest replay
-//! their findings through it. It reads no policy text, fetches nothing, and adds no key to the context.
+//! their findings through it. It reads no policy text and fetches nothing, and deciding adds no key to the context: that is
+//! [`Request::complete`], which requests that are read from JSON have behind them.
 //! Rules and sources: `docs/evaluation.md`; cases that a policy author can read: `corpus/evaluate`.
 
 mod address;
@@ -11,6 +12,7 @@ mod combine;
 mod condition;
 mod date;
 mod decision;
+mod determined;
 mod explain;
 mod number;
 mod operator;

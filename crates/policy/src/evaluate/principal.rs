@@ -150,6 +150,12 @@ impl AwsPrincipal {
         &self.arn
     }
 
+    /// The user's, role's or federated user's name, without path and session; empty for the root user.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What sort of principal it is.
     #[must_use]
     pub fn kind(&self) -> AwsKind {

@@ -1,7 +1,7 @@
 //! A request as the evaluator sees it: who does what to which resource, and the context keys.
 //!
-//! Read from the JSON shape of `leastwise evaluate` or built by hand. The context is taken as given: no key is
-//! made up from the principal or the resource, as a missing key has a meaning of its own.
+//! Read from the JSON shape of `leastwise evaluate`, which adds the keys that the rest of the request determines, or built
+//! by hand, with the context as given: a missing key has a meaning of its own.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub struct Request {
     pub resource: Box<str>,
     /// The number of the account that owns the resource, when it is known from elsewhere than the ARN.
     pub resource_account: Option<Box<str>>,
-    /// The context keys.
+    /// The context keys; see [`Request::complete`] for those that follow from the rest.
     pub context: Context,
 }
 
@@ -64,6 +64,12 @@ impl Context {
             .filter(|values| !values.is_empty())
     }
 
+    /// Whether the key was set, be it to no value at all.
+    #[must_use]
+    pub fn mentions(&self, key: &str) -> bool {
+        self.keys.iter().any(|(own, _)| own.eq_ignore_ascii_case(key))
+    }
+
     /// The keys with their values, in order of insertion.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Box<str>])> {
         self.keys.iter().map(|(key, values)| (&**key, values.as_slice()))
@@ -93,7 +99,8 @@ impl Request {
     /// Reads `{"principal", "action", "resource", "resourceAccount"?, "context"?}`. The principal is an ARN, an
     /// account's number, `"*"` for an anonymous caller, or one of `{"AWS": …}`, `{"Service": …}`,
     /// `{"Federated": …}` and `{"CanonicalUser": …}`. A context value is a string, number or boolean, or a list
-    /// of them; `null` means that the key is missing. A missing `resource` means `*`.
+    /// of them; `null` means that the key is missing. A missing `resource` means `*`. The request is completed
+    /// ([`Request::complete`]): what the context says of a key counts, `null` too.
     ///
     /// # Errors
     /// When a member is missing or of another kind, or the action is not `service:Name`.
@@ -126,18 +133,19 @@ impl Request {
                 return Err(error(member.value.span, message, "write {\"aws:username\": \"ana\"}"));
             };
             for key in keys {
-                if key.value.value != Value::Null {
-                    context.insert(&key.key, context_values(&key.key, &key.value)?);
-                }
+                let values = if key.value.value == Value::Null { Vec::new() } else { context_values(&key.key, &key.value)? };
+                context.insert(&key.key, values);
             }
         }
-        Ok(Request {
+        let mut request = Request {
             principal: Principal::from_node(&principal.value)?,
             action,
             resource: text("resource")?.map_or("*", |(text, _)| text).into(),
             resource_account: text("resourceAccount")?.map(|(text, _)| text.into()),
             context,
-        })
+        };
+        request.complete();
+        Ok(request)
     }
 
     /// The account that owns the resource: as said, else as written in the ARN; nothing when neither tells.

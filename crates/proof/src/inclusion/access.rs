@@ -19,7 +19,7 @@ pub(super) fn unfit(access: &Access) -> Option<String> {
 pub(super) fn literals(access: &Access, space: &mut Space<'_>) -> Vec<Literal> {
     let mut literals = Vec::new();
     if !access.actions.is_empty() {
-        let set = space.names.add_names(access.actions.iter().map(|name| name.as_str().to_owned()).collect());
+        let set = space.names.add_patterns(access.actions.clone());
         literals.push(Literal { dimension: ACTION, set, holds: true });
     }
     if !access.resources.is_empty() {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use leastwise_policy::{Catalogue, Effect, Policy};
+use leastwise_policy::{ActionPattern, Catalogue, Effect, Policy};
 
 use super::keys::State;
 use super::solve::{Request, Solver};
@@ -150,7 +150,7 @@ impl<'p> Attempt<'p> {
         let names = self.space.names.catalogued(&asserted, MOST_NAMES, &mut self.space.budget).unwrap_or_default();
         for name in names {
             for types in formats(question.catalogue, &name) {
-                let action = self.space.names.add_names(vec![name.clone()]);
+                let action = self.space.names.add_patterns(ActionPattern::parse(&name).into_iter().collect());
                 let place = self.space.places.add(types.iter().map(|text| places::plain(text)));
                 let both = [
                     Literal { dimension: ACTION, set: action, holds: true },
@@ -183,10 +183,10 @@ impl<'p> Attempt<'p> {
             .collect();
         if !self.space.variables.is_empty() {
             let names: Vec<String> = self.space.variables.iter().map(|name| format!("`${{{name}}}`")).collect();
-            return format!("cannot decide: it depends on the policy variables {}", names.join(", "));
+            return format!("it depends on the policy variables {}", names.join(", "));
         }
         if !opaque.is_empty() {
-            return format!("cannot decide: conditions on {} are compared only as they are written", opaque.join(", "));
+            return format!("conditions on {} are compared only as they are written", opaque.join(", "));
         }
         if solver.too_complex {
             return TOO_COMPLEX.to_owned();

@@ -4,8 +4,8 @@
 //! (`docs/evaluation.md`, Condition operators). Languages are texts, or sorts of ordered values, never both at once: where
 //! a policy mixes them on one key, or compares with what only a request knows, the line is opaque.
 
-use leastwise_policy::Catalogue;
 use leastwise_policy::evaluate::{Operator, Quantifier, Test};
+use leastwise_policy::{Catalogue, global_keys};
 
 use super::scales::{Family, Scale};
 use super::texts::{Pattern, Reach, Search, TextSet, Unit, text_of, unit_of};
@@ -335,29 +335,14 @@ pub(super) fn plain(test: Test, value: &str) -> Vec<Unit> {
     value.chars().map(|c| if has_wildcards(test) { unit_of(c) } else { Unit::Char(c) }).collect()
 }
 
-/// Keys of every service that have several values ("AWS global condition context keys"); the others have one.
-const GLOBAL_LISTS: [&str; 7] = [
-    "aws:CalledVia",
-    "aws:PrincipalOrgPaths",
-    "aws:PrincipalServiceNamesList",
-    "aws:ResourceOrgPaths",
-    "aws:SourceOrgPaths",
-    "aws:TagKeys",
-    "aws:VpceOrgPaths",
-];
-
 /// Whether requests have at most one value of the key, as far as is known; when nothing is known they may have several.
 pub(super) fn has_one_value(key: &str, catalogue: &Catalogue) -> bool {
     let Some((prefix, _)) = key.split_once(':') else { return false };
     if prefix.eq_ignore_ascii_case("aws") {
-        return !GLOBAL_LISTS.iter().any(|list| list.eq_ignore_ascii_case(key));
+        return global_keys::value_type(key).is_none_or(|kind| !kind.starts_with("ArrayOf"));
     }
     let Some(service) = catalogue.service(prefix) else { return false };
     let exact = service.condition_key(key);
-    // `${…}` in a catalogued key stands for any text.
-    let written = |known: &str| {
-        known.split_once("${").is_some_and(|(head, _)| key.get(..head.len()).is_some_and(|own| own.eq_ignore_ascii_case(head)))
-    };
-    let found = exact.or_else(|| service.condition_keys().iter().find(|known| written(&known.name)));
+    let found = exact.or_else(|| service.condition_keys().iter().find(|known| global_keys::names(&known.name, key)));
     found.is_some_and(|known| !known.value_types.is_empty() && known.value_types.iter().all(|t| !t.starts_with("ArrayOf")))
 }

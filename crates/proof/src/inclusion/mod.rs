@@ -24,7 +24,7 @@ mod variables;
 mod witness;
 
 use leastwise_policy::evaluate::Request;
-use leastwise_policy::{ActionName, Catalogue, Policy};
+use leastwise_policy::{ActionPattern, Catalogue, Policy};
 
 pub use strangers::{RESOURCE_TYPES, has_public_access_check};
 
@@ -64,8 +64,8 @@ pub enum PolicyKind {
 /// Access that a policy should not grant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// The actions; none means any action. At most [`Access::MOST`].
-    pub actions: Vec<ActionName>,
+    /// The actions, as patterns of the `Action` element; none means any action. At most [`Access::MOST`].
+    pub actions: Vec<ActionPattern>,
     /// The resources, as patterns of the `Resource` element without variables; none means any resource. At most
     /// [`Access::MOST`].
     pub resources: Vec<String>,
@@ -108,16 +108,17 @@ pub fn no_new_access(existing: &[&Policy], new: &[&Policy], kind: PolicyKind, ca
 /// Whether the policy allows any of the actions on any of the resources: `Included` when it does not.
 ///
 /// ```
-/// use leastwise_policy::{ActionName, Catalogue, Policy};
+/// use leastwise_policy::{ActionPattern, Catalogue, Policy};
 /// use leastwise_proof::inclusion::{Access, Comparison, PolicyKind, access_not_granted};
 ///
 /// let policy = Policy::parse(r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
 ///     "NotAction": "iam:*", "Resource": "*"}}"#).unwrap();
-/// let asked = |name: &str| {
-///     let access = Access { actions: vec![ActionName::parse(name).unwrap()], resources: Vec::new() };
+/// let asked = |pattern: &str| {
+///     let access = Access { actions: vec![ActionPattern::parse(pattern).unwrap()], resources: Vec::new() };
 ///     access_not_granted(&policy, &access, PolicyKind::Identity, Catalogue::embedded())
 /// };
 /// assert_eq!(asked("iam:PassRole"), Comparison::Included);
+/// assert_eq!(asked("iam:*"), Comparison::Included);
 /// assert!(matches!(asked("ec2:RunInstances"), Comparison::NotIncluded(_)));
 /// ```
 #[must_use]

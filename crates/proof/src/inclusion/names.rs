@@ -1,12 +1,12 @@
 //! Actions as a dimension of requests: names of services and actions, in lower case.
 //!
-//! Sets are the `Action` elements of the policies and lists of names; the catalogue is a set of its own, so that a
+//! Sets are the `Action` elements of the policies and lists of patterns; the catalogue is a set of its own, so that a
 //! counterexample can be looked for among its actions. Every `service:name` is an action, catalogued or not.
 
 use std::cell::OnceCell;
 
-use leastwise_policy::Catalogue;
 use leastwise_policy::document::ActionElement;
+use leastwise_policy::{ActionPattern, Catalogue};
 
 use super::keys::Found;
 use super::texts::{Pattern, Reach, Search, TextSet, text_of};
@@ -25,7 +25,7 @@ pub(super) struct Names<'p> {
 #[derive(Debug)]
 enum Source<'p> {
     Element(&'p ActionElement),
-    Names(Vec<String>),
+    Patterns(Vec<ActionPattern>),
     Catalogue,
 }
 
@@ -50,9 +50,9 @@ impl<'p> Names<'p> {
         self.push(Source::Element(element))
     }
 
-    /// Adds these names.
-    pub(super) fn add_names(&mut self, names: Vec<String>) -> u32 {
-        self.push(Source::Names(names))
+    /// Adds what any of these matches.
+    pub(super) fn add_patterns(&mut self, patterns: Vec<ActionPattern>) -> u32 {
+        self.push(Source::Patterns(patterns))
     }
 
     /// Adds all that the catalogue knows.
@@ -64,15 +64,10 @@ impl<'p> Names<'p> {
         let (source, set) = self.sets.get(at as usize)?;
         match source {
             Source::Catalogue => None,
-            Source::Element(element) => Some(set.get_or_init(|| {
-                TextSet::of(element.patterns.iter().map(|pattern| match pattern.what.service() {
-                    None => Pattern::glob("*", Reach::Everything),
-                    Some(_) => Pattern::glob(&pattern.what.as_str().to_ascii_lowercase(), Reach::Everything),
-                }))
-            })),
-            Source::Names(names) => {
-                Some(set.get_or_init(|| TextSet::of(names.iter().map(|name| Pattern::literal(&name.to_ascii_lowercase())))))
+            Source::Element(element) => {
+                Some(set.get_or_init(|| TextSet::of(element.patterns.iter().map(|pattern| glob(&pattern.what)))))
             }
+            Source::Patterns(patterns) => Some(set.get_or_init(|| TextSet::of(patterns.iter().map(glob)))),
         }
     }
 
@@ -153,6 +148,14 @@ impl<'p> Names<'p> {
             }
         }
         Some(found)
+    }
+}
+
+/// What an action's pattern matches; without a service it matches all.
+fn glob(pattern: &ActionPattern) -> Pattern {
+    match pattern.service() {
+        None => Pattern::glob("*", Reach::Everything),
+        Some(_) => Pattern::glob(&pattern.as_str().to_ascii_lowercase(), Reach::Everything),
     }
 }
 

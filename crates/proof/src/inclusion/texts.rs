@@ -79,11 +79,6 @@ impl Pattern {
         Pattern::of(text.chars().map(unit_of), reach)
     }
 
-    /// One text.
-    pub(super) fn literal(text: &str) -> Pattern {
-        Pattern::of(text.chars().map(Unit::Char), Reach::Everything)
-    }
-
     fn is_literal(&self) -> bool {
         self.tail.is_empty()
     }

@@ -17,6 +17,7 @@ use super::space::{Point, Space};
 pub(super) fn request(space: &Space<'_>, found: &solve::Request, new: &[&Policy]) -> Option<Request> {
     let (mut action, mut resource, mut principal) = (None, None, None);
     let mut context = Context::default();
+    let mut missing = Vec::new();
     for (dimension, point) in (0_u32..).zip(&found.points) {
         match point {
             Point::Action(name) => action = spelled(space, name, new),
@@ -25,12 +26,21 @@ pub(super) fn request(space: &Space<'_>, found: &solve::Request, new: &[&Policy]
             Point::Key(State::Values(values)) => {
                 context.insert(&space.key_of(dimension)?.name, values.iter().map(String::as_str));
             }
-            Point::Key(State::Missing | State::Unknown) => {}
+            Point::Key(State::Missing) => missing.push(&*space.key_of(dimension)?.name),
+            Point::Key(State::Unknown) => {}
         }
     }
     let principal = principal?;
     let resource_account = principal.account().map(Into::into);
-    Some(Request { principal, action: action?, resource: resource?.into(), resource_account, context })
+    let mut request = Request { principal, action: action?, resource: resource?.into(), resource_account, context };
+    // Who reads the request would take these keys from the rest of it, so that their absence has to be said.
+    let determined = request.determined();
+    for key in missing {
+        if determined.iter().any(|(own, _)| own.eq_ignore_ascii_case(key)) {
+            request.context.insert(key, Vec::<Box<str>>::new());
+        }
+    }
+    Some(request)
 }
 
 /// An action, found in lower case, as the catalogue or a policy spells it.
@@ -106,7 +116,10 @@ pub(super) fn in_words(request: &Request, kind: PolicyKind) -> String {
     }
     for (at, (key, values)) in request.context.iter().enumerate() {
         words.push_str(if at == 0 { " when " } else { " and " });
-        words.push_str(&format!("`{key}` is `{}`", values.join("`, `")));
+        match values {
+            [] => words.push_str(&format!("`{key}` is missing")),
+            values => words.push_str(&format!("`{key}` is `{}`", values.join("`, `"))),
+        }
     }
     words
 }

@@ -1,7 +1,8 @@
 //! AWS's global condition keys and those that services put into other services' requests, with their types.
 //!
-//! As of 2026-11: IAM User Guide, "AWS global condition context keys", where each key's data type is stated. The catalogue lists
-//! a global key only where a service names it. Types are written as the catalogue writes them.
+//! As of 2026-11: IAM User Guide, "AWS global condition context keys", where each key's data type is stated; compared with
+//! PyPI `parliament` 1.6.4, whose types for 37 of them are the same but for the lists, which it does not tell apart. The
+//! catalogue's sources have only three of them, so that this list is kept by hand. Which keys a request holds is not said here. Types are written as the catalogue writes them.
 
 /// Key and type; what follows `${` in a key stands for any text. Sorted as the guide groups them.
 const KEYS: [(&str, &str); 63] = [
@@ -75,18 +76,27 @@ const KEYS: [(&str, &str); 63] = [
     ("aws:MultiFactorAuthType", "String"),
 ];
 
-/// The type of a global key, ignoring ASCII case.
-pub(super) fn value_type(key: &str) -> Option<&'static str> {
+/// The type of a global key, ignoring ASCII case; `ArrayOf…` when a request may have several values of it.
+///
+/// ```
+/// use leastwise_policy::global_keys::value_type;
+/// assert_eq!(value_type("aws:requesttag/team"), Some("String"));
+/// assert_eq!(value_type("aws:TagKeys"), Some("ArrayOfString"));
+/// assert_eq!(value_type("s3:prefix"), None);
+/// ```
+#[must_use]
+pub fn value_type(key: &str) -> Option<&'static str> {
     KEYS.iter().find(|(own, _)| names(own, key)).map(|(_, kind)| *kind)
 }
 
 /// The keys that begin with `aws:`, without their variable parts.
-pub(super) fn plain() -> impl Iterator<Item = &'static str> {
+pub fn plain() -> impl Iterator<Item = &'static str> {
     KEYS.iter().map(|(key, _)| key.split_once("${").map_or(*key, |(before, _)| before))
 }
 
 /// Whether the catalogue's or the table's `template` names `key`: the same but for case, where `${…}` and `<…>` are any text.
-pub(super) fn names(template: &str, key: &str) -> bool {
+#[must_use]
+pub fn names(template: &str, key: &str) -> bool {
     let Some(open) = template.find("${").or_else(|| template.find('<')) else { return template.eq_ignore_ascii_case(key) };
     let close = template.rfind(['}', '>']).map_or(template.len(), |at| at + 1);
     let (front, back) = (template.get(..open).unwrap_or_default(), template.get(close..).unwrap_or_default());
@@ -96,7 +106,8 @@ pub(super) fn names(template: &str, key: &str) -> bool {
 }
 
 /// Whether the template has a part that varies.
-pub(super) fn varies(template: &str) -> bool {
+#[must_use]
+pub fn varies(template: &str) -> bool {
     template.contains("${") || template.contains('<')
 }
 

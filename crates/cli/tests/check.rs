@@ -218,7 +218,9 @@ fn the_schema_refuses_what_has_another_form() {
     let good = json!({"id": 1, "result": "FAIL", "message": "m", "witness": null,
         "reasons": [{"statementId": null, "statementIndex": 0, "description": "d"}]});
     has_schema("check", &good);
-    for (member, value) in [("result", json!("MAYBE")), ("reasons", json!([])), ("witness", json!({"action": "a:B"})), ("odd", json!(1))] {
+    for (member, value) in
+        [("result", json!("MAYBE")), ("reasons", json!([])), ("witness", json!({"action": "a:B"})), ("odd", json!(1))]
+    {
         let mut bad = good.clone();
         bad[member] = value;
         assert!(std::panic::catch_unwind(|| has_schema("check", &bad)).is_err(), "{member}");

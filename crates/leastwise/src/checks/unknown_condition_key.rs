@@ -2,8 +2,8 @@
 //!
 //! Global keys are in `global_keys`, services' own in the catalogue; keys of identity providers, whose prefix is a host, are let be.
 
-use leastwise_policy::{Catalogue, global_keys};
 use leastwise_policy::catalogue::ConditionKey;
+use leastwise_policy::{Catalogue, global_keys};
 
 use super::finding::{Findings, Severity};
 use super::managed_names;

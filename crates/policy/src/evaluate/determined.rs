@@ -76,7 +76,9 @@ fn of_account(aws: &AwsPrincipal, add: &mut impl FnMut(&'static str, &str)) {
         AwsKind::Other => None,
     };
     match aws.kind() {
-        AwsKind::RoleSession => add("aws:PrincipalArn", &format!("arn:{}:iam::{}:role/{}", arn.partition, arn.account, aws.name())),
+        AwsKind::RoleSession => {
+            add("aws:PrincipalArn", &format!("arn:{}:iam::{}:role/{}", arn.partition, arn.account, aws.name()))
+        }
         _ => add("aws:PrincipalArn", aws.arn()),
     }
     add("aws:PrincipalAccount", arn.account);

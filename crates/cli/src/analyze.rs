@@ -1,19 +1,26 @@
 //! `leastwise analyze`: what is unused in the accounts whose exports are given, in one of six views.
 
+use std::collections::HashMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use leastwise::access::AccountId;
+use leastwise::access::{AccountId, Principal, PrincipalArn};
 use leastwise::analysis::Analysis;
-use leastwise::findings::{Exclusions, Found, find};
+use leastwise::backtest::{RequestLog, Scope};
+use leastwise::findings::{Exclusions, Finding, FindingId, FindingKind, Found, find};
+use leastwise::recommend::{Advisor, Basis, NotJudged};
+use leastwise::refine::Choices;
 use leastwise::report::analysis_sarif::sarif;
 use leastwise::report::findings::{FindingRow, FindingsReport};
-use leastwise::report::html::html;
+use leastwise::report::html::{escaped, html, recommended};
 use leastwise::report::markdown::markdown;
 
+use crate::everybody::{Answer, answer_all, each_once};
 use crate::evidence::{Evidence, EvidenceOptions};
 use crate::failure::{Exit, Failure};
 use crate::output::{Colours, print, write_folder};
+use crate::recommend::line;
 use crate::table::table;
 
 /// What `leastwise analyze` takes.
@@ -28,7 +35,7 @@ pub(crate) struct AnalyzeArguments {
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
     format: Format,
-    /// Write the report in every format into this folder, which must not exist yet, and print nothing but the totals.
+    /// Write the report in every format, and the recommendations for all, into this folder, which must not exist yet.
     #[arg(long, value_name = "DIR", help_heading = "Output", conflicts_with = "format")]
     out: Option<PathBuf>,
 }
@@ -56,7 +63,7 @@ enum Format {
     Sarif,
     /// For a pull request.
     Markdown,
-    /// One page for a browser, which loads nothing.
+    /// One page for a browser, with the recommendations; it loads nothing.
     Html,
 }
 
@@ -80,23 +87,97 @@ impl ExclusionOptions {
 pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
     let exclusions = arguments.exclusions.read()?;
     let evidence = Evidence::find(arguments.folder.as_deref(), &arguments.evidence)?;
-    let analysis = evidence.analyse();
+    // The page and the folder show recommendations, for which every recorded request is needed too.
+    let advised = arguments.out.is_some() || arguments.format == Format::Html;
+    let mapper = evidence.mapper();
+    let mut log = RequestLog::new(&mapper, Scope::All, evidence.period());
+    let analysis = evidence.analyse(&mut |event| {
+        if advised {
+            log.record(event)
+        }
+    });
     let found = find(&analysis, &exclusions);
     match &arguments.out {
-        None => print(&shown(arguments.format, Colours::of_standard_output(), &analysis, &found)?)?,
+        None => {
+            let mut advice = Advice::default();
+            if advised {
+                advice.gather(&analysis, &exclusions, &log, &mut |_| Ok(()))?;
+            }
+            print(&shown(arguments.format, Colours::of_standard_output(), &analysis, &found, &advice)?)?;
+        }
         Some(out) => {
             write_folder(out, &mut |folder| {
+                let fail = |e: std::io::Error| Failure::bad_input(format!("{}: {e}", out.display()), "check the space left");
+                let lines = std::fs::File::create(folder.join("recommendations.ndjson")).map_err(fail)?;
+                let mut lines = std::io::BufWriter::new(lines);
+                let mut advice = Advice::default();
+                advice.gather(&analysis, &exclusions, &log, &mut |line| lines.write_all(line.as_bytes()).map_err(fail))?;
+                lines.flush().map_err(fail)?;
                 for (format, name) in FILES {
-                    let text = shown(format, Colours::none(), &analysis, &found)
-                        .map_err(|_| std::io::Error::other("a report cannot be written"))?;
-                    std::fs::write(folder.join(name), text)?;
+                    let text = shown(format, Colours::none(), &analysis, &found, &advice)?;
+                    std::fs::write(folder.join(name), text).map_err(fail)?;
                 }
-                Ok(())
+                print(&format!("{}: {} findings, {} recommendations\n", out.display(), found.findings.len(), advice.recommended))
             })?;
-            print(&format!("{}: {} findings\n", out.display(), found.findings.len()))?;
         }
     }
     Ok(if found.findings.is_empty() { Exit::Clean } else { Exit::Findings })
+}
+
+/// What the page shows of the recommendations.
+#[derive(Default)]
+struct Advice {
+    /// By principal.
+    parts: HashMap<PrincipalArn, String>,
+    recommended: usize,
+}
+
+impl Advice {
+    /// Recommends for everybody; `take` gets a line of JSON for each for whom there is something to do.
+    fn gather(
+        &mut self,
+        analysis: &Analysis<'_>,
+        exclusions: &Exclusions,
+        log: &RequestLog<'_>,
+        take: &mut dyn FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let basis = Basis::of(analysis, Choices::default());
+        let advisor = Advisor::new(basis).excluding(exclusions.clone());
+        let principals = each_once(analysis.access.principals());
+        let shape = |principal: &Principal, answer: Result<Answer<'_>, NotJudged>| match answer {
+            Ok(answer) => {
+                let part = recommended(&analysis.access, answer.set, &answer.verdicts);
+                (principal.arn.clone(), part, line(&basis, &answer))
+            }
+            Err(why) => (principal.arn.clone(), format!("<p>Nothing is recommended: {}.</p>", escaped(&why.to_string())), None),
+        };
+        answer_all(&advisor, log, &principals, shape, |(arn, part, line)| {
+            if let Some(line) = line {
+                self.recommended += 1;
+                take(&line)?;
+            }
+            self.parts.insert(arn, part);
+            Ok(())
+        })
+    }
+
+    /// The part of the page for a finding. What is recommended is about permissions only, and once for a permission set.
+    fn part(&self, analysis: &Analysis<'_>, finding: &Finding<'_>) -> Option<String> {
+        if finding.kind != FindingKind::UnusedPermission {
+            return None;
+        }
+        if let Some(part) = self.parts.get(finding.resource) {
+            return Some(part.clone());
+        }
+        let set = analysis.access.principal(finding.resource)?.permission_set()?;
+        let (_, roles) = analysis.access.permission_sets().find(|(name, _)| *name == set)?;
+        let first = roles.iter().find(|role| self.parts.contains_key(&role.arn))?;
+        Some(format!(
+            "<p>Permission set <code>{}</code> is changed for all its roles: see <code>{}</code>.</p>",
+            escaped(set),
+            escaped(first.arn.as_str())
+        ))
+    }
 }
 
 const FILES: [(Format, &str); 6] = [
@@ -108,7 +189,13 @@ const FILES: [(Format, &str); 6] = [
     (Format::Html, "findings.html"),
 ];
 
-fn shown(format: Format, colours: Colours, analysis: &Analysis<'_>, found: &Found<'_>) -> Result<String, Failure> {
+fn shown(
+    format: Format,
+    colours: Colours,
+    analysis: &Analysis<'_>,
+    found: &Found<'_>,
+    advice: &Advice,
+) -> Result<String, Failure> {
     let unwritable = |e: serde_json::Error| Failure::fault(format!("the findings cannot be written as JSON: {e}"));
     Ok(match format {
         Format::Json => serde_json::to_string_pretty(&FindingsReport::new(analysis, found)).map_err(unwritable)? + "\n",
@@ -123,6 +210,9 @@ fn shown(format: Format, colours: Colours, analysis: &Analysis<'_>, found: &Foun
         Format::Table => table(analysis, found, colours),
         Format::Sarif => serde_json::to_string_pretty(&sarif(found)).map_err(unwritable)? + "\n",
         Format::Markdown => markdown(analysis, found),
-        Format::Html => html(analysis, found, &|_| None),
+        Format::Html => {
+            let by_id: HashMap<&FindingId, &Finding<'_>> = found.findings.iter().map(|finding| (&finding.id, finding)).collect();
+            html(analysis, found, &|id| advice.part(analysis, by_id.get(id)?))
+        }
     })
 }

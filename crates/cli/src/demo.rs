@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
             let path = folder.join(name);
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
             std::fs::write(path, bytes)
-        })?;
+        });
+        let made = made.map_err(|e| Failure::bad_input(format!("{}: {e}", out.display()), "check the space left"))?;
         summary = Some(made);
         Ok(())
     })?;

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use leastwise::access::access_keys::AccessKeyList;
 use leastwise::access::{AccountsReader, Affects, CredentialReport, Timestamp};
-use leastwise::analysis::{Analysis, DEFAULT_TOLERANCE, InputProblem, Place, Records};
+use leastwise::analysis::{Analysis, DEFAULT_TOLERANCE, InputProblem, Place, Records, UndatedExports};
 use leastwise::usage::{Collector, DeniedAttempts, Event, EventMapper, LastAccessedReader, Rules, TrackingPeriod};
 use leastwise_history::{DescribedTrails, ReadOptions, Reading, TrailFacts};
 use leastwise_policy::Catalogue;
@@ -51,7 +51,8 @@ pub(crate) struct EvidenceOptions {
     /// For how many days something must have gone unused, 1 to 365.
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=365))]
     tracking_period: u32,
-    /// The moment of the analysis, at which the period ends: `2026-11-01`, or with a time; now unless given.
+    /// The moment at which the period ends, and of which exports without a date are: `2026-11-01`, or with a time. Unless
+    /// given it is now, and such exports count only when they show a date of the last day.
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
     /// By how many hours a source may begin late or end early and still count as complete.
@@ -84,6 +85,7 @@ pub(crate) struct Evidence {
     problems: Vec<InputProblem>,
     period: TrackingPeriod,
     rules: Rules,
+    undated: UndatedExports,
     reading: ReadOptions,
 }
 
@@ -123,6 +125,8 @@ impl Evidence {
             problems,
             period,
             rules: Rules { denied, tolerance: options.tolerance * 3600 },
+            // Who names a moment says that what has no date is of then.
+            undated: if options.as_of.is_some() { UndatedExports::OfTheMoment } else { UndatedExports::AsTheyShow },
             reading: ReadOptions { max_unpacked: options.max_unpacked, trails, ..ReadOptions::default() },
         };
         if evidence.catalogue.is_none() {
@@ -136,12 +140,26 @@ impl Evidence {
         self.catalogue.as_ref().unwrap_or_else(|| Catalogue::embedded())
     }
 
-    /// Reads everything.
-    pub(crate) fn analyse(&self) -> Analysis<'_> {
+    /// The period of the analysis.
+    pub(crate) fn period(&self) -> TrackingPeriod {
+        self.period
+    }
+
+    /// A mapper over the catalogue of the analysis, for whoever looks at events beside it.
+    pub(crate) fn mapper(&self) -> EventMapper<'_> {
+        EventMapper::new(self.catalogue())
+    }
+
+    /// Reads everything; `also` is given every event of the logs too, so that nobody has to read them twice.
+    pub(crate) fn analyse(&self, also: &mut dyn FnMut(&Event<'_>)) -> Analysis<'_> {
         let mut problems = self.problems.clone();
-        let mapper = EventMapper::new(self.catalogue());
+        let mapper = self.mapper();
         let mut collector = Collector::new(&mapper);
-        let reading = self.read_logs(&mut |event| collector.record(event), &mut problems);
+        let mut visit = |event: &Event<'_>| {
+            collector.record(event);
+            also(event);
+        };
+        let reading = self.read_logs(&mut visit, &mut problems);
         reading.coverage.into_iter().for_each(|coverage| collector.ledger().cover(coverage));
         let mut reports = LastAccessedReader::default();
         self.each(Kind::LastAccessed, &mut problems, &mut |name, bytes, _| reports.add(name, bytes));
@@ -166,7 +184,7 @@ impl Evidence {
             problems.extend(unread.into_iter().map(InputProblem::from));
         });
         let records = Records { accounts, ledger, credentials, keys, problems };
-        Analysis::new(mapper, records, self.period, self.rules)
+        Analysis { undated: self.undated, ..Analysis::new(mapper, records, self.period, self.rules) }
     }
 
     /// Gives every event of the logs to `visit`, each once, and says what they cover.
@@ -196,7 +214,8 @@ impl Evidence {
         }
     }
 
-    /// Makes the catalogue of the service reference, without the files of it that are broken.
+    /// Makes the catalogue of the service reference. When a file of it is broken none of it is used: a service that is not
+    /// in the catalogue would be left out of every `*`, and so be taken away without a source that says so.
     fn import_reference(&mut self) {
         let mut problems = Vec::new();
         let mut texts: Vec<(String, String)> = Vec::new();
@@ -209,10 +228,12 @@ impl Evidence {
         while !texts.is_empty() {
             let sources: Vec<SourceFile<'_>> = texts.iter().map(|(path, text)| SourceFile { path, text }).collect();
             match import(&sources, &ImportHints { date: Some(&date), ..ImportHints::default() }) {
-                Ok(imported) => {
+                Ok(imported) if problems.is_empty() => {
                     self.catalogue = Some(imported.catalogue);
                     break;
                 }
+                Ok(_) => break,
+                // Every broken file is told, not only the first.
                 Err(error) => {
                     let before = texts.len();
                     texts.retain(|(path, _)| *path != error.path);
@@ -268,6 +289,6 @@ fn of_history(problem: leastwise_history::Problem) -> InputProblem {
 }
 
 fn of_reference(name: &str, message: String) -> InputProblem {
-    let help = "fetch the service reference again; without this file nothing of its service is judged";
+    let help = "fetch the service reference again; until then the embedded catalogue is used in its place";
     InputProblem::of_file(name, message, Some(help))
 }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use clap::Args;
-use leastwise::access::PrincipalArn;
+use leastwise::access::{ActionIndex, PrincipalArn};
 use leastwise::recommend::nearest;
 use leastwise::report::permissions::reason_sentence;
-use leastwise::usage::{Attribution, Mapping, attribute};
-use leastwise_policy::ActionName;
+use leastwise::usage::{Attribution, Event, EventMapper, Mapping, ReportStatus, attribute};
+use leastwise_policy::{ActionName, Catalogue};
 use serde_json::{Value, json};
 
 use crate::evidence::{Evidence, EvidenceOptions};
@@ -39,24 +39,17 @@ const SAMPLE: usize = 5;
 /// Runs the command.
 pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let evidence = Evidence::find(arguments.from.as_deref(), &arguments.evidence)?;
-    let analysis = evidence.analyse();
+    let action = known_action(evidence.catalogue(), &arguments.action)?;
+    // The records behind the answer are gathered while the logs are read for the ledger.
+    let mapper = evidence.mapper();
+    let mut records = Records::of(&arguments.arn, &action);
+    let analysis = evidence.analyse(&mut |event| records.take(event, &mapper));
+    let sample = records.sample;
     let asked = principal(&analysis.access, &arguments.arn)?;
     let index = analysis.access.actions();
-    let parsed = ActionName::parse(&arguments.action);
-    let known = parsed.as_ref().and_then(|action| index.action(action.service(), action.name()));
-    let Some(id) = known else {
-        let all = index.all();
-        let names: Vec<String> = all.iter().map(|id| index.name(id)).map(|(s, n)| format!("{s}:{n}")).collect();
-        let near = nearest(&arguments.action, names.iter().map(String::as_str));
-        let help = if near.is_empty() {
-            "write service:Action, such as s3:GetObject".to_owned()
-        } else {
-            format!("did you mean {}?", near.join(", "))
-        };
-        return Err(Failure::bad_input(format!("`{}` is no action of the catalogue", arguments.action), help));
+    let Some(id) = index.action(action.service(), action.name()) else {
+        return Err(Failure::fault(format!("`{action}` is in the catalogue and not in its index")));
     };
-    let (service, name) = index.name(id);
-    let Some(action) = ActionName::of(service, name) else { return Err(Failure::fault("a name of the catalogue is none")) };
     let granted = analysis.access.granted(asked);
     let grant = if granted.effective.contains(id) {
         "granted"
@@ -78,31 +71,6 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
         })
         .collect();
     let (state, found) = analysis.use_of(asked).state(&action);
-    let mut sample: VecDeque<Value> = VecDeque::new();
-    let same = |arn: &PrincipalArn| {
-        (arn.account(), arn.kind()) == (asked.arn.account(), asked.arn.kind())
-            && arn.name().eq_ignore_ascii_case(asked.arn.name())
-    };
-    evidence.read_logs(
-        &mut |event| {
-            let Mapping::Actions { used, possibly_used } = analysis.mapper.map(event) else { return };
-            let certain = used.contains(&action);
-            if !certain && !possibly_used.contains(&action) {
-                return;
-            }
-            if !matches!(attribute(event), Attribution::Principal(arn) if same(&arn)) {
-                return;
-            }
-            sample.push_back(json!({
-                "eventID": event.id, "time": event.time.to_string(), "source": event.source, "name": event.name,
-                "region": event.region, "denied": event.is_denied(), "certain": certain,
-            }));
-            if sample.len() > SAMPLE {
-                sample.pop_front();
-            }
-        },
-        &mut Vec::new(),
-    );
     let time = |time: Option<leastwise::access::Timestamp>| time.map(|time| time.to_string());
     let reasons: Vec<String> = found.reasons.iter().map(reason_sentence).collect();
     let trails: Vec<Value> = analysis
@@ -134,7 +102,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
         },
         "lastReported": time(found.last_reported),
         "trails": trails,
-        "report": report.as_ref().map(|report| json!({"completed": time(report.completed), "status": format!("{:?}", report.status)})),
+        "report": report.as_ref().map(|report| json!({"completed": time(report.completed), "status": status(&report.status)})),
         "problems": analysis.problems.len(),
     });
     let shown = match arguments.format {
@@ -174,4 +142,65 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
     };
     print(&shown)?;
     Ok(Exit::Clean)
+}
+
+/// The action as the catalogue spells it, or what names are near.
+fn known_action(catalogue: &Catalogue, text: &str) -> Result<ActionName, Failure> {
+    let index = ActionIndex::new(catalogue);
+    let parsed = ActionName::parse(text);
+    let known = parsed.as_ref().and_then(|action| index.action(action.service(), action.name()));
+    if let Some((service, name)) = known.map(|id| index.name(id)) {
+        return ActionName::of(service, name).ok_or_else(|| Failure::fault("a name of the catalogue is none"));
+    }
+    let names: Vec<String> = index.all().iter().map(|id| index.name(id)).map(|(s, n)| format!("{s}:{n}")).collect();
+    let near = nearest(text, names.iter().map(String::as_str));
+    let help = if near.is_empty() {
+        "write service:Action, such as s3:GetObject".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
+    Err(Failure::bad_input(format!("`{text}` is no action of the catalogue"), help))
+}
+
+/// The last records of one action of one principal.
+struct Records<'a> {
+    of: Option<PrincipalArn>,
+    action: &'a ActionName,
+    sample: VecDeque<Value>,
+}
+
+impl<'a> Records<'a> {
+    fn of(arn: &str, action: &'a ActionName) -> Records<'a> {
+        Records { of: PrincipalArn::parse(arn), action, sample: VecDeque::new() }
+    }
+
+    fn take(&mut self, event: &Event<'_>, mapper: &EventMapper<'_>) {
+        let Some(asked) = &self.of else { return };
+        let same = |arn: &PrincipalArn| {
+            (arn.account(), arn.kind()) == (asked.account(), asked.kind()) && arn.name().eq_ignore_ascii_case(asked.name())
+        };
+        if !matches!(attribute(event), Attribution::Principal(arn) if same(&arn)) {
+            return;
+        }
+        let Mapping::Actions { used, possibly_used } = mapper.map(event) else { return };
+        let certain = used.contains(self.action);
+        if !certain && !possibly_used.contains(self.action) {
+            return;
+        }
+        self.sample.push_back(json!({
+            "eventID": event.id, "time": event.time.to_string(), "source": event.source, "name": event.name,
+            "region": event.region, "denied": event.is_denied(), "certain": certain,
+        }));
+        if self.sample.len() > SAMPLE {
+            self.sample.pop_front();
+        }
+    }
+}
+
+fn status(status: &ReportStatus) -> &'static str {
+    match status {
+        ReportStatus::Complete => "complete",
+        ReportStatus::Partial => "partial",
+        ReportStatus::Failed(_) => "failed",
+    }
 }

@@ -49,8 +49,10 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Makes a folder as a whole or not at all: `fill` writes into a folder beside it, which then takes its name.
-pub(crate) fn write_folder(path: &Path, fill: &mut dyn FnMut(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn write_folder(path: &Path, fill: &mut dyn FnMut(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
     let shown = path.display();
+    let fail =
+        |e: std::io::Error| Failure::bad_input(format!("{shown}: {e}"), "check the folder, its permissions and the space left");
     if path.exists() {
         return Err(Failure::bad_input(format!("{shown}: is there already"), "name a folder that does not exist yet"));
     }
@@ -61,11 +63,10 @@ pub(crate) fn write_folder(path: &Path, fill: &mut dyn FnMut(&Path) -> std::io::
     beside.push(name);
     beside.push(format!(".{}.part", std::process::id()));
     let beside = path.with_file_name(beside);
-    let made = std::fs::create_dir_all(&beside).and_then(|()| fill(&beside)).and_then(|()| std::fs::rename(&beside, path));
-    made.map_err(|e| {
+    let made = std::fs::create_dir_all(&beside).map_err(fail).and_then(|()| fill(&beside));
+    made.and_then(|()| std::fs::rename(&beside, path).map_err(fail)).inspect_err(|_| {
         // Whatever was begun is of no use; that it may not exist is fine.
         let _ = std::fs::remove_dir_all(&beside);
-        Failure::bad_input(format!("{shown}: {e}"), "check the folder, its permissions and the space left")
     })
 }
 

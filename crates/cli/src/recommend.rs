@@ -1,31 +1,42 @@
-//! `leastwise recommend`: what to do about one principal's unused permissions, proved and replayed.
+//! `leastwise recommend`: what to do about the unused permissions of one principal or of all, proved and replayed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use leastwise::access::{AccessModel, Principal, PrincipalArn};
 use leastwise::analysis::Analysis;
-use leastwise::backtest::{Applicable, RequestLog, Scope, Verdict, judge};
+use leastwise::backtest::{RequestLog, Scope};
 use leastwise::findings::{Exclusions, find};
-use leastwise::recommend::{Advisor, Basis, PolicyStep, Remedy, nearest};
+use leastwise::recommend::{Advisor, Basis, NotJudged, nearest};
 use leastwise::refine::Choices;
-use leastwise::report::diff::{DiffLine, diff};
-use leastwise::report::recommendation::{ground, names, recommendation, title};
+use leastwise::report::recommendation::{recommendation, refusal};
 
+use crate::analyze::ExclusionOptions;
+use crate::everybody::{Answer, answer, answer_all, each_once};
 use crate::evidence::{Evidence, EvidenceOptions};
 use crate::failure::{Exit, Failure};
-use crate::output::{Colours, print};
+use crate::output::{Colours, print, write_folder};
+use crate::plan_text;
 
 /// What `leastwise recommend` takes.
 #[derive(Debug, Args)]
 pub(crate) struct RecommendArguments {
     /// The ARN of a user or role, or the id of a finding about one.
-    subject: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    subject: Option<String>,
+    /// For everybody: a line each, or with `--format json` one JSON object a line.
+    #[arg(long)]
+    all: bool,
     /// A folder of exports, laid out in any way (docs/inputs.md).
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     #[command(flatten)]
     evidence: EvidenceOptions,
+    #[command(flatten)]
+    exclusions: ExclusionOptions,
+    /// With `--all`: write a file for each principal into this folder, which must not exist yet.
+    #[arg(long, value_name = "DIR", requires = "all", conflicts_with = "format", help_heading = "Output")]
+    out: Option<PathBuf>,
     /// What to print.
     #[arg(long, value_enum, default_value_t = ViewFormat::Text, help_heading = "Output")]
     format: ViewFormat,
@@ -58,9 +69,10 @@ fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn subject<'a>(analysis: &'a Analysis<'a>, text: &str) -> Result<&'a Principal, Failure> {
+/// The principal that is meant: by its ARN, or by the id of a finding about it.
+fn subject<'a>(analysis: &'a Analysis<'a>, exclusions: &Exclusions, text: &str) -> Result<&'a Principal, Failure> {
     if !text.contains(':') {
-        let found = find(analysis, &Exclusions::default());
+        let found = find(analysis, exclusions);
         if let Some(finding) = found.findings.iter().find(|finding| finding.id.as_str() == text) {
             return principal(&analysis.access, finding.resource.as_str());
         }
@@ -70,184 +82,97 @@ fn subject<'a>(analysis: &'a Analysis<'a>, text: &str) -> Result<&'a Principal, 
 
 /// Runs the command.
 pub(crate) fn run(arguments: &RecommendArguments) -> Result<Exit, Failure> {
+    let exclusions = arguments.exclusions.read()?;
     let evidence = Evidence::find(arguments.from.as_deref(), &arguments.evidence)?;
-    let analysis = evidence.analyse();
-    let asked = subject(&analysis, &arguments.subject)?;
+    match &arguments.subject {
+        Some(subject) => for_one(arguments, &evidence, &exclusions, subject),
+        None => for_all(arguments, &evidence, &exclusions),
+    }
+}
+
+fn for_one(arguments: &RecommendArguments, evidence: &Evidence, exclusions: &Exclusions, text: &str) -> Result<Exit, Failure> {
+    let analysis = evidence.analyse(&mut |_| {});
+    let asked = subject(&analysis, exclusions, text)?;
     let basis = Basis::of(&analysis, Choices::default());
-    let advisor = Advisor::new(basis);
-    let proposal = match advisor.propose(asked).map_err(|fault| Failure::fault(fault.to_string()))? {
-        Ok(proposal) => proposal,
-        Err(why) => {
-            let shown = match arguments.format {
-                ViewFormat::Text => format!("{}\n  nothing is recommended: {why}\n", asked.arn),
-                ViewFormat::Json => pretty(&serde_json::json!({
-                    "schema": leastwise::report::recommendation::SCHEMA, "resource": asked.arn.as_str(),
-                    "notJudged": why.to_string(), "alternatives": [],
-                }))?,
-            };
-            print(&shown)?;
-            return Ok(Exit::Clean);
-        }
-    };
-    let mut log = RequestLog::new(&analysis.mapper, Scope::only(&proposal.affected()), analysis.period);
+    let advisor = Advisor::new(basis).excluding(exclusions.clone());
+    // Whose records are needed is known only now, so that the logs are read once more; keeping everybody's would cost more.
+    let concerned = advisor.propose(asked).map_err(|fault| Failure::fault(fault.to_string()))?.map(|p| p.affected());
+    let mut log = RequestLog::new(&analysis.mapper, Scope::only(&concerned.unwrap_or_default()), analysis.period);
     evidence.read_logs(&mut |event| log.record(event), &mut Vec::new());
-    let (judged, set, unused) = (proposal.judged.clone(), proposal.permission_set, proposal.unused.clone());
-    let verdicts = judge(&analysis.access, proposal, &log);
-    let shown = match arguments.format {
-        ViewFormat::Json => pretty(&recommendation(&basis, &judged, set, &unused, &verdicts))?,
-        ViewFormat::Text => {
-            let colours = Colours::of_standard_output();
-            let mut out = format!("{}\n", colours.bold(asked.arn.as_str()));
-            if let Some(set) = set {
-                out.push_str(&format!(
-                    "  a role of permission set `{set}`: this is for all its roles in all accounts of the input\n"
-                ));
-            }
-            out.push_str(&format!(
-                "  {} of its effective actions are unused from {} to {}\n",
-                unused.len(),
-                basis.period.start,
-                basis.period.end
-            ));
-            for (of, count) in &judged.grounds {
-                out.push_str(&format!("    {count} because {}\n", ground(*of)));
-            }
-            let kept = [
-                ("used", &judged.used),
-                ("unobservable: no source could have shown a use", &judged.unobservable),
-                ("unknown: a source that should know does not", &judged.unknown),
-                ("blocked by the permissions boundary, not unused", &judged.granted.blocked_by_boundary),
-                ("taken away by a Deny, not unused", &judged.granted.denied),
-            ];
-            for (why, actions) in kept.into_iter().filter(|(_, actions)| !actions.is_empty()) {
-                out.push_str(&format!("  {} kept, {why}: {}\n", actions.len(), some(&names(&analysis.access, actions))));
-            }
-            if verdicts.is_empty() {
-                out.push_str("  nothing to do\n");
-            }
-            for (number, verdict) in verdicts.iter().enumerate() {
-                out.push_str(&format!("\n{}\n", colours.bold(&format!("Alternative {} of {}", number + 1, verdicts.len()))));
-                match verdict {
-                    Verdict::Applicable(plan) => out.push_str(&text(&analysis.access, plan, colours)),
-                    Verdict::Withheld(withheld) => {
-                        out.push_str(&format!(
-                            "  {}: {} recorded requests would have been denied\n",
-                            colours.red("withheld"),
-                            withheld.replay.newly_denied
-                        ));
-                        for cut in withheld.replay.cuts.iter().take(10) {
-                            out.push_str(&format!(
-                                "    {} {} times by {}, last {}\n",
-                                cut.action, cut.count, cut.principal, cut.last
-                            ));
-                        }
-                    }
-                }
-            }
-            out
-        }
+    let answer = answer(&advisor, &log, asked)?;
+    let shown = match (&answer, arguments.format) {
+        (Err(why), ViewFormat::Text) => format!("{}\n  nothing is recommended: {why}\n", asked.arn),
+        (Err(why), ViewFormat::Json) => pretty(&refusal(&basis, asked, why))?,
+        (Ok(answer), ViewFormat::Json) => pretty(&whole(&basis, answer))?,
+        (Ok(answer), ViewFormat::Text) => plan_text::whole(&basis, asked, answer, Colours::of_standard_output()),
     };
     print(&shown)?;
-    Ok(if verdicts.is_empty() { Exit::Clean } else { Exit::Findings })
+    Ok(if answer.is_ok_and(|answer| !answer.verdicts.is_empty()) { Exit::Findings } else { Exit::Clean })
+}
+
+fn whole(basis: &Basis<'_>, answer: &Answer<'_>) -> serde_json::Value {
+    recommendation(basis, &answer.judged, answer.set, &answer.unused, &answer.verdicts)
+}
+
+/// The line of one principal in the list of all; nothing for whom there is nothing to do.
+pub(crate) fn line(basis: &Basis<'_>, answer: &Answer<'_>) -> Option<String> {
+    (!answer.verdicts.is_empty()).then(|| format!("{}\n", whole(basis, answer)))
+}
+
+fn for_all(arguments: &RecommendArguments, evidence: &Evidence, exclusions: &Exclusions) -> Result<Exit, Failure> {
+    let mapper = evidence.mapper();
+    let mut log = RequestLog::new(&mapper, Scope::All, evidence.period());
+    let analysis = evidence.analyse(&mut |event| log.record(event));
+    let basis = Basis::of(&analysis, Choices::default());
+    let advisor = Advisor::new(basis).excluding(exclusions.clone());
+    let principals = each_once(analysis.access.principals());
+    let (mut recommended, mut withheld) = (0, 0);
+    let colours = if arguments.out.is_some() { Colours::none() } else { Colours::of_standard_output() };
+    let shape = |principal: &Principal, answer: Result<Answer<'_>, NotJudged>| {
+        let answer = answer.ok().filter(|answer| !answer.verdicts.is_empty())?;
+        let none_left = answer.verdicts.iter().all(|verdict| verdict.applicable().is_none());
+        let shown = match (&arguments.out, arguments.format) {
+            (Some(_), _) => pretty(&whole(&basis, &answer)).ok()?,
+            (None, ViewFormat::Json) => line(&basis, &answer)?,
+            (None, ViewFormat::Text) => plan_text::short(principal, &answer, colours),
+        };
+        Some((path_of(principal), shown, none_left))
+    };
+    let mut all = |take: &mut dyn FnMut(&Path, &str) -> Result<(), Failure>| {
+        answer_all(&advisor, &log, &principals, shape, |one| {
+            let Some((path, shown, none_left)) = one else { return Ok(()) };
+            recommended += 1;
+            withheld += usize::from(none_left);
+            take(&path, &shown)
+        })
+    };
+    match &arguments.out {
+        None => all(&mut |_, shown| print(shown))?,
+        Some(out) => write_folder(out, &mut |folder| all(&mut |path, shown| write_below(folder, path, shown)))?,
+    }
+    if arguments.out.is_some() || arguments.format == ViewFormat::Text {
+        let place = arguments.out.as_ref().map_or(String::new(), |out| format!("{}: ", out.display()));
+        print(&format!("{place}{recommended} recommendations, {withheld} of them withheld by the backtest\n"))?;
+    }
+    Ok(if recommended == 0 { Exit::Clean } else { Exit::Findings })
+}
+
+/// Where a principal's recommendation is written: account, kind and name, which is unique whatever the path.
+fn path_of(principal: &Principal) -> PathBuf {
+    let name: String =
+        principal.arn.name().chars().map(|c| if c.is_ascii_alphanumeric() || "+=,.@-_".contains(c) { c } else { '_' }).collect();
+    PathBuf::from(principal.arn.account().as_str()).join(principal.arn.kind().name()).join(format!("{name}.json"))
+}
+
+fn write_below(folder: &Path, path: &Path, text: &str) -> Result<(), Failure> {
+    let path = folder.join(path);
+    let fail = |e: std::io::Error| Failure::bad_input(format!("{}: {e}", path.display()), "check the space left");
+    std::fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(fail)?;
+    std::fs::write(&path, text).map_err(fail)
 }
 
 /// JSON as it is printed.
 pub(crate) fn pretty(value: &serde_json::Value) -> Result<String, Failure> {
     let json = serde_json::to_string_pretty(value);
     json.map(|text| text + "\n").map_err(|e| Failure::fault(format!("the result cannot be written as JSON: {e}")))
-}
-
-fn some(names: &[String]) -> String {
-    let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
-    let more = names.len().saturating_sub(shown.len());
-    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
-}
-
-fn text(access: &AccessModel<'_>, plan: &Applicable<'_>, colours: Colours) -> String {
-    let price = &plan.price;
-    let mut out = format!("  {}\n", title(plan));
-    out.push_str(&format!(
-        "  price: {} principals, statements {} → {}, characters {} → {}, managed policies {} → {}{}\n",
-        price.principals,
-        price.statements.0,
-        price.statements.1,
-        price.characters.0,
-        price.characters.1,
-        price.managed_policies.0,
-        price.managed_policies.1,
-        if price.within_policy_count() { "" } else { ", more than the 10 that IAM allows by default" }
-    ));
-    for retained in &plan.retained {
-        out.push_str(&format!(
-            "  {} {} unused actions stay because of `{}`: {}\n",
-            colours.yellow("!"),
-            retained.actions.len(),
-            retained.policy,
-            retained.why
-        ));
-        out.push_str(&format!("      {}\n", some(&names(access, &retained.actions))));
-    }
-    for group in &plan.leaves {
-        out.push_str(&format!("  remove the user from group `{}` once the steps below are done\n", group.arn.name()));
-    }
-    for step in &plan.steps {
-        out.push_str(&one(step, colours));
-    }
-    let replay = plan.replay();
-    out.push_str(&format!(
-        "\n  {} replayed {} recorded requests: {} still allowed, {} undecidable, {} granted elsewhere, {} newly denied\n",
-        colours.green("✓"),
-        replay.events,
-        replay.still_allowed,
-        replay.undecidable,
-        replay.not_granted_before,
-        replay.newly_denied
-    ));
-    for cut in replay.older.iter().take(10) {
-        out.push_str(&format!(
-            "  {} {} was used before the period, last {}: is it needed now and then?\n",
-            colours.yellow("!"),
-            cut.action,
-            cut.last
-        ));
-    }
-    out
-}
-
-fn one(step: &PolicyStep<'_>, colours: Colours) -> String {
-    let actions = step.actions();
-    let actions = if actions.is_empty() { "no step".to_owned() } else { actions.join(", then ") };
-    let mut out = format!("\n  {}: {}\n", colours.bold(&actions), step.instruction());
-    if let Some(after) = step.refined.text.as_deref().filter(|_| !step.refined.is_unchanged()) {
-        for line in diff(step.original.text(), after, 3) {
-            out.push_str(&match line {
-                DiffLine::Same(line) => format!("      {line}\n"),
-                DiffLine::Removed(line) => format!("{}\n", colours.red(&format!("    - {line}"))),
-                DiffLine::Added(line) => format!("{}\n", colours.green(&format!("    + {line}"))),
-                DiffLine::Omitted(count) => format!("{}\n", colours.dim(&format!("      … {count} unchanged lines"))),
-            });
-        }
-    }
-    let claims: Vec<&str> = step.refined.claims().iter().map(|(claim, _)| claim.as_str()).collect();
-    out.push_str(&format!("    {} proved: {}\n", colours.green("✓"), claims.join(", ")));
-    let last = step.removed.iter().filter_map(|removed| removed.last_seen).max();
-    out.push_str(&format!(
-        "    {} actions go; last seen {}\n",
-        step.removed.len(),
-        last.map_or("never".to_owned(), |time| time.to_string())
-    ));
-    let mark = if step.fit.fits() { colours.green("✓") } else { colours.red("✗") };
-    out.push_str(&format!(
-        "    {mark} {} of {} characters ({} quota)\n",
-        step.fit.size,
-        step.fit.quota.limit(),
-        step.fit.quota.as_str()
-    ));
-    for remedy in &step.fit.remedies {
-        out.push_str(&match remedy {
-            Remedy::Split(split) => format!("      it fits as {} policies (--format json has them)\n", split.parts.len()),
-            Remedy::Compact(_) => "      it fits in compact form (--format json has it)\n".to_owned(),
-        });
-    }
-    out
 }

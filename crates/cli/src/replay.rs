@@ -1,16 +1,17 @@
 //! `leastwise replay`: every recorded event against the policies before and after all recommendations.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use leastwise::access::Principal;
-use leastwise::backtest::{Halves, Missed, Replay, RequestLog, Scope, judge, total};
-use leastwise::recommend::{Advisor, Basis};
+use leastwise::backtest::{Halves, Missed, Replay, RequestLog, Scope, total};
+use leastwise::recommend::{Advisor, Basis, NotJudged};
 use leastwise::refine::Choices;
-use leastwise::usage::Collector;
+use leastwise::usage::{Collector, Event};
 use serde_json::json;
 
+use crate::analyze::ExclusionOptions;
+use crate::everybody::{Answer, answer_all, each_once};
 use crate::evidence::{Evidence, EvidenceOptions};
 use crate::failure::{Exit, Failure};
 use crate::output::{Colours, print};
@@ -24,6 +25,8 @@ pub(crate) struct ReplayArguments {
     from: Option<PathBuf>,
     #[command(flatten)]
     evidence: EvidenceOptions,
+    #[command(flatten)]
+    exclusions: ExclusionOptions,
     /// Also learn on the first half of the logs and replay the second: what rare use would have been cut?
     #[arg(long)]
     split_half: bool,
@@ -34,43 +37,48 @@ pub(crate) struct ReplayArguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ReplayArguments) -> Result<Exit, Failure> {
+    let exclusions = arguments.exclusions.read()?;
     let evidence = Evidence::find(arguments.from.as_deref(), &arguments.evidence)?;
-    let analysis = evidence.analyse();
-    let mut log = RequestLog::new(&analysis.mapper, Scope::All, analysis.period);
+    let mapper = evidence.mapper();
+    let mut log = RequestLog::new(&mapper, Scope::All, evidence.period());
+    let analysis = evidence.analyse(&mut |event| log.record(event));
     let halves = Halves::of(analysis.ledger.coverage()).filter(|_| arguments.split_half);
     let mut first = Collector::new(&analysis.mapper);
     let mut second = halves.map(|halves| RequestLog::new(&analysis.mapper, Scope::All, halves.rest));
-    evidence.read_logs(
-        &mut |event| {
-            log.record(event);
-            if let (Some(second), Some(halves)) = (&mut second, &halves) {
-                second.record(event);
-                if event.time < halves.learning.end {
-                    first.record(event);
-                }
+    // Where the halves meet is known only when all logs have been read: then they are read once more.
+    if let (Some(second), Some(halves)) = (&mut second, &halves) {
+        let mut visit = |event: &Event<'_>| {
+            second.record(event);
+            if event.time < halves.learning.end {
+                first.record(event);
             }
-        },
-        &mut Vec::new(),
-    );
+        };
+        evidence.read_logs(&mut visit, &mut Vec::new());
+    }
     let fault = |fault: leastwise::recommend::Fault| Failure::fault(fault.to_string());
     let basis = Basis::of(&analysis, Choices::default());
-    let advisor = Advisor::new(basis);
+    let advisor = Advisor::new(basis).excluding(exclusions.clone());
     let (mut strongest, mut withheld, mut plans, mut recommended) = (Vec::<Replay>::new(), 0, 0, 0);
-    for principal in each_once(analysis.access.principals()) {
-        let Ok(proposal) = advisor.propose(principal).map_err(fault)? else { continue };
-        let verdicts = judge(&analysis.access, proposal, &log);
-        recommended += usize::from(!verdicts.is_empty());
-        plans += verdicts.len();
-        withheld += verdicts.iter().filter(|verdict| verdict.applicable().is_none()).count();
-        strongest.extend(verdicts.first().map(|verdict| verdict.replay().clone()));
-    }
+    let shape = |_: &Principal, answer: Result<Answer<'_>, NotJudged>| {
+        let verdicts = answer.map(|answer| answer.verdicts).unwrap_or_default();
+        let denied = verdicts.iter().filter(|verdict| verdict.applicable().is_none()).count();
+        (verdicts.len(), denied, verdicts.first().map(|verdict| verdict.replay().clone()))
+    };
+    let principals = each_once(analysis.access.principals());
+    answer_all(&advisor, &log, &principals, shape, |(ways, denied, replay)| {
+        recommended += usize::from(ways > 0);
+        plans += ways;
+        withheld += denied;
+        strongest.extend(replay);
+        Ok(())
+    })?;
     let sum = total(strongest.iter());
     let mut missed: Vec<Missed> = Vec::new();
     if let (Some(halves), Some(second)) = (&halves, &second) {
         halves.cover(first.ledger(), analysis.ledger.coverage());
         let ledger = first.finish();
-        let advisor = Advisor::new(Basis { ledger: &ledger, period: halves.learning, ..basis });
-        for principal in each_once(analysis.access.principals()) {
+        let advisor = Advisor::new(Basis { ledger: &ledger, period: halves.learning, ..basis }).excluding(exclusions);
+        for principal in &principals {
             if let Ok(proposal) = advisor.propose(principal).map_err(fault)? {
                 missed.extend(halves.missed(&analysis.access, &proposal, second));
             }
@@ -141,10 +149,4 @@ pub(crate) fn run(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     };
     print(&shown)?;
     Ok(if withheld == 0 && missed.is_empty() { Exit::Clean } else { Exit::Findings })
-}
-
-/// Of the roles of a permission set only the first: what is proposed is for all.
-fn each_once(principals: &[Principal]) -> impl Iterator<Item = &Principal> {
-    let mut sets = BTreeSet::new();
-    principals.iter().filter(move |principal| principal.permission_set().is_none_or(|set| sets.insert(set.to_owned())))
 }

@@ -64,6 +64,19 @@ pub(crate) fn table(analysis: &Analysis<'_>, found: &Found<'_>, colours: Colours
         for shortfall in flawed {
             out.push_str(&format!("{}  {}: {}\n", colours.yellow("Log       "), account.id, lacks(shortfall)));
         }
+        if let Some(latest) = account.details_old {
+            let latest = latest.map_or("no date at all".to_owned(), |at| format!("nothing newer than {}", day(at)));
+            let text =
+                format!("{}: no date of their own and {latest}; no role is called unused for them: give --as-of", account.id);
+            out.push_str(&format!("{}  {text}\n", colours.yellow("Details   ")));
+        }
+        if account.credentials_old {
+            let text = format!(
+                "{}: the credential report does not say when it was made: give --as-of, or `get-credential-report`'s answer",
+                account.id
+            );
+            out.push_str(&format!("{}  {text}\n", colours.yellow("Report    ")));
+        }
         if account.trails.is_empty() {
             out.push_str(&format!("{}  {}: there is none\n", colours.yellow("Log       "), account.id));
         }

@@ -150,7 +150,7 @@ fn every_format_is_written_and_a_folder_is_written_as_a_whole_or_not_at_all() {
     assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), count);
     assert!(text("findings.md").starts_with("# Unused access"));
     let page = text("findings.html");
-    assert_eq!(page.matches("<details").count(), count);
+    assert_eq!(page.matches("<details id=").count(), count);
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
     let again = leastwise(&[&["analyze", &root, "--out", &out], &period[..]].concat(), "");
     assert_eq!(again.status, 2);
@@ -167,4 +167,35 @@ fn exclusions_leave_accounts_and_tags_alone() {
     assert_eq!(none.status, 0);
     let none: Value = serde_json::from_str(&none.out).unwrap();
     assert_eq!(none["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_broken_service_reference_takes_no_service_away() {
+    let folder = Folder::new();
+    let root = organization(&folder);
+    let reference = Path::new(&root).join("service-reference");
+    let broken = std::fs::read_dir(&reference).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.ends_with("s3.json"));
+    std::fs::write(broken.unwrap(), "{\"Name\":\"s3\",\"Actions\":[").unwrap();
+    let result = json(&analyse(&root, &[]));
+    assert!(result["problems"].to_string().contains("s3.json"), "{}", result["problems"]);
+    assert_ne!(result["catalog"]["source"], "service-reference");
+    // What everybody is granted still has its S3 actions, so that nothing of S3 goes unless a source says so.
+    let period = ["--as-of", "2026-11-01", "--tracking-period", "10"];
+    let all = leastwise(&[&["recommend", "--all", "--from", &root, "--format", "json"], &period[..]].concat(), "");
+    let mut mentioned = false;
+    for line in all.out.lines() {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        let unused = answer["unused"].as_array().unwrap();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        for step in
+            answer["alternatives"].as_array().unwrap().iter().flat_map(|plan| plan["recommendedSteps"].as_array()).flatten()
+        {
+            for removed in step["removed"].as_array().unwrap() {
+                assert!(unused.contains(&removed["action"]), "{removed} is not among what is unused");
+                mentioned |= text(&removed["action"]).starts_with("s3:");
+            }
+        }
+        mentioned |= answer["kept"].to_string().contains("s3:");
+    }
+    assert!(mentioned);
 }

@@ -48,6 +48,19 @@ pub struct Analysis<'c> {
     pub rules: Rules,
     /// What could not be read, sorted and without doubles.
     pub problems: Vec<InputProblem>,
+    /// Of which moment exports without a date of their own are.
+    pub undated: UndatedExports,
+}
+
+/// Of which moment account details and bare credential reports are, which carry no date. Their silence means something only
+/// up to the moment at which they were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UndatedExports {
+    /// Somebody says that they are of the end of the period, and logs do not show that they are not.
+    #[default]
+    OfTheMoment,
+    /// Nobody says so: they are no younger than their latest date, and must show one near the end of the period.
+    AsTheyShow,
 }
 
 impl<'c> Analysis<'c> {
@@ -74,7 +87,16 @@ impl<'c> Analysis<'c> {
         }
         problems.sort();
         problems.dedup();
-        Analysis { access: AccessModel::new(accounts, mapper.catalogue()), ledger, mapper, credentials, period, rules, problems }
+        Analysis {
+            access: AccessModel::new(accounts, mapper.catalogue()),
+            ledger,
+            mapper,
+            credentials,
+            period,
+            rules,
+            problems,
+            undated: UndatedExports::default(),
+        }
     }
 
     /// The principal's use, to ask for the states of its permissions.

@@ -350,7 +350,7 @@ fn the_map_names_what_is_there_and_all_that_is_there() {
 }
 
 /// What the kinds of findings lack: `present` is every file of the repository with its text. A kind is a source file
-/// `unused_*.rs`; its page has the same name, and some integration test names its type.
+/// `unused_*.rs`; its page and its file of cases have the same name, and some integration test names its type.
 fn lacking(present: &[(String, String)]) -> Vec<String> {
     let folder = "crates/leastwise/src/findings/";
     let stems = |folder: &str, ending: &str| -> BTreeSet<String> {
@@ -359,6 +359,7 @@ fn lacking(present: &[(String, String)]) -> Vec<String> {
     };
     let kinds: BTreeSet<String> = stems(folder, ".rs").into_iter().filter(|k| k.starts_with("unused_")).collect();
     let pages = stems("docs/findings/", ".md");
+    let cases = stems("corpus/findings/", ".md");
     let mut out: Vec<String> = pages.difference(&kinds).map(|k| format!("docs/findings/{k}.md is about no kind")).collect();
     for kind in &kinds {
         let word = kind.replace('_', "");
@@ -371,6 +372,9 @@ fn lacking(present: &[(String, String)]) -> Vec<String> {
         if !pages.contains(kind) {
             out.push(format!("`{kind}` has no page: docs/findings/{kind}.md"));
         }
+        if !cases.contains(kind) {
+            out.push(format!("`{kind}` has no case: corpus/findings/{kind}.md"));
+        }
     }
     if kinds.is_empty() && present.iter().any(|(path, _)| path.starts_with(folder)) {
         out.push("the folder of findings has no kind in it".to_owned());
@@ -379,11 +383,12 @@ fn lacking(present: &[(String, String)]) -> Vec<String> {
 }
 
 #[test]
-fn every_kind_of_finding_has_source_and_test_and_page() {
+fn every_kind_of_finding_has_source_and_test_and_page_and_cases() {
     let whole = [
         ("crates/leastwise/src/findings/unused_role.rs", ""),
         ("crates/cli/tests/roles.rs", "\"UnusedRole\""),
         ("docs/findings/unused_role.md", ""),
+        ("corpus/findings/unused_role.md", ""),
     ];
     let set = |files: &[(&str, &str)]| files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect::<Vec<_>>();
     assert_eq!(lacking(&set(&whole)), Vec::<String>::new());

@@ -48,7 +48,7 @@ impl Activity {
 
     fn ask_role(&mut self, analysis: &Analysis<'_>, stale: &StaleExports, principal: &Principal) -> bool {
         let Some(role) = &principal.role else { return false };
-        let is_stale = stale.details(principal.arn.account()).is_some();
+        let is_stale = stale.details_mean_nothing(principal.arn.account());
         match role.last_used {
             RoleLastUsed::Unknown => false,
             RoleLastUsed::Never => {

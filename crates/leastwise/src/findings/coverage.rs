@@ -121,6 +121,11 @@ pub struct AccountSources<'a> {
     pub credential_report_made: Option<Timestamp>,
     /// A use that the details, which have no date, do not know of: nothing is concluded from their silence then.
     pub details_refuted_by: Option<Timestamp>,
+    /// Whether the details have no date near the end of the period, and nobody says that they are of then: nothing is
+    /// concluded from their silence. With the latest date in them.
+    pub details_old: Option<Option<Timestamp>>,
+    /// The same of a credential report that does not say when it was made.
+    pub credentials_old: bool,
     /// A use that the credential report does not know of: nothing is concluded from it then.
     pub credentials_refuted_by: Option<Timestamp>,
     /// Its trails, each with what it lacks for the whole period.
@@ -196,6 +201,8 @@ impl<'a> Coverage<'a> {
                     credential_report: report.is_some(),
                     credential_report_made: report.and_then(|report| report.generated),
                     details_refuted_by: stale.details(account.id),
+                    details_old: stale.old_details(account.id),
+                    credentials_old: report.is_some_and(|report| StaleExports::is_old(analysis, report, account.id)),
                     credentials_refuted_by: stale.credentials(account.id),
                     trails: trails.map(|trail| (trail, trail.shortfall(&analysis.period, tolerance))).collect(),
                     reports: reports.get(&account.id).copied().unwrap_or_default(),

@@ -137,6 +137,17 @@ impl Witnessing {
             Witnessing::CredentialReport => "credentialReport",
         }
     }
+
+    /// The source in words, for people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Witnessing::RoleLastUsed => "Role last used",
+            Witnessing::LastAccessed => "Report of last access",
+            Witnessing::CloudTrail => "CloudTrail",
+            Witnessing::CredentialReport => "Credential report",
+        }
+    }
 }
 
 /// Something unused.

@@ -1,15 +1,16 @@
 //! Which undated exports are older than the logs say they can be.
 //!
-//! Account details and credential reports do not state when they were taken, so they are taken to be of the moment of the
-//! analysis. Where logs show a use much later than the export knows of, that is refuted, and what the export does not
-//! show means nothing any more for its account. It judges exports only, never a principal.
+//! Account details and bare credential reports do not state when they were taken. They are taken to be of the moment of the
+//! analysis when somebody says so; otherwise they are only as young as the latest date in them. Where logs show a use much
+//! later than the export knows of, that is refuted. What such an export does not show means nothing for its account. It
+//! judges exports only, never a principal.
 
 use std::collections::BTreeMap;
 
-use crate::access::credential_report::LastUse;
+use crate::access::credential_report::{CredentialRow, LastUse};
 use crate::access::details::RoleLastUsed;
 use crate::access::{AccountId, CredentialReport, PrincipalArn, Timestamp};
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, UndatedExports};
 use crate::usage::sources::last_accessed::REPORT_DELAY;
 
 /// For how long temporary credentials of a user live on after its key or password was used (IAM user guide,
@@ -21,11 +22,57 @@ const LONGEST_SESSION: i64 = 36 * 3600;
 pub(super) struct StaleExports {
     details: BTreeMap<AccountId, Timestamp>,
     credentials: BTreeMap<AccountId, Timestamp>,
+    /// Accounts whose details are not shown to reach the end of the period, with the latest date in them.
+    old_details: BTreeMap<AccountId, Option<Timestamp>>,
+}
+
+/// Whether an export that IAM made no earlier than `latest` says nothing about the last part of the period.
+fn ends_early(analysis: &Analysis<'_>, latest: Option<Timestamp>) -> bool {
+    let reaches = latest.map(|latest| latest.seconds() - REPORT_DELAY + i64::from(analysis.rules.tolerance));
+    reaches.is_none_or(|reaches| reaches < analysis.period.end.seconds())
+}
+
+/// The latest date in the details of each account: they were taken no earlier.
+fn latest_of_details(analysis: &Analysis<'_>) -> BTreeMap<AccountId, Timestamp> {
+    let mut latest = BTreeMap::new();
+    for principal in analysis.access.principals() {
+        let used = match principal.role.as_ref().map(|role| &role.last_used) {
+            Some(RoleLastUsed::At(last)) => Some(*last),
+            _ => None,
+        };
+        [principal.created, used].into_iter().flatten().for_each(|at| note(&mut latest, principal.arn.account(), at));
+    }
+    for policy in analysis.access.policies() {
+        if let (Some(account), Some(at)) = (policy.arn.owner(), policy.updated) {
+            note(&mut latest, account, at);
+        }
+    }
+    latest
+}
+
+/// The latest date in a credential report, as far as it is about the account.
+fn latest_of_report(report: &CredentialReport, account: AccountId) -> Option<Timestamp> {
+    let rows = report.rows.iter().filter(|row| row.arn.account() == account);
+    let of_row = |row: &CredentialRow| {
+        let uses = row.keys.iter().map(|key| key.last_used).chain([row.password.last_used]);
+        let uses = uses.map(|last| if let LastUse::At(last) = last { Some(last) } else { None });
+        uses.chain(row.keys.iter().map(|key| key.rotated)).chain([row.created, row.password.changed]).flatten().max()
+    };
+    rows.filter_map(of_row).max()
 }
 
 impl StaleExports {
     pub(super) fn of(analysis: &Analysis<'_>) -> StaleExports {
         let mut stale = StaleExports::default();
+        if analysis.undated == UndatedExports::AsTheyShow {
+            let dates = latest_of_details(analysis);
+            for account in analysis.access.accounts() {
+                let latest = dates.get(&account.id).copied();
+                if ends_early(analysis, latest) {
+                    stale.old_details.insert(account.id, latest);
+                }
+            }
+        }
         let slack = i64::from(analysis.rules.tolerance) + REPORT_DELAY;
         let last_call = |principal: &PrincipalArn| {
             let (last, _) = analysis.ledger.activity(principal);
@@ -67,14 +114,28 @@ impl StaleExports {
         self.credentials.get(&account).copied()
     }
 
+    /// The latest date in details that are not shown to reach the end of the period; none when they are.
+    pub(super) fn old_details(&self, account: AccountId) -> Option<Option<Timestamp>> {
+        self.old_details.get(&account).copied()
+    }
+
+    /// Whether nothing can be concluded from what the account's details do not show.
+    pub(super) fn details_mean_nothing(&self, account: AccountId) -> bool {
+        self.details(account).is_some() || self.old_details.contains_key(&account)
+    }
+
+    /// Whether `report` has no date, and is not shown to reach the end of the period for the account.
+    pub(super) fn is_old(analysis: &Analysis<'_>, report: &CredentialReport, account: AccountId) -> bool {
+        report.generated.is_none()
+            && analysis.undated == UndatedExports::AsTheyShow
+            && ends_early(analysis, latest_of_report(report, account))
+    }
+
     /// Whether nothing can be concluded from what `report` does not show of the account.
     pub(super) fn refutes(&self, analysis: &Analysis<'_>, report: &CredentialReport, account: AccountId) -> bool {
-        let late = |generated: Timestamp| {
-            generated.seconds() - REPORT_DELAY + i64::from(analysis.rules.tolerance) < analysis.period.end.seconds()
-        };
         match report.generated {
-            Some(generated) => late(generated),
-            None => self.credentials(account).is_some(),
+            Some(generated) => ends_early(analysis, Some(generated)),
+            None => self.credentials(account).is_some() || StaleExports::is_old(analysis, report, account),
         }
     }
 }

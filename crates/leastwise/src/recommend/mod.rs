@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::access::{AccessModel, ActionSet, PolicyArn, Principal, PrincipalArn, PrincipalKind, Timestamp, Unread};
 use crate::analysis::Analysis;
+use crate::findings::Exclusions;
 use crate::refine::Choices;
 use crate::usage::{EventMapper, Rules, TrackingPeriod, UsageLedger};
 
@@ -62,6 +63,8 @@ impl<'a> Basis<'a> {
 pub enum NotJudged {
     /// A group makes no requests; what its members leave unused is answered for each of them.
     Group(usize),
+    /// Somebody wants it left alone; so whatever a change would concern together with it stays too.
+    Excluded,
     /// A service made the role for itself, and only the service can change it.
     ServiceLinked,
     /// Something of it could not be read.
@@ -83,6 +86,7 @@ impl fmt::Display for NotJudged {
                     "a group makes no requests of its own; ask for one of its {members} members, and the group's policies are answered with it"
                 )
             }
+            NotJudged::Excluded => f.write_str("it is excluded"),
             NotJudged::ServiceLinked => f.write_str("it is a service-linked role, which only its service can change"),
             NotJudged::Unread(unread) => {
                 f.write_str("not all of it could be read: ")?;
@@ -170,6 +174,7 @@ impl<'a> Proposal<'a> {
 #[derive(Debug)]
 pub struct Advisor<'a> {
     basis: Basis<'a>,
+    exclusions: Exclusions,
     judged: Mutex<HashMap<&'a PrincipalArn, Result<Arc<Judged<'a>>, NotJudged>>>,
     commons: Mutex<HashMap<Holders<'a>, Arc<Common<'a>>>>,
 }
@@ -189,7 +194,13 @@ impl<'a> Advisor<'a> {
     /// An advisor that has judged nobody yet.
     #[must_use]
     pub fn new(basis: Basis<'a>) -> Advisor<'a> {
-        Advisor { basis, judged: Mutex::default(), commons: Mutex::default() }
+        Advisor { basis, exclusions: Exclusions::default(), judged: Mutex::default(), commons: Mutex::default() }
+    }
+
+    /// The same, which leaves these alone.
+    #[must_use]
+    pub fn excluding(self, exclusions: Exclusions) -> Advisor<'a> {
+        Advisor { exclusions, ..Advisor::new(self.basis) }
     }
 
     /// What it stands on.
@@ -217,6 +228,9 @@ impl<'a> Advisor<'a> {
     }
 
     fn judgeable(&self, principal: &'a Principal) -> Result<(), NotJudged> {
+        if self.exclusions.principal(principal) {
+            return Err(NotJudged::Excluded);
+        }
         if principal.arn.kind() == PrincipalKind::Group {
             return Err(NotJudged::Group(self.basis.access.members(&principal.arn).len()));
         }

@@ -296,6 +296,10 @@ struct AccountRow {
     credential_report_made: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details_refuted_by_use: Option<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    details_may_be_old: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    credential_report_may_be_old: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_report_refuted_by_use: Option<String>,
     trails: Vec<TrailRow>,
@@ -315,6 +319,10 @@ struct TrailRow {
     gaps: Vec<GapRow>,
     #[serde(skip_serializing_if = "is_zero")]
     more_gaps: usize,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -404,6 +412,8 @@ impl<'a> CoverageRow<'a> {
                 credential_report: account.credential_report,
                 credential_report_made: text(account.credential_report_made),
                 details_refuted_by_use: text(account.details_refuted_by),
+                details_may_be_old: account.details_old.is_some(),
+                credential_report_may_be_old: account.credentials_old,
                 credential_report_refuted_by_use: text(account.credentials_refuted_by),
                 trails: account.trails.iter().map(|(trail, lacks)| TrailRow::new(trail, lacks.as_ref())).collect(),
                 last_accessed_reports: ReportsRow { complete, stale, partial, failed, until: text(until) },

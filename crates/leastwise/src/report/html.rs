@@ -1,7 +1,11 @@
 //! The page of an analysis: one HTML file that loads nothing, for people.
 //!
 //! A view; it decides nothing. Every text from the input is escaped, and the page has no script. A recommendation for a
-//! finding may be put into its slot by whoever has one.
+//! finding is put into its slot by whoever has one ([`recommended`] makes it of replayed plans).
+
+mod recommendation;
+
+pub use recommendation::recommended;
 
 use super::findings::lacks;
 use super::{counted, day, sentence};
@@ -13,6 +17,8 @@ const STYLE: &str = include_str!("html.css");
 
 /// Actions of one service that are listed one by one.
 const ACTIONS: usize = 400;
+/// The list of unused actions stands open up to so many services.
+const OPEN: usize = 6;
 
 /// The findings as a page. `recommendation` gives the HTML of a finding's recommendation, already escaped, or nothing.
 #[must_use]
@@ -24,6 +30,7 @@ pub fn html(analysis: &Analysis<'_>, found: &Found<'_>, recommendation: &dyn Fn(
         day(analysis.period.end)
     );
     summary(&mut out, analysis, found);
+    accounts(&mut out, analysis, found);
     for account in analysis.access.accounts() {
         account_section(&mut out, account.id, found, recommendation);
     }
@@ -99,6 +106,30 @@ fn summary(out: &mut String, analysis: &Analysis<'_>, found: &Found<'_>) {
     }
 }
 
+/// Accounts by the number of their findings, most first; a single one needs no table.
+fn accounts(out: &mut String, analysis: &Analysis<'_>, found: &Found<'_>) {
+    let of_account = |account: AccountId| {
+        let own = found.findings.iter().filter(move |finding| finding.account() == account);
+        FindingKind::ALL.map(|kind| own.clone().filter(|finding| finding.kind == kind).count())
+    };
+    let mut rows: Vec<(AccountId, [usize; 4])> =
+        analysis.access.accounts().iter().map(|account| (account.id, of_account(account.id))).collect();
+    if rows.len() < 2 {
+        return;
+    }
+    rows.sort_by_key(|(account, counts)| (std::cmp::Reverse(counts.iter().sum::<usize>()), *account));
+    out.push_str("<h2>Accounts by findings</h2><div class=\"scroll\"><table class=\"numbers\"><tr><th>Account</th>");
+    for kind in FindingKind::ALL {
+        out.push_str(&format!("<th>{}</th>", kind.title()));
+    }
+    out.push_str("</tr>");
+    for (account, counts) in rows {
+        let cells: String = counts.iter().map(|count| format!("<td>{count}</td>")).collect();
+        out.push_str(&format!("<tr><td><a href=\"#account-{account}\">{account}</a></td>{cells}</tr>"));
+    }
+    out.push_str("</table></div>\n");
+}
+
 fn account_section(
     out: &mut String,
     account: AccountId,
@@ -106,7 +137,10 @@ fn account_section(
     recommendation: &dyn Fn(&FindingId) -> Option<String>,
 ) {
     let own: Vec<&Finding<'_>> = found.findings.iter().filter(|finding| finding.account() == account).collect();
-    out.push_str(&format!("<section><h2>Account {account}</h2><p>{}</p>\n", counted(own.len(), "finding")));
+    out.push_str(&format!(
+        "<section id=\"account-{account}\"><h2>Account {account}</h2><p>{}</p>\n",
+        counted(own.len(), "finding")
+    ));
     for kind in FindingKind::ALL {
         let mut rows = own.iter().filter(|finding| finding.kind == kind).peekable();
         if rows.peek().is_none() {
@@ -131,23 +165,43 @@ fn one(out: &mut String, finding: &Finding<'_>, recommendation: Option<String>) 
     for testimony in &finding.evidence {
         let window = testimony.window.map_or(String::new(), |w| format!(", looked from {} to {}", day(w.from), day(w.to)));
         let last = testimony.last_seen.map_or(String::new(), |at| format!("; last seen {at}"));
-        out.push_str(&format!("<li><b>{}</b>{window}: {}{last}</li>", testimony.source.as_str(), escaped(&testimony.says)));
+        out.push_str(&format!("<li><b>{}</b>{window}: {}{last}</li>", testimony.source.title(), escaped(&testimony.says)));
     }
     out.push_str("</ul>");
-    if let Details::Permissions(permissions) = &finding.details {
-        permission_rows(out, permissions);
+    if let Some(advice) = advice(finding.kind) {
+        out.push_str(&format!("<h4>Recommendation</h4><p>{advice}</p>"));
     }
     if let Some(recommendation) = recommendation {
         out.push_str(&format!("<h4>Recommendation</h4><div class=\"recommendation\">{recommendation}</div>"));
     }
+    if let Details::Permissions(permissions) = &finding.details {
+        permission_rows(out, permissions);
+    }
     out.push_str("</details>\n");
 }
 
+/// What to do about what is unused as a whole; for permissions there are plans. The pages in `docs/findings/` say more.
+fn advice(kind: FindingKind) -> Option<&'static str> {
+    match kind {
+        FindingKind::UnusedIamRole => {
+            Some("Deny <code>sts:AssumeRole</code> in its trust policy, wait as long as its rarest use may take, then delete it.")
+        }
+        FindingKind::UnusedIamUserAccessKey => Some("Make the key inactive, which can be undone; wait, then delete it."),
+        FindingKind::UnusedIamUserPassword => Some("Delete the login profile; the user's keys go on working."),
+        FindingKind::UnusedPermission => None,
+    }
+}
+
 fn permission_rows(out: &mut String, permissions: &Permissions<'_>) {
-    out.push_str(
-        "<h4>Unused</h4><div class=\"scroll\"><table><tr><th>Service</th><th>Last accessed</th><th>Unused actions</th></tr>",
-    );
-    for service in permissions.services() {
+    let services = permissions.services();
+    out.push_str(&format!(
+        "<details class=\"list\"{}><summary><b>Unused: {} in {}</b></summary><div class=\"scroll\"><table><tr><th>Service</th>\
+         <th>Last accessed</th><th>Unused actions</th></tr>",
+        if services.len() > OPEN { "" } else { " open" },
+        counted(permissions.counts().unused, "action"),
+        counted(services.len(), "service")
+    ));
+    for service in services {
         let last = service.last_accessed.map_or("never".to_owned(), day);
         let names: Vec<&str> = service.actions.iter().take(ACTIONS).map(|(name, _)| *name).collect();
         let more = service.actions.len() - names.len();
@@ -159,7 +213,7 @@ fn permission_rows(out: &mut String, permissions: &Permissions<'_>) {
             escaped(&names.join(", "))
         ));
     }
-    out.push_str("</table></div>");
+    out.push_str("</table></div></details>");
     let kept: Vec<String> = permissions
         .kept()
         .map(|(state, reason, count)| format!("<li>{count} {} <code>{reason}</code></li>", state.name()))
@@ -196,6 +250,12 @@ fn sources(out: &mut String, analysis: &Analysis<'_>, found: &Found<'_>) {
             "last-accessed reports: {} complete, {} too old, {} partial, {} failed",
             reports.complete, reports.stale, reports.partial, reports.failed
         ));
+        if account.details_old.is_some() {
+            facts.push("account details without a date near the end: no role is called unused for them".to_owned());
+        }
+        if account.credentials_old {
+            facts.push("credential report without a date: no key or password is called unused for it".to_owned());
+        }
         facts.push(if account.credential_report { "credential report" } else { "no credential report" }.to_owned());
         out.push_str(&format!("<li><b>{}</b>: {}</li>", account.id, escaped(&facts.join("; "))));
     }

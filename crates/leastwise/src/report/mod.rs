@@ -7,6 +7,7 @@ pub mod diff;
 pub mod evaluation;
 pub mod findings;
 pub mod html;
+pub mod layout;
 pub mod markdown;
 pub mod permissions;
 pub mod proof;

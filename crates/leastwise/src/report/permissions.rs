@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::access::model::PolicyRef;
 use crate::access::{ActionId, Granted, Principal, Timestamp};
 use crate::analysis::Analysis;
-use crate::usage::Reason;
+use crate::usage::{Reason, Source};
 
 /// Name and version of this form.
 pub const SCHEMA: &str = "leastwise.permissions/1";
@@ -82,7 +82,10 @@ fn text(time: Option<Timestamp>) -> Option<String> {
 #[must_use]
 pub fn reason_sentence(reason: &Reason) -> String {
     match reason {
-        Reason::Seen(source, time) => format!("{source:?} shows a use, the last one at {time}"),
+        Reason::Seen(Source::CloudTrail, time) => format!("CloudTrail shows a use, the last one at {time}"),
+        Reason::Seen(Source::LastAccessed, time) => {
+            format!("the last-accessed report shows an attempt, the last one at {time}")
+        }
         Reason::SilentTrail(window) => format!("the trail, complete from {} to {}, shows no use", window.from, window.to),
         Reason::SilentReport(time) => format!("the last-accessed report, complete up to {time}, shows no attempt at it"),
         Reason::SilentService(time) => {

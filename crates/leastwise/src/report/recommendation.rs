@@ -5,9 +5,9 @@
 use serde_json::{Value, json};
 
 use super::refinement::claims_object;
-use crate::access::{AccessModel, ActionSet};
+use crate::access::{AccessModel, ActionSet, Principal};
 use crate::backtest::{Applicable, Cut, Replay, Verdict};
-use crate::recommend::{Basis, Ground, GroupWay, Judged, ManagedWay, Plan, PolicyStep, Remedy};
+use crate::recommend::{Basis, Ground, GroupWay, Judged, ManagedWay, NotJudged, Plan, PolicyStep, Remedy};
 
 /// Name and version of this form.
 pub const SCHEMA: &str = "leastwise.recommend/1";
@@ -52,6 +52,20 @@ pub fn recommendation(
             "date": access.actions().catalogue().provenance().date,
             "sha256": access.actions().catalogue().provenance().sha256,
         },
+    })
+}
+
+/// The answer about a principal for whom nothing can be recommended.
+#[must_use]
+pub fn refusal(basis: &Basis<'_>, asked: &Principal, why: &NotJudged) -> Value {
+    json!({
+        "schema": SCHEMA,
+        "resource": asked.arn.as_str(),
+        "resourceOwnerAccount": asked.arn.account().as_str(),
+        "recommendationType": "UnusedPermissionRecommendation",
+        "trackingPeriod": {"from": basis.period.start.to_string(), "to": basis.period.end.to_string()},
+        "notJudged": why.to_string(),
+        "alternatives": [],
     })
 }
 

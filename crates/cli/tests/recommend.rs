@@ -21,7 +21,8 @@ use serde_json::Value;
 fn organization(folder: &Folder, more: &[&str]) -> String {
     let root = folder.path("org");
     let arguments =
-        [&["demo", "--out", &root, "--seed", "3", "--roles", "24", "--users", "10", "--events", "2000"], more].concat();
+        [&["demo", "--out", &root, "--seed", "3", "--accounts", "2", "--roles", "24", "--users", "10", "--events", "2000"], more]
+            .concat();
     assert_eq!(leastwise(&arguments, "").status, 0);
     root
 }
@@ -225,14 +226,14 @@ fn explain_answers_for_every_action_of_a_recommendation_from_the_records() {
 fn a_gap_is_explained_in_words() {
     let folder = Folder::new();
     let root = organization(&folder, &["--gap-hours", "30"]);
-    let mut seen = false;
-    // The gap is in the first account only.
-    for (_, arn) in of_permissions(&findings(&root)).into_iter().take_while(|_| !seen) {
+    let found = findings(&root);
+    // The gap is in the first account only, so that not everybody's answer has it.
+    let told = of_permissions(&found).into_iter().any(|(_, arn)| {
         let text = run(&["explain", arn, "ec2:RunInstances", "--from", &root]).out;
         assert!(!text.contains("Gap(") && !text.contains("Gap {"), "{text}");
-        seen |= text.contains("it has a gap from");
-    }
-    assert!(seen);
+        text.contains("it has a gap from")
+    });
+    assert!(told);
 }
 
 #[test]

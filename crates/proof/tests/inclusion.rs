@@ -313,6 +313,43 @@ fn inclusion_is_reflexive_and_transitive() {
     assert!(chains > 500, "{chains}");
 }
 
+/// Policies that allow reading under one line of a condition block, with variables.
+fn under(operator: &str, values: &str) -> String {
+    allow(&format!(r#"{S3},"Resource":"*","Condition":{{"{operator}":{{"s3:prefix":{values}}}}}"#))
+}
+
+#[test]
+fn lines_with_variables_are_compared_value_by_value() {
+    for (existing, new, included) in [
+        (
+            under("StringLike", r#"["","home/","home/${aws:username}/*"]"#),
+            under("StringLike", r#""home/${aws:username}/*""#),
+            true,
+        ),
+        (under("StringLike", r#""home/${aws:username}/*""#), under("StringLike", r#"["","home/${aws:username}/*"]"#), false),
+        (under("StringLike", r#""${aws:username}/*""#), under("StringLike", r#""${AWS:UserName}/x*""#), true),
+        (under("StringLike", r#""${aws:username}/x*""#), under("StringLike", r#""${aws:username}/*""#), false),
+        (under("StringLike", r#""*""#), under("StringEquals", r#""${aws:username}""#), true),
+        (under("StringLike", r#""home/*""#), under("StringLike", r#""home/${aws:username}*""#), true),
+        (under("StringEqualsIfExists", r#""${aws:username}""#), under("StringEquals", r#""${aws:username}""#), true),
+        (under("StringEquals", r#""${aws:username}""#), under("StringEqualsIfExists", r#""${aws:username}""#), false),
+        (under("StringNotLike", r#""${aws:username}/x*""#), under("StringNotLike", r#""${aws:username}/*""#), true),
+        (under("StringNotLike", r#""${aws:username}/*""#), under("StringNotLike", r#""${aws:username}/x*""#), false),
+        (under("StringNotEquals", r#""${aws:username}""#), under("StringNotEquals", r#"["a","${aws:username}"]"#), true),
+        (
+            format!("{},{}", under("StringEquals", r#""${aws:username}""#), under("StringNotEquals", r#""${aws:username}""#)),
+            allow(&format!(r#"{S3},"Resource":"*""#)),
+            true,
+        ),
+    ] {
+        let answer = compare(&existing, &new);
+        match included {
+            true => assert_eq!(answer, Comparison::Included, "{existing}\n{new}"),
+            false => assert!(matches!(answer, Comparison::NotIncluded(_)), "{answer:?}\n{existing}\n{new}"),
+        }
+    }
+}
+
 /// Far above what it takes, so that only a blow-up fails it.
 const BOUND: Duration = Duration::from_secs(20);
 

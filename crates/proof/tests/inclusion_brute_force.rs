@@ -194,7 +194,56 @@ const SORTS: &[Sort] = &[
             &["arn:x:::a:c:d"],
         ],
     },
+    // Values with policy variables, for the other key of the same name's sake rolled only together with `aws:one`.
+    Sort {
+        key: "many:V",
+        operators: &[
+            "StringEquals",
+            "StringLike",
+            "StringLike",
+            "StringNotLike",
+            "StringNotEquals",
+            "StringEqualsIfExists",
+            "StringNotLikeIfExists",
+            "ForAnyValue:StringLike",
+            "ForAllValues:StringLike",
+            "ForAnyValue:StringNotEquals",
+            "StringEqualsIgnoreCase",
+            "ArnLike",
+            "Null",
+        ],
+        values: &[
+            "${aws:one}",
+            "${aws:one}*",
+            "${AWS:ONE}b",
+            "${aws:one, 'a'}",
+            "*${aws:one}",
+            "a",
+            "*",
+            "a*",
+            "?",
+            "true",
+            "arn:x:::a:${aws:one}",
+        ],
+        states: &[
+            &[],
+            &[""],
+            &["a"],
+            &["b"],
+            &["ab"],
+            &["abb"],
+            &["c"],
+            &["cb"],
+            &["A"],
+            &["a", "b"],
+            &["ab", "c"],
+            &["arn:x:::a:a"],
+        ],
+    },
 ];
+
+/// The sorts that are rolled by themselves.
+const ALONE: usize = SORTS.len() - 1;
 
 struct Pair {
     existing: String,
@@ -237,10 +286,10 @@ fn statement(dice: &mut Dice, sorts: &[usize], principals: &[&str], variables: b
 fn pair(dice: &mut Dice, principals: &[&str], most_sorts: usize) -> Pair {
     let sorts: Vec<usize> = match dice.roll(most_sorts + 1) {
         0 => Vec::new(),
-        1 => vec![dice.roll(SORTS.len())],
+        1 => vec![dice.roll(ALONE)],
         _ => {
-            let one = dice.roll(SORTS.len());
-            vec![one, (one + 1 + dice.roll(SORTS.len() - 1)) % SORTS.len()]
+            let one = dice.roll(ALONE);
+            vec![one, (one + 1 + dice.roll(ALONE - 1)) % ALONE]
         }
     };
     let variables = most_sorts > 0 && dice.roll(8) == 0;
@@ -392,6 +441,53 @@ fn conditions_of_every_sort_are_decided_as_trying_every_request_says() {
     let outcomes = judge(3000, 5, &[], &["arn:aws:iam::111122223333:user/ana"], 2, PolicyKind::Identity, identity_allows);
     assert!(outcomes[0] > 600 && outcomes[1] > 600, "{outcomes:?}");
     assert!(outcomes[2] * 50 < outcomes[0] + outcomes[1], "{outcomes:?}");
+}
+
+#[test]
+fn values_with_variables_are_never_wrongly_included() {
+    let catalogue = Catalogue::parse(CATALOGUE.to_owned()).unwrap();
+    let callers = [Principal::parse("arn:aws:iam::111122223333:user/ana").unwrap()];
+    let sorts = [ALONE, 1];
+    let all = requests(&callers, &contexts(&sorts));
+    let mut dice = Dice(17);
+    let mut outcomes = [0; 3];
+    for _ in 0..3000 {
+        let one = |dice: &mut Dice| statement(dice, &sorts, &[], false);
+        let old: Vec<String> = (0..=dice.roll(2)).map(|_| one(&mut dice)).collect();
+        let mut new = old.clone();
+        for _ in 0..=dice.roll(2) {
+            let at = dice.roll(new.len());
+            match dice.roll(5) {
+                0 if new.len() > 1 => {
+                    new.remove(at);
+                }
+                1 => new.push(one(&mut dice)),
+                2 => new[at] = one(&mut dice),
+                3 => new[at] = new[at].replace("${aws:one}*", "${aws:one}b"),
+                _ => new[at] = new[at].replacen("many:V\":[", "many:V\":[\"${aws:one}\",", 1),
+            }
+        }
+        let document = |list: Vec<String>| format!("{{\"Version\":\"2012-10-17\",\"Statement\":[{}]}}", list.join(","));
+        let (old, new) = (document(old), document(new));
+        let [old_policy, new_policy] = [&old, &new].map(|text| Policy::parse(text).unwrap());
+        let added = |request: &Request| identity_allows(&new_policy, request) && !identity_allows(&old_policy, request);
+        match no_new_access(&[&old_policy], &[&new_policy], PolicyKind::Identity, &catalogue) {
+            Comparison::Included => {
+                outcomes[0] += 1;
+                assert_eq!(all.iter().find(|request| added(request)), None, "{old}\n{new}");
+            }
+            Comparison::NotIncluded(found) => {
+                outcomes[1] += 1;
+                assert!(added(&found.request), "{found:?}\n{old}\n{new}");
+            }
+            Comparison::Undecided(reason) => {
+                outcomes[2] += 1;
+                assert!(!reason.contains("internal"), "{reason}\n{old}\n{new}");
+            }
+        }
+    }
+    println!("{outcomes:?}");
+    assert!(outcomes[0] > 500 && outcomes[1] > 500 && outcomes[2] * 4 < outcomes[0] + outcomes[1], "{outcomes:?}");
 }
 
 #[test]

@@ -9,6 +9,10 @@ use std::borrow::Cow;
 use super::request::Context;
 use crate::arn::Unit;
 
+/// How many characters stand between a variable's braces at most, so that a text of nothing but `${` is read in little
+/// time. AWS states no bound; names of keys and values of tags have at most a few hundred.
+const LONGEST: usize = 1_024;
+
 /// A piece of a policy's text.
 enum Piece<'a> {
     /// The policy's own words: wildcards count.
@@ -103,11 +107,11 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 /// The length of the variable with which `text` begins, braces included. A closing brace in a quoted
-/// default does not end it; something unclosed or empty is no variable.
+/// default does not end it; something unclosed, empty or longer than [`LONGEST`] is no variable.
 fn variable_length(text: &str) -> Option<usize> {
     let inside = text.strip_prefix("${")?;
     let mut quoted = false;
-    for (at, c) in inside.char_indices() {
+    for (at, c) in inside.char_indices().take(LONGEST) {
         match c {
             '\'' => quoted = !quoted,
             '}' if !quoted => return (at > 0).then_some(at + 3),

@@ -88,11 +88,13 @@ const TOO_COMPLEX: &str = "too complex: the policies combine too many patterns t
 impl<'p> Attempt<'p> {
     fn new(question: &Question<'p>, filling: Filling) -> Attempt<'p> {
         let mut space = Space::new(question.kind, filling, question.catalogue);
-        let new_allows = space.products(question.new, Effect::Allow);
+        let mut new_allows = space.products(question.new, Effect::Allow);
         let new_denies = space.products(question.new, Effect::Deny);
         let old_allows = space.products(question.existing, Effect::Allow);
         let mut old_denies = space.products(question.existing, Effect::Deny);
         old_denies.retain(|old| !new_denies.iter().any(|new| within(&old.literals, new)));
+        space.add_what_follows(&mut new_allows);
+        space.add_what_follows(&mut old_denies);
         let public = matches!(question.purpose, Purpose::PublicAccess);
         let common = match question.purpose {
             Purpose::NewAccess => Vec::new(),

@@ -6,7 +6,7 @@
 //! the plain evaluator. What is exact, what is not, and all bounds: `docs/inclusion.md`.
 //!
 //! Bottom up: `texts` and `scales` (sets in one dimension), `names`, `places`, `callers`, `keys` (the dimensions),
-//! `variables`, `space` (statements as products), `solve` (the search), `compare` (the question), `witness` (the replay),
+//! `variables`, `unfilled` (lines with them), `space` (statements as products), `solve` (the search), `compare` (the question), `witness` (the replay),
 //! `access` and `strangers` (the two narrower questions).
 
 mod access;
@@ -20,6 +20,7 @@ mod solve;
 mod space;
 mod strangers;
 mod texts;
+mod unfilled;
 mod variables;
 mod witness;
 

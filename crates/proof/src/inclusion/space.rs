@@ -16,13 +16,17 @@ use super::keys::{self, Found, Key, State};
 use super::names::Names;
 use super::places::{self, Place, Places};
 use super::texts::{Pattern, Unit};
+use super::unfilled::Unfilled;
 use super::variables::{self, Filling, Resource, Symbols};
 use crate::search::Budget;
 
 pub(super) const ACTION: u32 = 0;
 pub(super) const RESOURCE: u32 = 1;
 pub(super) const CALLER: u32 = 2;
-const FIRST_KEY: u32 = 3;
+pub(super) const FIRST_KEY: u32 = 3;
+
+/// How many alternatives the conditions of a statement are at most.
+const MOST_ALTERNATIVES: usize = 64;
 
 /// That a point of one dimension is in a set, or is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,8 +79,8 @@ pub(super) struct Space<'p> {
     pub(super) unfilled: BTreeSet<&'p str>,
     pub(super) exact: BTreeSet<&'p str>,
     filling: Filling,
-    symbols: Symbols,
-    known: Known<'p>,
+    pub(super) symbols: Symbols,
+    pub(super) known: Known<'p>,
     answers: HashMap<Asked, Found<Point>>,
 }
 
@@ -95,13 +99,12 @@ enum Written {
 
 /// Sets that are there already, by how they are written.
 #[derive(Debug, Default)]
-struct Known<'p> {
+pub(super) struct Known<'p> {
     actions: HashMap<Vec<&'p str>, u32>,
     places: HashMap<(Written, Vec<&'p str>), u32>,
-    lines: HashMap<(u32, String, Vec<&'p str>), u32>,
+    pub(super) lines: HashMap<(u32, String, Vec<&'p str>), u32>,
     keys: BTreeMap<String, u32>,
-    /// By operator, key and values.
-    opaque: BTreeMap<(String, String, Vec<&'p str>), u32>,
+    pub(super) unfilled: Unfilled<'p>,
 }
 
 impl<'p> Space<'p> {
@@ -157,7 +160,7 @@ impl<'p> Space<'p> {
     }
 
     /// The place of a key of that name.
-    fn key(&mut self, name: &str) -> u32 {
+    pub(super) fn key(&mut self, name: &str) -> u32 {
         let lower = name.to_ascii_lowercase();
         if let Some(known) = self.known.keys.get(&lower) {
             return *known;
@@ -174,10 +177,10 @@ impl<'p> Space<'p> {
         for (document, policy) in policies.iter().enumerate() {
             let variables = policy.version() == Some("2012-10-17");
             for statement in policy.statements().iter().filter(|s| s.effect == effect) {
-                let Some(base) = self.base(statement, variables) else { continue };
+                let Some(bases) = self.bases(statement, variables) else { continue };
                 let Some(wheres) = self.wheres(statement.resources.as_ref(), variables) else { continue };
-                for place in wheres {
-                    let mut literals: Vec<Literal> = base.iter().copied().chain(place).collect();
+                for (base, place) in bases.iter().flat_map(|base| wheres.iter().map(move |place| (base, place))) {
+                    let mut literals: Vec<Literal> = base.iter().chain(place).copied().collect();
                     literals.sort_unstable();
                     literals.dedup();
                     let contradictory = literals.windows(2).any(|w| matches!(w, [a, b] if *a == !*b));
@@ -190,8 +193,8 @@ impl<'p> Space<'p> {
         all
     }
 
-    /// What a statement demands but for resources; none when it never applies.
-    fn base(&mut self, statement: &'p Statement, variables: bool) -> Option<Vec<Literal>> {
+    /// What a statement demands but for resources, as alternatives; none when it never applies.
+    fn bases(&mut self, statement: &'p Statement, variables: bool) -> Option<Vec<Vec<Literal>>> {
         let mut literals = Vec::new();
         match (&statement.principal, self.kind) {
             (None, PolicyKind::Identity) => {}
@@ -214,14 +217,17 @@ impl<'p> Space<'p> {
             let set = *self.known.actions.entry(written).or_insert_with(|| names.add(element));
             literals.push(Literal { dimension: ACTION, set, holds: !element.negated });
         }
+        let mut alternatives = vec![literals];
         for condition in &statement.conditions {
-            literals.push(self.line(condition, variables)?);
+            let line = self.line(condition, variables, MOST_ALTERNATIVES / alternatives.len().max(1))?;
+            let with = |literals: Vec<Literal>| line.iter().map(move |more| [literals.as_slice(), more].concat());
+            alternatives = alternatives.into_iter().flat_map(with).collect();
         }
-        Some(literals)
+        Some(alternatives)
     }
 
-    /// The line of a condition block; none when it never holds.
-    fn line(&mut self, condition: &'p Condition, variables: bool) -> Option<Literal> {
+    /// The line of a condition block, as alternatives, at most so many, of each of which all literals have to hold; none when it never holds.
+    fn line(&mut self, condition: &'p Condition, variables: bool, most: usize) -> Option<Vec<Vec<Literal>>> {
         let operator = Operator::parse(&condition.operator.what)?;
         let mut written: Vec<&'p str> = condition.values.iter().map(|value| &*value.what).collect();
         written.sort_unstable();
@@ -229,40 +235,35 @@ impl<'p> Space<'p> {
         let filled = variables && operator.takes_variables() && written.iter().any(|value| variables::has_variable(value));
         if filled {
             self.variables.extend(written.iter().flat_map(|value| variables::keys(value)));
+            let unknown = matches!(self.filling, Filling::Unknown);
+            if unknown && written.iter().any(|value| variables::keys(value).next().is_some()) {
+                return self.unfilled_line(operator, condition, written, most);
+            }
         }
-        // Spelled alike whatever the case of the operator; `ArnEquals` is `ArnLike`.
-        let name = format!("{operator:?}{}", if filled { "$" } else { "" });
-        let units: Option<Vec<Vec<Unit>>> = match &self.filling {
-            _ if !filled => Some(written.iter().map(|value| keys::plain(operator.test, value)).collect()),
-            Filling::Known(values) => {
-                let fill = |value: &&str| variables::filled(value, keys::has_wildcards(operator.test), values);
-                Some(written.iter().filter_map(fill).collect())
-            }
+        Some(vec![vec![self.exact_line(operator, &condition.key.what, written, filled)?]])
+    }
+
+    /// The line of an operator, a key and values in which nothing is unknown; `filled` says whether they are read for variables.
+    pub(super) fn exact_line(&mut self, operator: Operator, key: &str, written: Vec<&'p str>, filled: bool) -> Option<Literal> {
+        let none = BTreeMap::new();
+        let values = match &self.filling {
+            Filling::Known(values) => values,
             // Special characters are all that is in them.
-            Filling::Unknown if written.iter().all(|value| variables::keys(value).next().is_none()) => {
-                let none = BTreeMap::new();
-                let fill = |value: &&str| variables::filled(value, keys::has_wildcards(operator.test), &none);
-                Some(written.iter().filter_map(fill).collect())
-            }
-            Filling::Unknown => None,
+            Filling::Unknown => &none,
         };
-        let Some(units) = units else {
-            let key = condition.key.what.to_ascii_lowercase();
-            let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX >> 1);
-            let at = *self.known.opaque.entry((name, key, written)).or_insert(next);
-            if at == next {
-                let mut key = Key::opaque(&condition.key.what);
-                key.add_opaque();
-                self.keys.push(key);
-            }
-            return Some(Literal { dimension: FIRST_KEY + at, set: 0, holds: true });
+        let wildcards = keys::has_wildcards(operator.test);
+        let units: Vec<Vec<Unit>> = match filled {
+            true => written.iter().filter_map(|value| variables::filled(value, wildcards, values)).collect(),
+            false => written.iter().map(|value| keys::plain(operator.test, value)).collect(),
         };
-        let at = self.key(&condition.key.what);
-        let set = match self.known.lines.get(&(at, name.clone(), written.clone())) {
+        let at = self.key(key);
+        // Spelled alike whatever the case of the operator; `ArnEquals` is `ArnLike`.
+        let name = (at, format!("{operator:?}{}", if filled { "$" } else { "" }), written);
+        let set = match self.known.lines.get(&name) {
             Some(known) => *known,
             None => {
                 let line = self.keys.get_mut(at as usize).map(|key| key.add(operator, units))?;
-                self.known.lines.insert((at, name, written), line);
+                self.known.lines.insert(name, line);
                 line
             }
         };

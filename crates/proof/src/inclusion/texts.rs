@@ -13,7 +13,7 @@ use crate::search::{Answer, Budget, Side, TEXTS, Word, shortest};
 const SEARCH_STEPS: u64 = 1_500_000;
 
 /// One unit of a pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unit {
     /// This character.
     Char(char),

@@ -24,11 +24,19 @@ pub(super) struct Symbols {
 }
 
 impl Symbols {
+    /// What a key stands for. A default makes it another text.
+    fn of_key(&mut self, key: &str, default: Option<&str>) -> Symbol {
+        self.of(format!("{}\n{}", key.to_ascii_lowercase(), default.map_or(String::new(), |d| format!("'{d}"))))
+    }
+
     fn of(&mut self, text: String) -> Symbol {
         let next = FIRST_OPAQUE + u32::try_from(self.known.len()).unwrap_or(u32::MAX >> 1);
         *self.known.entry(text).or_insert(next)
     }
 }
+
+/// How many characters a variable has at most, braces not counted; so the evaluator has it.
+const LONGEST: usize = 1_024;
 
 /// A piece of a policy's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +88,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 fn length(text: &str) -> Option<usize> {
     let inside = text.strip_prefix("${")?;
     let mut quoted = false;
-    for (at, c) in inside.char_indices() {
+    for (at, c) in inside.char_indices().take(LONGEST) {
         match c {
             '\'' => quoted = !quoted,
             '}' if !quoted => return (at > 0).then_some(at + 3),
@@ -114,6 +122,19 @@ pub(super) fn filled(text: &str, wildcards: bool, values: &BTreeMap<String, Opti
         }
     }
     Some(units)
+}
+
+/// A condition value with a symbol in the place of each variable.
+pub(super) fn with_symbols(text: &str, wildcards: bool, symbols: &mut Symbols) -> Vec<Unit> {
+    let mut units = Vec::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Own(own) => units.extend(own.chars().map(|c| if wildcards { unit_of(c) } else { Unit::Char(c) })),
+            Piece::Escaped(_, text) => units.extend(text.chars().map(Unit::Char)),
+            Piece::Key(_, key, default) => units.push(Unit::Opaque(symbols.of_key(key, default))),
+        }
+    }
+    units
 }
 
 fn value<'a>(key: &str, default: Option<&'a str>, values: &'a BTreeMap<String, Option<String>>) -> Option<&'a str> {
@@ -157,9 +178,7 @@ pub(super) fn resource(text: &str, filling: &Filling, symbols: &mut Symbols) -> 
             Piece::Escaped(_, text) => text.to_owned(),
             Piece::Key(_, key, default) => match filling {
                 Filling::Unknown => {
-                    // A default makes it another text.
-                    let name = format!("{}\n{}", key.to_ascii_lowercase(), default.map_or(String::new(), |d| format!("'{d}")));
-                    narrow.push(Unit::Opaque(symbols.of(name)));
+                    narrow.push(Unit::Opaque(symbols.of_key(key, default)));
                     wide.push(Unit::Any);
                     unknown = true;
                     continue;

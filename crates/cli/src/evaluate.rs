@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use leastwise::report::evaluation::EvaluationReport;
 use leastwise_policy::Policy;
-use leastwise_policy::evaluate::{Case, CaseResult, Decided, Decision, PolicySet, Request};
+use leastwise_policy::evaluate::{Case, CaseResult, Decision, PolicySet, Request};
 use leastwise_policy::json::{self, Position};
 
 use crate::args::{EvaluateArguments, EvaluateFormat};
@@ -37,25 +37,7 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<Exit, Failure> {
     };
     let evaluation = set.evaluate(&request);
     let explanation = arguments.explain.then(|| set.explain(&request).iter().map(ToString::to_string).collect::<Vec<String>>());
-    let result = CaseResult {
-        id: None,
-        decision: evaluation.decision,
-        deciding: evaluation
-            .deciding
-            .iter()
-            .map(|place| {
-                let (member, levels) = place.kind.member();
-                Decided {
-                    member,
-                    level: levels.then_some(place.level),
-                    policy: place.policy,
-                    statement: place.statement,
-                    sid: place.sid.map(Into::into),
-                }
-            })
-            .collect(),
-        lacking: evaluation.lacking.map(|lacking| lacking.to_string()),
-    };
+    let result = CaseResult::of(None, &evaluation);
     match arguments.format {
         EvaluateFormat::Json => {
             let json = serde_json::to_string_pretty(&EvaluationReport::single(&result, explanation))

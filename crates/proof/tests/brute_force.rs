@@ -4,6 +4,8 @@
 //! way in which the conditions can turn out.
 
 #![allow(
+    missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -11,27 +13,14 @@
     reason = "helpers of tests, which may fail loudly"
 )]
 
+mod dice;
+
+use dice::Dice;
 use leastwise_policy::glob::{Case, matches};
 use leastwise_policy::{Catalogue, Effect, Policy, Statement, Unused};
 use leastwise_proof::{Claim, Reason, Verdict, prove};
 
-struct Dice(u64);
-
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % sides as u64) as usize
-    }
-
-    fn one<'t>(&mut self, of: &[&'t str]) -> &'t str {
-        of[self.roll(of.len())]
-    }
-
-    fn some(&mut self, of: &[&str], most: usize) -> String {
-        let items: Vec<String> = (0..=self.roll(most)).map(|_| format!("\"{}\"", self.one(of))).collect();
-        format!("[{}]", items.join(","))
-    }
-
     fn statement(&mut self) -> String {
         let effect = if self.roll(4) == 0 { "Deny" } else { "Allow" };
         let action = if self.roll(5) == 0 { "NotAction" } else { "Action" };

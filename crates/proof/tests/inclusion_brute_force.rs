@@ -4,6 +4,8 @@
 //! `leastwise_policy::evaluate` alone; a verdict has to be what it says.
 
 #![allow(
+    missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -11,27 +13,12 @@
     reason = "helpers of tests, which may fail loudly"
 )]
 
+mod dice;
+
+use dice::Dice;
 use leastwise_policy::evaluate::{Context, Decision, PolicySet, Principal, Request};
 use leastwise_policy::{ActionName, ActionPattern, Catalogue, Policy};
 use leastwise_proof::inclusion::{Access, Comparison, PolicyKind, access_not_granted, no_new_access};
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % sides as u64) as usize
-    }
-
-    fn one<'t>(&mut self, of: &[&'t str]) -> &'t str {
-        of[self.roll(of.len())]
-    }
-
-    fn some(&mut self, of: &[&str], most: usize) -> String {
-        let items: Vec<String> = (0..=self.roll(most)).map(|_| format!("\"{}\"", self.one(of))).collect();
-        format!("[{}]", items.join(","))
-    }
-}
 
 const ACTIONS: &[&str] = &["*", "s:*", "t:*", "s:a*", "s:*b", "s:a", "s:ab", "s:?", "S:A?", "t:a", "s:a?*", "t:*a*", "s:b*a"];
 const RESOURCES: &[&str] = &[

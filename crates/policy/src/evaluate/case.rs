@@ -123,7 +123,14 @@ impl Case {
     /// Evaluates the case into a result of its own.
     #[must_use]
     pub fn result(&self) -> CaseResult {
-        let evaluation = self.evaluate();
+        CaseResult::of(self.id.clone(), &self.evaluate())
+    }
+}
+
+impl CaseResult {
+    /// The result of an evaluation, under the case's name if it has one.
+    #[must_use]
+    pub fn of(id: Option<Box<str>>, evaluation: &Evaluation<'_>) -> CaseResult {
         let deciding = evaluation.deciding.iter().map(|place| {
             let (member, levels) = place.kind.member();
             Decided {
@@ -135,10 +142,10 @@ impl Case {
             }
         });
         CaseResult {
-            id: self.id.clone(),
+            id,
             decision: evaluation.decision,
             deciding: deciding.collect(),
-            lacking: evaluation.lacking.map(|lacking| lacking.to_string()),
+            lacking: evaluation.lacking.as_ref().map(ToString::to_string),
         }
     }
 }

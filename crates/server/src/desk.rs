@@ -1,0 +1,92 @@
+//! The place where requests meet the threads that analyse: ask for a recommendation, or for another analysis.
+//!
+//! Between handlers, which must not wait, and `cycle.rs`, whose analysis lives on one thread and cannot be shared. It knows
+//! who is in charge at the moment and passes messages on; it computes nothing.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use tokio::sync::oneshot;
+
+use crate::store::RecommendationError;
+
+/// What becomes of a request for a recommendation: the provider's `recommendedSteps` and our own report, both JSON; or why not.
+pub type Advice = Result<(String, String), RecommendationError>;
+
+/// A message to the thread that holds the current analysis.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A recommendation for a principal, over a period of so many days.
+    Recommend {
+        /// The ARN.
+        resource: String,
+        /// The tracking period.
+        days: u32,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Advice>,
+    },
+    /// Write the findings of analyzers that are pending.
+    Analyse {
+        /// Told when it is done.
+        reply: oneshot::Sender<()>,
+    },
+}
+
+#[derive(Debug, Default)]
+struct InCharge {
+    thread: Option<mpsc::Sender<Message>>,
+}
+
+/// The place. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    in_charge: Arc<Mutex<InCharge>>,
+    wake: Arc<tokio::sync::Notify>,
+}
+
+impl Default for Desk {
+    fn default() -> Desk {
+        Desk { in_charge: Arc::default(), wake: Arc::new(tokio::sync::Notify::new()) }
+    }
+}
+
+impl Desk {
+    /// Asks for an analysis of what is pending: call it after an analyzer was made or changed. Returns at once.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Asks for a recommendation about a role or user, and waits for it.
+    ///
+    /// # Errors
+    /// When there is none; the code says why.
+    pub async fn recommend(&self, resource: &str, days: u32) -> Advice {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Recommend { resource: resource.to_owned(), days, reply };
+        let sent = {
+            let in_charge = self.in_charge.lock().unwrap_or_else(PoisonError::into_inner);
+            in_charge.thread.as_ref().is_some_and(|thread| thread.send(message).is_ok())
+        };
+        let failed = |code: &str, message: &str| RecommendationError { code: code.to_owned(), message: message.to_owned() };
+        if !sent {
+            return Err(failed("NOT_ANALYSED", "no analysis is complete yet; ask again in a moment"));
+        }
+        answer.await.unwrap_or_else(|_| Err(failed("INTERRUPTED", "the analysis was replaced meanwhile; ask again")))
+    }
+
+    /// Asks whoever is in charge to write the findings of analyzers that are pending; none when nobody is.
+    pub(crate) fn analyse(&self) -> Option<oneshot::Receiver<()>> {
+        let (reply, written) = oneshot::channel();
+        let in_charge = self.in_charge.lock().unwrap_or_else(PoisonError::into_inner);
+        in_charge.thread.as_ref()?.send(Message::Analyse { reply }).ok()?;
+        Some(written)
+    }
+
+    /// Puts a thread in charge; whoever was before comes to an end when it has answered what it was asked.
+    pub(crate) fn hand_over(&self, thread: Option<mpsc::Sender<Message>>) {
+        self.in_charge.lock().unwrap_or_else(PoisonError::into_inner).thread = thread;
+    }
+}

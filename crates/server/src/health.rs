@@ -1,0 +1,25 @@
+//! `/healthz` and `/readyz`: whether the process runs, and whether it can answer.
+//!
+//! For load balancers and service managers; needs no sign-in and tells nothing about what is kept.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use crate::state::AppState;
+
+/// The two addresses.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready))
+}
+
+async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
+    match state.store.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!("not ready: {error}");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be reached\n")
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The server: the provider's own API, the store behind it, the cycle of analyses, and the dashboard.
+//!
+//! Above the flow: it is given analyses through [`Inputs`] and serves what they find. The only crate that is asynchronous or
+//! speaks HTTP; it opens no file of a user but the store's own, and prints nothing.
+
+mod advise;
+pub mod clock;
+mod cycle;
+mod describe;
+mod desk;
+mod health;
+mod inputs;
+mod risk;
+mod serve;
+mod state;
+pub mod store;
+
+pub use desk::{Advice, Desk};
+pub use inputs::{Inputs, InputsFailure, Logs, Visit};
+pub use serve::{ServeFailure, serve};
+pub use state::{AppState, Options};

@@ -1,0 +1,94 @@
+//! Puts the server together and runs it until it is told to stop.
+//!
+//! The rim of the crate: opens the store, starts the cycle, binds the address, serves the routers of the modules, and on
+//! a signal lets requests end before it lets go of the store. It answers no request itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::cycle::Cycle;
+use crate::desk::Desk;
+use crate::inputs::Inputs;
+use crate::state::{AppState, Options};
+use crate::store::{Store, StoreError};
+use crate::{clock, health};
+
+/// Why the server could not start.
+#[derive(Debug)]
+pub enum ServeFailure {
+    /// The store cannot be opened.
+    Store(StoreError),
+    /// Nobody can listen there.
+    Listen(std::io::Error),
+    /// What was asked for is not safe.
+    Refused(String),
+}
+
+impl fmt::Display for ServeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServeFailure::Store(error) => error.fmt(f),
+            ServeFailure::Listen(error) => write!(f, "cannot listen: {error}"),
+            ServeFailure::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for ServeFailure {}
+
+impl From<StoreError> for ServeFailure {
+    fn from(error: StoreError) -> ServeFailure {
+        ServeFailure::Store(error)
+    }
+}
+
+/// All addresses of the server.
+fn router() -> Router<AppState> {
+    Router::new().merge(health::router())
+}
+
+/// Serves until SIGINT or SIGTERM. `ready` is told the address when requests are answered from it.
+///
+/// # Errors
+/// When the server cannot start.
+pub async fn serve(
+    options: Options,
+    inputs: Arc<dyn Inputs>,
+    ready: impl FnOnce(std::net::SocketAddr) + Send,
+) -> Result<(), ServeFailure> {
+    if options.insecure_no_auth && !options.listen.ip().is_loopback() {
+        return Err(ServeFailure::Refused("without authentication the server listens on loopback only".to_owned()));
+    }
+    let store = Store::open(&options.database).await?;
+    store.abandon_recommendations(clock::now()).await?;
+    let desk = Desk::default();
+    let listener = TcpListener::bind(options.listen).await.map_err(ServeFailure::Listen)?;
+    let address = listener.local_addr().map_err(ServeFailure::Listen)?;
+    let state = AppState { store: store.clone(), desk: desk.clone(), options: Arc::new(options) };
+    let cycle = Cycle::start(state.clone(), inputs);
+    ready(address);
+    let served = axum::serve(listener, router().with_state(state)).with_graceful_shutdown(told_to_stop()).await;
+    cycle.stop().await;
+    store.close().await;
+    served.map_err(ServeFailure::Listen)
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_stop() {
+    let interrupt = async { tokio::signal::ctrl_c().await.ok() };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupt.await;
+}

@@ -1,0 +1,36 @@
+//! What every handler of a request has at hand.
+//!
+//! Cheap to clone; made once by [`crate::serve`]. It has no logic of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::desk::Desk;
+use crate::store::{Location, Store};
+
+/// How the server is to be run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where the store is.
+    pub database: Location,
+    /// How often the inputs are looked at for changes.
+    pub rescan: Duration,
+    /// The AWS region that is put into the ARNs of analyzers, and that requests are signed for.
+    pub region: String,
+    /// Requests need no signature and pages no sign-in. Only on loopback.
+    pub insecure_no_auth: bool,
+}
+
+/// The state of every handler: `axum::extract::State<AppState>`.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// Everything that is kept.
+    pub store: Store,
+    /// Where recommendations are asked for, and the analysis is told to run again.
+    pub desk: Desk,
+    /// How the server is run.
+    pub options: Arc<Options>,
+}

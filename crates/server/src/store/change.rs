@@ -1,0 +1,118 @@
+//! Who changes something, when, and under which client token.
+//!
+//! Every change of the store begins here: it takes the store's one writer, looks whether the token was used before, and
+//! writes the audit log in the same transaction. It decides nothing about permissions.
+
+use leastwise::access::Timestamp;
+use sqlx::{Any, Row, Transaction, query};
+
+use super::{Store, StoreError};
+
+/// A change that somebody asks for.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Who: `key:ID`, `user:NAME`, or `leastwise` itself.
+    pub actor: String,
+    /// When.
+    pub at: Timestamp,
+    /// The token that makes the request repeatable.
+    pub token: Option<ClientToken>,
+}
+
+/// A client token, as AWS's idempotent operations take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientToken {
+    /// The operation that it is for.
+    pub operation: &'static str,
+    /// Account or key that the token belongs to, and the token: the caller joins them.
+    pub token: String,
+    /// A digest of the request without the token.
+    pub digest: String,
+}
+
+impl Change {
+    /// A change by `actor` now, without a token.
+    #[must_use]
+    pub fn by(actor: impl Into<String>) -> Change {
+        Change { actor: actor.into(), at: crate::clock::now(), token: None }
+    }
+
+    /// A change that leastwise makes by itself.
+    #[must_use]
+    pub fn own() -> Change {
+        Change::by("leastwise")
+    }
+}
+
+pub(super) type Writing = Transaction<'static, Any>;
+
+/// How a change begins.
+pub(super) enum Begun {
+    /// It is new: write, then [`finish`].
+    Fresh(Writing),
+    /// It was made before, with this answer.
+    Again(String),
+}
+
+impl Store {
+    /// Begins a change.
+    pub(super) async fn begin(&self, change: &Change) -> Result<Begun, StoreError> {
+        let mut writing = self.writing().await?;
+        if let Some(ClientToken { operation, token, digest }) = &change.token {
+            let known = query("SELECT digest, answer FROM tokens WHERE operation = $1 AND token = $2")
+                .bind(*operation)
+                .bind(token)
+                .fetch_optional(&mut *writing)
+                .await?;
+            if let Some(known) = known {
+                let same = known.try_get::<String, _>(0)? == *digest;
+                return if same { Ok(Begun::Again(known.try_get(1)?)) } else { Err(StoreError::TokenReused) };
+            }
+        }
+        Ok(Begun::Fresh(writing))
+    }
+
+    /// Ends a change: writes audit log and token, and commits. What is returned is on disk then.
+    pub(super) async fn finish(
+        &self,
+        mut writing: Writing,
+        change: &Change,
+        action: &'static str,
+        subject: &str,
+        note: Option<&str>,
+        answer: &str,
+    ) -> Result<(), StoreError> {
+        log(&mut writing, change, action, subject, note).await?;
+        if let Some(ClientToken { operation, token, digest }) = &change.token {
+            query("INSERT INTO tokens (operation, token, digest, answer, at) VALUES ($1, $2, $3, $4, $5)")
+                .bind(*operation)
+                .bind(token)
+                .bind(digest)
+                .bind(answer)
+                .bind(change.at.seconds())
+                .execute(&mut *writing)
+                .await?;
+        }
+        writing.commit().await?;
+        Ok(())
+    }
+}
+
+/// Writes one line of the audit log.
+pub(super) async fn log(
+    writing: &mut Writing,
+    change: &Change,
+    action: &'static str,
+    subject: &str,
+    note: Option<&str>,
+) -> Result<(), StoreError> {
+    query("INSERT INTO audit (at, actor, action, subject, note) VALUES ($1, $2, $3, $4, $5)")
+        .bind(change.at.seconds())
+        .bind(&change.actor)
+        .bind(action)
+        .bind(subject)
+        .bind(note)
+        .execute(&mut **writing)
+        .await?;
+    Ok(())
+}

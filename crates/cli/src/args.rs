@@ -57,6 +57,18 @@ pub(crate) enum Command {
     /// Make up an organization with logs and reports, to try the other commands on.
     #[command(after_help = "Example:\n  leastwise demo --out demo && leastwise analyze demo --as-of 2026-11-01")]
     Demo(DemoArguments),
+    /// Serve findings: the provider's own API and a dashboard, over a folder of exports that is watched.
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_HELP)]
+    Serve(crate::serve::ServeArguments),
+    /// Write a consistent copy of the server's store, while it runs.
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Example:\n  leastwise backup --data exports/ --out backup.db")]
+    Backup(crate::backup::BackupArguments),
+    /// Put a copy in the place of the server's store, which is kept beside it.
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Example:\n  leastwise restore backup.db --data exports/")]
+    Restore(crate::backup::RestoreArguments),
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:\n  leastwise completions bash > ~/.local/share/bash-completion/completions/leastwise")]
     Completions {
@@ -97,6 +109,17 @@ const ANALYZE_HELP: &str = "Examples:
   leastwise analyze exports/ --exclude-tag team=platform --tracking-period 180 --format json
 
 What could not be read is listed with the result and never makes anything unused. docs/inputs.md says how to get the files.";
+
+#[cfg(feature = "serve")]
+const SERVE_HELP: &str = "Examples:
+  leastwise demo --out demo && leastwise serve --data demo --as-of 2026-11-01
+      the demo, served on http://127.0.0.1:8787
+  aws accessanalyzer list-analyzers --endpoint-url http://127.0.0.1:8787
+      the provider's own tools speak to it
+  leastwise serve --data exports/ --database postgres://leastwise@db/leastwise
+      several servers may share one database; one of them writes what is found
+
+docs/operating.md says how to run it for long.";
 
 const CATALOG_HELP: &str = "Examples:
   leastwise catalog info

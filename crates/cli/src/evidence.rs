@@ -21,7 +21,7 @@ use crate::input::Inputs;
 use crate::shape::{Kind, find};
 
 /// Inputs by kind, and how to judge them. Every command that analyses takes these, beside or instead of a folder.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Inputs (docs/inputs.md)")]
 pub(crate) struct EvidenceOptions {
     /// Output of `aws iam get-account-authorization-details`: files, pages, accounts.
@@ -249,6 +249,19 @@ impl Evidence {
 }
 
 impl EvidenceOptions {
+    /// All paths that are named, of whatever kind.
+    #[cfg(feature = "serve")]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let named = self.named().into_iter().flat_map(|(_, paths)| paths);
+        named.chain(&self.catalog).map(PathBuf::as_path)
+    }
+
+    /// The present of an analysis that is made now.
+    #[cfg(feature = "serve")]
+    pub(crate) fn present(&self) -> Result<Timestamp, Failure> {
+        self.period().map(|period| period.end)
+    }
+
     fn named(&self) -> [(Kind, &[PathBuf]); 7] {
         [
             (Kind::Account, &self.account),

@@ -42,6 +42,18 @@ impl Failure {
         Failure { exit: Exit::Fault, message: message.into(), help: Some(help.to_owned()) }
     }
 
+    /// What went wrong, for whoever shows it elsewhere.
+    #[cfg(feature = "serve")]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    #[cfg(feature = "serve")]
+    pub(crate) fn help(&self) -> &str {
+        self.help.as_deref().unwrap_or_default()
+    }
+
     /// Whoever read our output has stopped reading: that is no failure.
     pub(crate) fn reader_left() -> Failure {
         Failure { exit: Exit::Clean, message: String::new(), help: None }

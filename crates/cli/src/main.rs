@@ -4,6 +4,8 @@
 
 mod analyze;
 mod args;
+#[cfg(feature = "serve")]
+mod backup;
 mod batch;
 mod catalog;
 mod certificate;
@@ -21,6 +23,8 @@ mod prove;
 mod recommend;
 mod refine;
 mod replay;
+#[cfg(feature = "serve")]
+mod serve;
 mod shape;
 mod table;
 
@@ -58,6 +62,12 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Recommend(options) => recommend::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Replay(options) => replay::run(options),
+        #[cfg(feature = "serve")]
+        Command::Serve(options) => serve::run(options),
+        #[cfg(feature = "serve")]
+        Command::Backup(options) => backup::backup(options),
+        #[cfg(feature = "serve")]
+        Command::Restore(options) => backup::restore(options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
 
 /// As many bytes of a file tell what it is.
 const HEAD: u64 = 8192;
+/// What `leastwise serve` keeps in the folder: the store and its logs.
+pub(crate) const STORE: &str = "leastwise.db";
 /// What `leastwise demo` writes beside the exports.
 const TRUTH: &str = "truth.json";
 
@@ -71,7 +73,7 @@ fn below(folder: &Path, kind: Option<Kind>, files: &mut Vec<(Kind, PathBuf)>, pr
     paths.sort_by(|one, other| one.0.cmp(&other.0));
     for (path, file_type) in paths {
         let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        if name.starts_with('.') {
+        if name.starts_with('.') || name.starts_with(STORE) {
             continue;
         }
         if file_type.is_dir() {

@@ -23,8 +23,9 @@ fn the_commands_of_the_readme_print_what_it_shows() {
     let blocks = blocks(&readme);
     assert!(blocks.len() >= 2);
     for (command, shown) in blocks {
-        let arguments =
-            command.strip_prefix("cargo run --quiet --bin leastwise -- ").expect("a README command runs the built program");
+        let arguments = command
+            .strip_prefix("cargo run --quiet --no-default-features --bin leastwise -- ")
+            .expect("a README command runs the built program");
         let ran = leastwise(&arguments.split_whitespace().collect::<Vec<_>>(), "");
         assert_eq!(ran.out, shown, "{command}\n{}", ran.err);
     }

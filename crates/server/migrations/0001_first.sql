@@ -188,5 +188,6 @@ CREATE TABLE api_keys (
   scopes TEXT NOT NULL,
   accounts TEXT NOT NULL,
   created BIGINT NOT NULL,
+  expires BIGINT,
   disabled BIGINT NOT NULL
 );

@@ -212,6 +212,12 @@ impl Thread<'_> {
                     match messages.recv() {
                         Err(_) => break None,
                         Ok(Message::Analyse { reply }) => break Some(reply),
+                        Ok(Message::Ask { days, question }) => {
+                            // Without the period the question is dropped, which its asker sees.
+                            if let Some((basis, ..)) = periods.get(&days) {
+                                question(&analysis, basis);
+                            }
+                        }
                         Ok(Message::Recommend { resource, days, reply }) => {
                             // A period that no analyzer had when the logs were read is not there; its analysis will follow.
                             let advice = match periods.get(&days) {

@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use leastwise::analysis::Analysis;
+use leastwise::recommend::Basis;
 use tokio::sync::oneshot;
 
 use crate::store::RecommendationError;
@@ -12,8 +14,10 @@ use crate::store::RecommendationError;
 /// What becomes of a request for a recommendation: the provider's `recommendedSteps` and our own report, both JSON; or why not.
 pub type Advice = Result<(String, String), RecommendationError>;
 
+/// A question to the analysis itself, with what recommendations stand on.
+pub(crate) type Question = Box<dyn FnOnce(&Analysis<'_>, &Basis<'_>) + Send>;
+
 /// A message to the thread that holds the current analysis.
-#[derive(Debug)]
 pub(crate) enum Message {
     /// A recommendation for a principal, over a period of so many days.
     Recommend {
@@ -23,6 +27,13 @@ pub(crate) enum Message {
         days: u32,
         /// Where the answer goes.
         reply: oneshot::Sender<Advice>,
+    },
+    /// Something else, over a period of so many days.
+    Ask {
+        /// The tracking period.
+        days: u32,
+        /// What is asked.
+        question: Question,
     },
     /// Write the findings of analyzers that are pending.
     Analyse {
@@ -75,6 +86,24 @@ impl Desk {
             return Err(failed("NOT_ANALYSED", "no analysis is complete yet; ask again in a moment"));
         }
         answer.await.unwrap_or_else(|_| Err(failed("INTERRUPTED", "the analysis was replaced meanwhile; ask again")))
+    }
+
+    /// Asks the current analysis anything, over a tracking period that an analyzer has; none when there is no such analysis. The
+    /// question runs on the thread of the analysis, where others wait for it.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        days: u32,
+        question: impl FnOnce(&Analysis<'_>, &Basis<'_>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        let question: Question = Box::new(move |analysis, basis| {
+            reply.send(question(analysis, basis)).ok();
+        });
+        {
+            let in_charge = self.in_charge.lock().unwrap_or_else(PoisonError::into_inner);
+            in_charge.thread.as_ref()?.send(Message::Ask { days, question }).ok()?;
+        }
+        answer.await.ok()
     }
 
     /// Asks whoever is in charge to write the findings of analyzers that are pending; none when nobody is.

@@ -17,5 +17,5 @@ pub mod store;
 
 pub use desk::{Advice, Desk};
 pub use inputs::{Inputs, InputsFailure, Logs, Visit};
-pub use serve::{ServeFailure, serve};
+pub use serve::{ServeFailure, run, serve, wait};
 pub use state::{AppState, Options};

@@ -50,6 +50,30 @@ fn router() -> Router<AppState> {
     Router::new().merge(health::router())
 }
 
+/// Runs the server on threads of its own, and returns when it has been told to stop. See [`serve`].
+///
+/// # Errors
+/// When the server cannot start.
+pub fn run(
+    options: Options,
+    inputs: Arc<dyn Inputs>,
+    ready: impl FnOnce(std::net::SocketAddr) + Send,
+) -> Result<(), ServeFailure> {
+    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeFailure::Listen)?;
+    let served = threads.block_on(serve(options, inputs, ready));
+    // A thread that is still reading inputs has nothing that must be finished.
+    threads.shutdown_background();
+    served
+}
+
+/// Waits for one thing that the store does, for callers that are not asynchronous.
+///
+/// # Errors
+/// When there are no threads for it.
+pub fn wait<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
 /// Serves until SIGINT or SIGTERM. `ready` is told the address when requests are answered from it.
 ///
 /// # Errors

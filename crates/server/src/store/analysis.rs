@@ -434,6 +434,8 @@ impl Run {
         self.store.lock(&mut writing, self.analyzer.id).await?;
         let there = query("SELECT id FROM analyzers WHERE id = $1").bind(self.analyzer.id).fetch_optional(&mut *writing).await?;
         if there.is_none() {
+            unstage(&mut writing, self.analyzer.id).await?;
+            writing.commit().await?;
             return Err(StoreError::missing("analyzer", self.analyzer.name.clone()));
         }
         self.tally(&mut writing, at).await?.write(&mut writing).await?;

@@ -50,7 +50,7 @@ impl Location {
         ))
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         match self {
             Location::Postgres(url) => url.clone(),
             Location::Sqlite(path) => {
@@ -111,13 +111,18 @@ const FIRST: &str = include_str!("../../migrations/0001_first.sql");
 const PATIENCE: Duration = Duration::from_secs(8);
 static DRIVERS: Once = Once::new();
 
+/// Tells the library once which databases there are.
+pub(super) fn install_drivers() {
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+}
+
 impl Store {
     /// Opens a store, makes it when it is not there, and brings its schema up to date.
     ///
     /// # Errors
     /// When it cannot be opened, or was made by a newer version.
     pub async fn open(location: &Location) -> Result<Store, StoreError> {
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        install_drivers();
         let dialect = match location {
             Location::Sqlite(path) => {
                 only_for_the_owner(path).map_err(|error| StoreError::Unreachable(format!("{}: {error}", path.display())))?;
@@ -214,7 +219,7 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
 }
 
 /// Makes the file, for its owner alone: it holds secrets.
-fn only_for_the_owner(path: &Path) -> std::io::Result<()> {
+pub(super) fn only_for_the_owner(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]

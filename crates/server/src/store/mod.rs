@@ -20,6 +20,7 @@
 //! | `recommendations.rs` | `start_recommendation`, `finish_recommendation`, `recommendation` |
 //! | `people.rs` | users, sessions, API keys: rows only; who may what is decided in `access/` |
 //! | `audit.rs` | `audit`: the log of changes |
+//! | `backup.rs` | copies of a store in SQLite |
 //! | `settings.rs` | `setting`, `secret`: small values that every server of one store shares |
 //!
 //! Whatever changes something takes a [`Change`]: who, when, and perhaps a client token. What it returns has been written to
@@ -32,6 +33,7 @@
 mod analysis;
 mod analyzers;
 mod audit;
+mod backup;
 mod change;
 mod database;
 mod failure;
@@ -48,6 +50,7 @@ mod tally;
 pub use analysis::{FoundFinding, KEPT_DAYS, Run, RunRow, RunSummary};
 pub use analyzers::{AnalysisRule, Analyzer, NewAnalyzer, Scope};
 pub use audit::AuditRow;
+pub use backup::{backup, restore};
 pub use change::{Change, ClientToken};
 pub use database::{Dialect, Location, Store};
 pub use failure::StoreError;

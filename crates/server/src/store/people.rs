@@ -56,6 +56,8 @@ pub struct ApiKey {
     pub accounts: String,
     /// Since when.
     pub created: Timestamp,
+    /// Until when; for good unless told.
+    pub expires: Option<Timestamp>,
     /// Whether it no longer counts.
     pub is_disabled: bool,
 }
@@ -76,6 +78,7 @@ fn read_key(row: &AnyRow) -> Result<ApiKey, StoreError> {
         accounts: row.try_get(4)?,
         created: Timestamp::from_seconds(row.try_get(5)?),
         is_disabled: row.try_get::<i64, _>(6)? != 0,
+        expires: row.try_get::<Option<i64>, _>(7)?.map(Timestamp::from_seconds),
     })
 }
 
@@ -204,7 +207,7 @@ impl Store {
     pub async fn create_key(&self, key: &ApiKey, change: &Change) -> Result<(), StoreError> {
         let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(()) };
         let done = query(
-            "INSERT INTO api_keys (id, secret, owner, scopes, accounts, created, disabled) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+            "INSERT INTO api_keys (id, secret, owner, scopes, accounts, created, disabled, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(&key.id)
@@ -214,6 +217,7 @@ impl Store {
         .bind(&key.accounts)
         .bind(key.created.seconds())
         .bind(i64::from(key.is_disabled))
+        .bind(key.expires.map(Timestamp::seconds))
         .execute(&mut *writing)
         .await?;
         if done.rows_affected() == 0 {
@@ -227,7 +231,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn key(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
-        let row = query("SELECT id, secret, owner, scopes, accounts, created, disabled FROM api_keys WHERE id = $1")
+        let row = query("SELECT id, secret, owner, scopes, accounts, created, disabled, expires FROM api_keys WHERE id = $1")
             .bind(id)
             .fetch_optional(self.reads())
             .await?;
@@ -239,7 +243,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        let rows = query("SELECT id, secret, owner, scopes, accounts, created, disabled FROM api_keys ORDER BY id")
+        let rows = query("SELECT id, secret, owner, scopes, accounts, created, disabled, expires FROM api_keys ORDER BY id")
             .fetch_all(self.reads())
             .await?;
         rows.iter().map(read_key).collect()

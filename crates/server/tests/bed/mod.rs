@@ -29,22 +29,26 @@ impl Drop for Folder {
 pub struct Bed {
     pub store: Store,
     pub location: Location,
+    cluster: Option<Cluster>,
     _folder: Folder,
-    _cluster: Option<Cluster>,
 }
 
 impl Bed {
+    pub fn cluster(&self) -> &Cluster {
+        self.cluster.as_ref().unwrap()
+    }
+
     pub async fn sqlite() -> Bed {
         let folder = Folder::new("store");
         let location = Location::Sqlite(folder.0.join("store with a space.db"));
-        Bed { store: Store::open(&location).await.unwrap(), location, _folder: folder, _cluster: None }
+        Bed { store: Store::open(&location).await.unwrap(), location, _folder: folder, cluster: None }
     }
 
     pub async fn postgres() -> Bed {
         let folder = Folder::new("postgres");
         let cluster = Cluster::start(&folder.0);
         let location = Location::parse(&cluster.url()).unwrap();
-        Bed { store: Store::open(&location).await.unwrap(), location, _folder: folder, _cluster: Some(cluster) }
+        Bed { store: Store::open(&location).await.unwrap(), location, _folder: folder, cluster: Some(cluster) }
     }
 }
 

@@ -164,6 +164,6 @@ mod tests {
         assert_eq!(of(&["s3:GetObject"]), ["dataAccess"]);
         assert_eq!(of(&["s3:ListAllMyBuckets"]), Vec::<&str>::new());
         assert_eq!(of(&["s3:PutObject", "s3:ListAllMyBuckets"]), ["write"]);
-        assert_eq!(of(&["iam:AttachRolePolicy"]), ["escalation", "permissionsManagement"]);
+        assert_eq!(of(&["iam:AttachRolePolicy"]), ["escalation", "permissionsManagement", "write"]);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, AssertSqlSafe, Executor, SqlSafeStr};
+use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
 use super::StoreError;
 use super::change::Writing;
@@ -183,7 +183,16 @@ impl Store {
 }
 
 fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).after_connect(move |connection, _| {
+    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+    // When the disk is full SQLite ends the transaction by itself; the library still believes that there is one then, and such a
+    // connection would refuse every change from then on. The ping lets a rollback that is under way end first.
+    let options = options.after_release(|connection, _| {
+        Box::pin(async move {
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    });
+    options.after_connect(move |connection, _| {
         Box::pin(async move {
             let settings = match dialect {
                 // 32 MiB of pages a connection; the log is cut back after 64 MiB.

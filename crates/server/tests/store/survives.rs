@@ -1,16 +1,12 @@
 //! What happens when the process is killed, the disk is full or the database goes away: nothing acknowledged is lost, nothing half
 //! done is seen, and the store works again without a new start.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
-
-mod bed;
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use bed::{Bed, Folder, analyzer, found};
+use crate::bed::{Bed, Folder, analyzer, found};
 use leastwise::access::Timestamp;
 use leastwise_server::store::*;
 
@@ -83,7 +79,7 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         let mut noise = [0; 2];
         getrandom::fill(&mut noise).unwrap();
         let time = Duration::from_millis(150 + u64::from(u16::from_ne_bytes(noise)) % 700);
-        let child = own_child("writer", &path).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let child = own_child("survives::writer", &path).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         said.extend(killed_after(child, time));
 
         let store = Store::open(&Location::Sqlite(path.clone())).await.unwrap();
@@ -164,7 +160,7 @@ fn a_full_disk_is_said_and_survived() {
     let folder = Folder::new("full");
     let path = folder.0.join("store.db");
     // No file may become larger than 6 MB, until the limit is lifted from outside.
-    let child = own_child("filler", &path);
+    let child = own_child("survives::filler", &path);
     let mut limited = Command::new("sh");
     limited
         .args(["-c", "trap '' XFSZ; exec prlimit --fsize=6000000:unlimited \"$0\" \"$@\""])
@@ -194,12 +190,12 @@ async fn a_lost_database_is_said_and_its_return_is_noticed() {
         assert!(matches!(error, StoreError::Unreachable(_)), "{error:?}");
         assert!(error.to_string().starts_with("the store cannot be reached"), "{error}");
     }
-    let error = store.create_analyzer(&bed::new_analyzer("new", Scope::Account), &Change::own()).await.unwrap_err();
+    let error = store.create_analyzer(&crate::bed::new_analyzer("new", Scope::Account), &Change::own()).await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
     assert!(store.ping().await.is_err());
     cluster.up();
     assert_eq!(store.analyzer("lost").await.unwrap().name, "lost");
-    store.create_analyzer(&bed::new_analyzer("new", Scope::Account), &Change::own()).await.unwrap();
+    store.create_analyzer(&crate::bed::new_analyzer("new", Scope::Account), &Change::own()).await.unwrap();
     store.ping().await.unwrap();
 }
 

@@ -1,6 +1,4 @@
 //! Stores to test in: a file in a folder that goes away, and a PostgreSQL cluster of our own.
-#![allow(dead_code, missing_docs)]
-
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -8,10 +6,10 @@ use leastwise::findings::FindingKind;
 use leastwise_server::store::*;
 
 /// A folder that goes away.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("leastwise-{name}-{}-{count}", std::process::id()));
@@ -26,25 +24,25 @@ impl Drop for Folder {
     }
 }
 
-pub struct Bed {
-    pub store: Store,
-    pub location: Location,
+pub(crate) struct Bed {
+    pub(crate) store: Store,
+    pub(crate) location: Location,
     cluster: Option<Cluster>,
     _folder: Folder,
 }
 
 impl Bed {
-    pub fn cluster(&self) -> &Cluster {
+    pub(crate) fn cluster(&self) -> &Cluster {
         self.cluster.as_ref().unwrap()
     }
 
-    pub async fn sqlite() -> Bed {
+    pub(crate) async fn sqlite() -> Bed {
         let folder = Folder::new("store");
         let location = Location::Sqlite(folder.0.join("store with a space.db"));
         Bed { store: Store::open(&location).await.unwrap(), location, _folder: folder, cluster: None }
     }
 
-    pub async fn postgres() -> Bed {
+    pub(crate) async fn postgres() -> Bed {
         let folder = Folder::new("postgres");
         let cluster = Cluster::start(&folder.0);
         let location = Location::parse(&cluster.url()).unwrap();
@@ -53,7 +51,7 @@ impl Bed {
 }
 
 /// A PostgreSQL cluster in a folder, on a socket there and a port of loopback.
-pub struct Cluster {
+pub(crate) struct Cluster {
     programs: PathBuf,
     data: PathBuf,
     port: u16,
@@ -71,7 +69,7 @@ fn programs() -> PathBuf {
 }
 
 impl Cluster {
-    pub fn start(folder: &std::path::Path) -> Cluster {
+    pub(crate) fn start(folder: &std::path::Path) -> Cluster {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let cluster = Cluster { programs: programs(), data: folder.join("data"), port };
         std::fs::create_dir_all(&cluster.data).unwrap();
@@ -87,11 +85,11 @@ impl Cluster {
         cluster
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
 
-    pub fn up(&self) {
+    pub(crate) fn up(&self) {
         let options = format!("-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories=''", self.port);
         run(self
             .program("pg_ctl")
@@ -104,7 +102,7 @@ impl Cluster {
             .arg("start"));
     }
 
-    pub fn down(&self) {
+    pub(crate) fn down(&self) {
         self.program("pg_ctl")
             .args(["-m", "immediate", "-w", "-D"])
             .arg(&self.data)
@@ -143,7 +141,7 @@ fn run(command: &mut Command) {
     assert!(done.success(), "{command:?}: {done}");
 }
 
-pub fn new_analyzer(name: &str, scope: Scope) -> NewAnalyzer {
+pub(crate) fn new_analyzer(name: &str, scope: Scope) -> NewAnalyzer {
     NewAnalyzer {
         name: name.to_owned(),
         arn: format!("arn:aws:access-analyzer:eu-west-1:111122223333:analyzer/{name}"),
@@ -155,12 +153,12 @@ pub fn new_analyzer(name: &str, scope: Scope) -> NewAnalyzer {
     }
 }
 
-pub async fn analyzer(store: &Store, name: &str, scope: Scope) -> Analyzer {
+pub(crate) async fn analyzer(store: &Store, name: &str, scope: Scope) -> Analyzer {
     store.create_analyzer(&new_analyzer(name, scope), &Change::own()).await.unwrap()
 }
 
 /// The `n`th of many findings, with some content. In the order of `n`.
-pub fn found(n: u64, content: &str) -> FoundFinding {
+pub(crate) fn found(n: u64, content: &str) -> FoundFinding {
     let kind = FindingKind::ALL[usize::try_from(n % 7).unwrap().min(3)];
     let role = matches!(kind, FindingKind::UnusedIamRole) || (kind == FindingKind::UnusedPermission && n % 2 == 0);
     let account = format!("{:012}", 111_122_223_333_u64 + n % 5);
@@ -188,13 +186,13 @@ macro_rules! on_both {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$test(&super::bed::Bed::sqlite().await).await;
+                super::$test(&crate::bed::Bed::sqlite().await).await;
             })*
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$test(&super::bed::Bed::postgres().await).await;
+                super::$test(&crate::bed::Bed::postgres().await).await;
             })*
         }
     };

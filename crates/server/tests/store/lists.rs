@@ -1,10 +1,6 @@
 //! Lists against the obvious way: every sort and many filters, page by page, are what filtering and sorting everything gives.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod bed;
-
-use bed::{Bed, analyzer, found};
+use crate::bed::{Bed, analyzer, found};
 use leastwise::access::Timestamp;
 use leastwise_server::store::*;
 
@@ -19,7 +15,9 @@ async fn filled(store: &Store) -> Analyzer {
     for (day, findings) in [(0, 0..150_u64), (1, 20..220), (5, 40..260)] {
         let own = store.analyzer("lists").await.unwrap();
         let mut run = store.begin_run(&own, at(day)).await.unwrap();
-        run.take(findings.map(|n| found(n, if n % 11 == 0 { "x" } else { "a" })).collect()).await.unwrap();
+        run.take(findings.map(|n| found(n, &if n % 11 == 0 { format!("x{day}") } else { "a".to_owned() })).collect())
+            .await
+            .unwrap();
         run.publish("{}", at(day)).await.unwrap();
         let all =
             store.list(&Query { only: Some(FindingStatus::Active), limit: 1000, ..Query::of(&own) }).await.unwrap().findings;
@@ -174,7 +172,7 @@ async fn moving(bed: &Bed) {
     assert_eq!(seen, before, "every finding is shown once although statuses change between the pages");
 }
 
-bed::on_both!(
+crate::bed::on_both!(
     lists_are_what_filtering_and_sorting_everything_gives => lists,
     nothing_is_shown_twice_or_left_out_when_findings_change_between_pages => moving,
 );

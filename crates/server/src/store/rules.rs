@@ -160,7 +160,7 @@ impl Store {
         asked.only = Some(FindingStatus::Active);
         let mut archived = 0;
         loop {
-            let page = self.page(&mut *writing, &asked).await?;
+            let page = self.page(&mut writing, &asked).await?;
             let ids: Vec<String> = page.findings.into_iter().map(|finding| finding.id).collect();
             if ids.is_empty() {
                 break;

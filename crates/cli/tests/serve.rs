@@ -1,0 +1,215 @@
+//! `leastwise serve` over the demo: the findings of `analyze` are in the store within seconds, changes of the exports are
+//! noticed, a copy can be made and put back, and a signal ends it.
+#![cfg(all(feature = "serve", unix))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use leastwise_server::store::{FindingStatus, Location, Query, Store, StoreError};
+use leastwise_server::wait;
+
+const AS_OF: [&str; 2] = ["--as-of", "2026-11-01"];
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("leastwise-serve-{name}-{}", std::process::id()));
+        std::fs::remove_dir_all(&path).ok();
+        Folder(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn leastwise(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_leastwise")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(data: &str) -> Server {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+            .args(["serve", "--data", data, "--listen", "127.0.0.1:0", "--rescan", "1", "--insecure-no-auth"])
+            .args(AS_OF)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.strip_prefix("listening on http://").and_then(|rest| rest.split(',').next());
+        let Some(address) = address.map(str::to_owned) else {
+            let mut why = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            panic!("{line}{why}");
+        };
+        Server { child, address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Asks it to end; its log.
+    fn stop(mut self) -> String {
+        let ended = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(ended.success());
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{log}");
+        log
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The open findings in a store: kind and resource, sorted.
+fn kept(path: &Path) -> Result<Vec<String>, StoreError> {
+    wait(async {
+        let store = Store::open(&Location::Sqlite(path.to_owned())).await?;
+        let analyzer = store.analyzer("leastwise").await?;
+        let query = Query { only: Some(FindingStatus::Active), limit: 10_000, ..Query::of(&analyzer) };
+        let list = store.list(&query).await?.findings;
+        store.close().await;
+        let mut found: Vec<String> =
+            list.into_iter().map(|finding| format!("{} {}", finding.kind.as_str(), finding.resource)).collect();
+        found.sort();
+        Ok(found)
+    })
+    .unwrap()
+}
+
+fn analysed(data: &str) -> Vec<String> {
+    let done = leastwise(&["analyze", data, AS_OF[0], AS_OF[1], "--format", "ndjson"]);
+    let row = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        format!("{} {}", row["findingType"].as_str().unwrap(), row["resource"].as_str().unwrap())
+    };
+    let mut found: Vec<String> = text(&done.stdout).lines().map(row).collect();
+    found.sort();
+    found
+}
+
+/// Waits until something holds, which it must within a minute.
+fn soon<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{what} does not happen");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn what_analyze_finds_is_served_and_changes_are_noticed_and_copies_can_be_put_back() {
+    let (data, other) = (Folder::new("data"), Folder::new("copies"));
+    let made = leastwise(&["demo", "--out", data.path()]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    std::fs::create_dir_all(&other.0).unwrap();
+    let store = data.0.join("leastwise.db");
+    let expected = analysed(data.path());
+    assert!(expected.len() > 10);
+
+    let server = Server::start(data.path());
+    assert!(server.get("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(server.get("/readyz").starts_with("HTTP/1.1 200"));
+    let found = soon("the first analysis", || kept(&store).ok().filter(|found| !found.is_empty()));
+    assert_eq!(found, expected);
+    // The store in the folder is no export.
+    assert_eq!(analysed(data.path()), expected);
+
+    // A copy is made while the server runs, and cannot be put back then.
+    let copy = other.0.join("copy.db");
+    let copy = copy.to_str().unwrap();
+    let done = leastwise(&["backup", "--data", data.path(), "--out", copy]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(kept(Path::new(copy)).unwrap(), expected);
+    assert_eq!(leastwise(&["backup", "--data", data.path(), "--out", copy]).status.code(), Some(2), "nothing is written over");
+    let refused = leastwise(&["restore", copy, "--data", data.path()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("is in use; stop the server first"), "{}", text(&refused.stderr));
+
+    // Other exports, other findings: without the logs and reports there is nothing to say that something is unused.
+    let away = other.0.join("away");
+    let accounts: Vec<PathBuf> = std::fs::read_dir(&data.0).unwrap().map(|entry| entry.unwrap().path()).collect();
+    std::fs::create_dir_all(&away).unwrap();
+    for path in accounts {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() && !name.contains("account") {
+            std::fs::rename(&path, away.join(name)).unwrap();
+        }
+    }
+    let fewer = analysed(data.path());
+    assert_ne!(fewer, expected);
+    soon("the second analysis", || kept(&store).ok().filter(|found| *found == fewer));
+    let log = server.stop();
+    assert!(log.contains("resolved"), "{log}");
+
+    // Put back, it is as it was; what was there is kept.
+    let restored = leastwise(&["restore", copy, "--data", data.path()]);
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    assert_eq!(kept(&store).unwrap(), expected);
+    assert_eq!(kept(&data.0.join("leastwise.db.before-restore")).unwrap(), fewer);
+
+    // What is no store is refused, and nothing is changed.
+    let bad = other.0.join("bad.db");
+    std::fs::write(&bad, "no store\n".repeat(1_000)).unwrap();
+    let refused = leastwise(&["restore", bad.to_str().unwrap(), "--data", data.path()]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert_eq!(kept(&store).unwrap(), expected);
+}
+
+#[test]
+fn what_cannot_be_served_is_said_with_advice() {
+    let nowhere = leastwise(&["serve", "--data", "/nowhere/at/all"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(text(&nowhere.stderr).contains("is no folder"), "{}", text(&nowhere.stderr));
+    let data = Folder::new("advice");
+    std::fs::create_dir_all(&data.0).unwrap();
+    for (arguments, message) in [
+        (["--database", "mysql://x"], "is no database"),
+        (["--database", "postgres://user:secret@127.0.0.1:1/db"], "cannot be reached"),
+        (["--as-of", "yesterday"], "`yesterday` is no date"),
+        (["--listen", "192.0.2.1:80"], "cannot listen"),
+    ] {
+        let done = leastwise(&["serve", "--data", data.path(), arguments[0], arguments[1]]);
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&done.stderr).contains(message), "{arguments:?}: {}", text(&done.stderr));
+        assert!(!text(&done.stderr).contains("secret"), "{}", text(&done.stderr));
+    }
+    let open = leastwise(&["serve", "--data", data.path(), "--listen", "0.0.0.0:0", "--insecure-no-auth"]);
+    assert_eq!(open.status.code(), Some(2));
+    assert!(text(&open.stderr).contains("on loopback only"), "{}", text(&open.stderr));
+}

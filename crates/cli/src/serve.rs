@@ -76,7 +76,7 @@ impl Inputs for Exports {
     fn analyse(&self, _present: Timestamp, visit: &mut Visit<'_>) -> Result<(), InputsFailure> {
         let evidence = Evidence::find(Some(&self.folder), &self.options)
             .map_err(|failure| InputsFailure { message: failure.message().to_owned(), help: failure.help().to_owned() })?;
-        visit(evidence.analyse(), &|record| {
+        visit(evidence.analyse(&mut |_| {}), &|record| {
             evidence.read_logs(record, &mut Vec::new());
         });
         Ok(())

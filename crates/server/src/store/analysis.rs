@@ -617,7 +617,7 @@ async fn insert_staged(
     analyzer: &Analyzer,
     change: i64,
     rows: &[(i64, &str, &FoundFinding)],
-    rule: &dyn Fn(&FoundFinding) -> Option<String>,
+    rule: &(dyn Fn(&FoundFinding) -> Option<String> + Sync),
 ) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());

@@ -160,7 +160,7 @@ pub(crate) async fn analyzer(store: &Store, name: &str, scope: Scope) -> Analyze
 /// The `n`th of many findings, with some content. In the order of `n`.
 pub(crate) fn found(n: u64, content: &str) -> FoundFinding {
     let kind = FindingKind::ALL[usize::try_from(n % 7).unwrap().min(3)];
-    let role = matches!(kind, FindingKind::UnusedIamRole) || (kind == FindingKind::UnusedPermission && n % 2 == 0);
+    let role = matches!(kind, FindingKind::UnusedIamRole) || (kind == FindingKind::UnusedPermission && n.is_multiple_of(2));
     let account = format!("{:012}", 111_122_223_333_u64 + n % 5);
     let permissions = kind == FindingKind::UnusedPermission;
     FoundFinding {

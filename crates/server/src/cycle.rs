@@ -184,14 +184,18 @@ impl Thread<'_> {
         ready: &mut Option<oneshot::Sender<()>>,
     ) {
         tracing::info!(seconds = read_for.as_secs_f64(), "the inputs are read");
+        let (sender, messages) = mpsc::channel();
+        let mut sender = Some(sender);
+        if self.state.desk.is_vacant() {
+            // Who asks between the first findings and the last log that is read again waits, instead of being turned away.
+            self.state.desk.hand_over(sender.take());
+        }
         if writes {
             if let Err(error) = self.handle.block_on(default_analyzer(self.state, &analysis)) {
                 tracing::error!("no default analyzer: {error}");
             }
             self.write_all(&mut analysis, false);
         }
-        let (sender, messages) = mpsc::channel();
-        let mut sender = Some(sender);
         loop {
             let days = self.periods();
             let asked = {

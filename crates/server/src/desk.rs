@@ -114,6 +114,11 @@ impl Desk {
         Some(written)
     }
 
+    /// Whether nobody is in charge.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.in_charge.lock().unwrap_or_else(PoisonError::into_inner).thread.is_none()
+    }
+
     /// Puts a thread in charge; whoever was before comes to an end when it has answered what it was asked.
     pub(crate) fn hand_over(&self, thread: Option<mpsc::Sender<Message>>) {
         self.in_charge.lock().unwrap_or_else(PoisonError::into_inner).thread = thread;

@@ -54,6 +54,14 @@ pub(crate) enum Command {
     /// Replay every recorded event against the policies before and after all recommendations.
     #[command(after_help = "Example:\n  leastwise replay --from exports/ --split-half")]
     Replay(crate::replay::ReplayArguments),
+    /// Add logs to a folder of usage, each event once, and read only what is new.
+    #[cfg(feature = "ingest")]
+    #[command(after_help = crate::ingest::HELP)]
+    Ingest(crate::ingest::IngestArguments),
+    /// Show who used what, how often and when, from a folder of usage.
+    #[cfg(feature = "ingest")]
+    #[command(after_help = crate::usage::HELP)]
+    Usage(crate::usage::UsageArguments),
     /// Make up an organization with logs and reports, to try the other commands on.
     #[command(after_help = "Example:\n  leastwise demo --out demo && leastwise analyze demo --as-of 2026-11-01")]
     Demo(DemoArguments),

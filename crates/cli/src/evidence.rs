@@ -87,6 +87,8 @@ pub(crate) struct Evidence {
     rules: Rules,
     undated: UndatedExports,
     reading: ReadOptions,
+    #[cfg(feature = "ingest")]
+    usage: Vec<leastwise_history::rollup::Usage>,
 }
 
 const HELP_NOTHING: &str = "give a folder of exports, or `--account FILE`; docs/inputs.md says how to get the files, and \
@@ -128,6 +130,8 @@ impl Evidence {
             // Who names a moment says that what has no date is of then.
             undated: if options.as_of.is_some() { UndatedExports::OfTheMoment } else { UndatedExports::AsTheyShow },
             reading: ReadOptions { max_unpacked: options.max_unpacked, trails, ..ReadOptions::default() },
+            #[cfg(feature = "ingest")]
+            usage: Vec::new(),
         };
         if evidence.catalogue.is_none() {
             evidence.import_reference();
@@ -160,6 +164,8 @@ impl Evidence {
             also(event);
         };
         let reading = self.read_logs(&mut visit, &mut problems);
+        #[cfg(feature = "ingest")]
+        self.recall(&mut collector, &mut problems);
         reading.coverage.into_iter().for_each(|coverage| collector.ledger().cover(coverage));
         let mut reports = LastAccessedReader::default();
         self.each(Kind::LastAccessed, &mut problems, &mut |name, bytes, _| reports.add(name, bytes));
@@ -191,12 +197,53 @@ impl Evidence {
     pub(crate) fn read_logs(&self, visit: &mut dyn FnMut(&Event<'_>), problems: &mut Vec<InputProblem>) -> Reading {
         let paths: Vec<PathBuf> = self.of(Kind::Logs).cloned().collect();
         let mut reading = leastwise_history::read(&paths, &self.reading, visit);
-        let mut trails = DescribedTrails::default();
-        let mut unread = std::mem::take(&mut reading.problems);
-        self.each(Kind::Trails, problems, &mut |name, bytes, _| unread.extend(trails.add(name, bytes).err()));
-        problems.extend(unread.into_iter().map(of_history));
+        problems.extend(std::mem::take(&mut reading.problems).into_iter().map(of_history));
+        let trails = self.described_trails(problems);
         reading.coverage.iter_mut().for_each(|coverage| trails.apply(coverage));
         reading
+    }
+
+    fn described_trails(&self, problems: &mut Vec<InputProblem>) -> DescribedTrails {
+        let (mut trails, mut unread) = (DescribedTrails::default(), Vec::new());
+        self.each(Kind::Trails, problems, &mut |name, bytes, _| unread.extend(trails.add(name, bytes).err()));
+        problems.extend(unread.into_iter().map(of_history));
+        trails
+    }
+
+    /// Takes folders of usage in the place of the logs that were found without being named.
+    #[cfg(feature = "ingest")]
+    pub(crate) fn take_usage(&mut self, folders: &[PathBuf], options: &EvidenceOptions) -> Result<(), Failure> {
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let (mut named, mut problems) = (Vec::new(), Vec::new());
+        for path in &options.cloudtrail {
+            find(path, Some(Kind::Logs), &mut named, &mut problems)?;
+        }
+        self.files.retain(|file| file.0 != Kind::Logs || named.contains(file));
+        for folder in folders {
+            self.usage.push(leastwise_history::rollup::Usage::open(folder).map_err(crate::ingest::failed)?);
+        }
+        Ok(())
+    }
+
+    /// Fills the ledger from the folders of usage.
+    #[cfg(feature = "ingest")]
+    fn recall(&self, collector: &mut Collector<'_, '_>, problems: &mut Vec<InputProblem>) {
+        // What cannot be read of the descriptions was told when the logs were read.
+        let trails = self.described_trails(&mut Vec::new());
+        for usage in &self.usage {
+            match usage.collect(collector, &self.reading.trails) {
+                Ok(reading) => {
+                    problems.extend(reading.problems.into_iter().map(of_history));
+                    for mut coverage in reading.coverage {
+                        trails.apply(&mut coverage);
+                        collector.ledger().cover(coverage);
+                    }
+                }
+                Err(error) => problems.push(InputProblem::of_file("usage", error.to_string(), Some(error.help()))),
+            }
+        }
     }
 
     fn of(&self, kind: Kind) -> impl Iterator<Item = &PathBuf> {

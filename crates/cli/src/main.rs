@@ -16,6 +16,8 @@ mod everybody;
 mod evidence;
 mod explain;
 mod failure;
+#[cfg(feature = "ingest")]
+mod ingest;
 mod input;
 mod output;
 mod plan_text;
@@ -27,6 +29,8 @@ mod replay;
 mod serve;
 mod shape;
 mod table;
+#[cfg(feature = "ingest")]
+mod usage;
 
 use std::process::ExitCode;
 
@@ -68,6 +72,10 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Backup(options) => backup::backup(options),
         #[cfg(feature = "serve")]
         Command::Restore(options) => backup::restore(options),
+        #[cfg(feature = "ingest")]
+        Command::Ingest(options) => ingest::run(options),
+        #[cfg(feature = "ingest")]
+        Command::Usage(options) => usage::run(options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);

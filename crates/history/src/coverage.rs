@@ -5,7 +5,6 @@
 //! delivers on nearly all days. Where there is no such rhythm nothing is known to be complete, and nothing is said to be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use leastwise::access::{AccountId, Timestamp};
 use leastwise::usage::{Event, EventCategory, Gap, GapCause, ObservationWindow, RegionScope, TrailCoverage};
@@ -25,44 +24,156 @@ const HOURLY_PERCENT: usize = 80;
 #[derive(Debug, Default)]
 pub(crate) struct FileFacts {
     /// From its name, when CloudTrail gave it: account, region, time of delivery.
-    delivered: Option<(AccountId, String, Timestamp)>,
-    /// Hours (counted from 1970) with events, by account and region.
-    hours: BTreeMap<(AccountId, String), BTreeSet<i64>>,
-    window: Option<(Timestamp, Timestamp)>,
-    kinds: BTreeMap<AccountId, Kinds>,
+    pub(crate) delivered: Option<(AccountId, String, Timestamp)>,
+    /// Where and when events were; few, and the last one looked at is mostly the next one too.
+    places: Vec<Place>,
+    last: usize,
+    pub(crate) window: Option<(Timestamp, Timestamp)>,
     /// Whether it is the output of a query, which may have been filtered.
     pub(crate) is_export: bool,
     /// The file's name, when it could not be read wholly.
     pub(crate) flaw: Option<String>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-struct Kinds {
-    reads: bool,
-    writes: bool,
-    kms: bool,
-    rds_data: bool,
+/// What a file shows of one region of one account.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) account: AccountId,
+    pub(crate) region: String,
+    /// Hours with events, counted from 1970.
+    pub(crate) hours: BTreeSet<i64>,
+    last_hour: i64,
+    pub(crate) kinds: Kinds,
+}
+
+/// Which kinds of management events were seen.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kinds {
+    pub(crate) reads: bool,
+    pub(crate) writes: bool,
+    pub(crate) kms: bool,
+    pub(crate) rds_data: bool,
+}
+
+impl Kinds {
+    pub(crate) fn add(&mut self, other: Kinds) {
+        self.reads |= other.reads;
+        self.writes |= other.writes;
+        self.kms |= other.kms;
+        self.rds_data |= other.rds_data;
+    }
 }
 
 impl FileFacts {
-    pub(crate) fn of_path(path: &Path) -> FileFacts {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        FileFacts { delivered: delivery_of(&name), ..FileFacts::default() }
+    /// The facts that a file's name tells, with or without the folders before it.
+    pub(crate) fn of_name(name: &str) -> FileFacts {
+        let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+        FileFacts { delivered: delivery_of(base), ..FileFacts::default() }
+    }
+
+    /// The same of a file called `name` that could not be read at all.
+    pub(crate) fn unread(name: &str) -> FileFacts {
+        FileFacts { flaw: Some(name.to_owned()), ..FileFacts::of_name(name) }
     }
 
     pub(crate) fn saw(&mut self, event: &Event<'_>) {
         self.window = Some(self.window.map_or((event.time, event.time), |(from, to)| (from.min(event.time), to.max(event.time))));
         let Some(account) = event.account else { return };
-        self.hours.entry((account, event.region.clone().into_owned())).or_default().insert(event.time.seconds().div_euclid(HOUR));
+        let hour = event.time.seconds().div_euclid(HOUR);
+        let here = |place: &Place| place.account == account && place.region == event.region;
+        if !self.places.get(self.last).is_some_and(here) {
+            self.last = self.places.iter().position(here).unwrap_or_else(|| {
+                let region = event.region.clone().into_owned();
+                self.places.push(Place { account, region, hours: BTreeSet::new(), last_hour: i64::MIN, kinds: Kinds::default() });
+                self.places.len() - 1
+            });
+        }
+        let Some(place) = self.places.get_mut(self.last) else { return };
+        if place.last_hour != hour {
+            place.hours.insert(hour);
+            place.last_hour = hour;
+        }
         if event.category == EventCategory::Data {
             return;
         }
-        let kinds = self.kinds.entry(account).or_default();
-        kinds.reads |= event.read_only == Some(true);
-        kinds.writes |= event.read_only == Some(false);
-        kinds.kms |= event.source == "kms.amazonaws.com";
-        kinds.rds_data |= event.source == "rdsdata.amazonaws.com";
+        place.kinds.add(Kinds {
+            reads: event.read_only == Some(true),
+            writes: event.read_only == Some(false),
+            kms: event.source == "kms.amazonaws.com",
+            rds_data: event.source == "rdsdata.amazonaws.com",
+        });
     }
+
+    /// What the file says of each account and region, in the form that adds up.
+    pub(crate) fn observations(&self) -> Vec<Observation> {
+        let origin = if self.is_export { Origin::Export } else { Origin::Trail };
+        let mut window = self.window;
+        let mut all = Vec::new();
+        let Some((account, region, time)) = &self.delivered else {
+            for place in &self.places {
+                let Place { account, region, hours, kinds, .. } = place.clone();
+                all.extend(window.map(|window| Observation { account, region, origin, hours, window, kinds }));
+            }
+            return all;
+        };
+        // A delivery counts by its own time and region, for every account that it has events of.
+        window = Some(window.map_or((*time, *time), |(from, to)| (from.min(*time), to.max(*time))));
+        let mut accounts: BTreeMap<AccountId, Kinds> = BTreeMap::new();
+        for place in &self.places {
+            accounts.entry(place.account).or_default().add(place.kinds);
+        }
+        if accounts.is_empty() {
+            accounts.insert(*account, Kinds::default());
+        }
+        for (account, kinds) in accounts {
+            let hours = BTreeSet::from([time.seconds().div_euclid(HOUR)]);
+            let region = region.clone();
+            all.extend(window.map(|window| Observation { account, region, origin, hours, window, kinds }));
+        }
+        all
+    }
+
+    /// What is wrong with the file, as far as it limits what can be concluded.
+    pub(crate) fn flaw(&self) -> Option<Flaw> {
+        let file = self.flaw.clone()?;
+        let mut accounts: BTreeSet<AccountId> = self.places.iter().map(|place| place.account).collect();
+        if let (true, Some((account, _, _))) = (accounts.is_empty(), &self.delivered) {
+            accounts.insert(*account);
+        }
+        let around = |from: Timestamp, to: Timestamp, before: i64| {
+            (Timestamp::from_seconds(from.seconds() - before), Timestamp::from_seconds(to.seconds() + HOUR))
+        };
+        // A delivery holds what happened shortly before it, now and then hours before.
+        let window = self
+            .delivered
+            .as_ref()
+            .map(|(_, _, time)| around(*time, *time, DAY))
+            .or(self.window.map(|(from, to)| around(from, to, HOUR)));
+        let region = self.delivered.as_ref().map(|(_, region, _)| region.clone());
+        Some(Flaw { file, accounts: (!accounts.is_empty()).then_some(accounts), region, window })
+    }
+}
+
+/// Where what was seen comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// Files of a trail.
+    Trail,
+    /// The output of a query, which may have been filtered.
+    Export,
+}
+
+/// What files show of one region of one account: sets and bounds, which add up in any order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Observation {
+    pub(crate) account: AccountId,
+    pub(crate) region: String,
+    pub(crate) origin: Origin,
+    /// Hours with a delivery, or with events when files have no names of deliveries; counted from 1970.
+    pub(crate) hours: BTreeSet<i64>,
+    /// First and last moment that the files speak of.
+    pub(crate) window: (Timestamp, Timestamp),
+    pub(crate) kinds: Kinds,
 }
 
 /// `111122223333_CloudTrail_eu-west-1_20260301T1205Z_x.json.gz` (CloudTrail user guide, log file names).
@@ -83,7 +194,6 @@ fn delivery_of(name: &str) -> Option<(AccountId, String, Timestamp)> {
 /// Gathers the facts of all files.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
-    /// Hours with a delivery, or with events when files have no names of deliveries.
     hours: BTreeMap<(AccountId, String), BTreeSet<i64>>,
     windows: BTreeMap<AccountId, (Timestamp, Timestamp)>,
     kinds: BTreeMap<AccountId, Kinds>,
@@ -92,61 +202,38 @@ pub(crate) struct Tracker {
     flaws: Vec<Flaw>,
 }
 
-#[derive(Debug)]
-struct Flaw {
-    file: String,
+/// A file that could not be read wholly, and what it may have shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    pub(crate) file: String,
     /// None when any account may be concerned.
-    accounts: Option<BTreeSet<AccountId>>,
-    region: Option<String>,
+    pub(crate) accounts: Option<BTreeSet<AccountId>>,
+    pub(crate) region: Option<String>,
     /// None when any time may be.
-    window: Option<(Timestamp, Timestamp)>,
+    pub(crate) window: Option<(Timestamp, Timestamp)>,
 }
 
 impl Tracker {
     pub(crate) fn file(&mut self, facts: FileFacts) {
-        let mut accounts: BTreeSet<AccountId> = facts.hours.keys().map(|(account, _)| *account).collect();
-        if let (true, Some((account, _, _))) = (accounts.is_empty(), &facts.delivered) {
-            accounts.insert(*account);
-        }
-        if let Some(file) = facts.flaw {
-            let around = |from: Timestamp, to: Timestamp, before: i64| {
-                (Timestamp::from_seconds(from.seconds() - before), Timestamp::from_seconds(to.seconds() + HOUR))
-            };
-            // A delivery holds what happened shortly before it, now and then hours before.
-            let window = facts
-                .delivered
-                .as_ref()
-                .map(|(_, _, time)| around(*time, *time, DAY))
-                .or(facts.window.map(|(from, to)| around(from, to, HOUR)));
-            let region = facts.delivered.as_ref().map(|(_, region, _)| region.clone());
-            self.flaws.push(Flaw { file, accounts: (!accounts.is_empty()).then(|| accounts.clone()), region, window });
-        }
-        for (account, kinds) in facts.kinds {
-            let known = self.kinds.entry(account).or_default();
-            known.reads |= kinds.reads;
-            known.writes |= kinds.writes;
-            known.kms |= kinds.kms;
-            known.rds_data |= kinds.rds_data;
-        }
-        let (hours, windows) = if facts.is_export {
-            (&mut self.export_hours, &mut self.export_windows)
-        } else {
-            (&mut self.hours, &mut self.windows)
+        self.flaws.extend(facts.flaw());
+        facts.observations().into_iter().for_each(|observation| self.observe(observation));
+    }
+
+    /// Adds a file that could not be read wholly.
+    #[cfg(feature = "rollup")]
+    pub(crate) fn miss(&mut self, flaw: Flaw) {
+        self.flaws.push(flaw);
+    }
+
+    pub(crate) fn observe(&mut self, observation: Observation) {
+        let Observation { account, region, origin, hours: seen, window: (from, to), kinds } = observation;
+        self.kinds.entry(account).or_default().add(kinds);
+        let (hours, windows) = match origin {
+            Origin::Export => (&mut self.export_hours, &mut self.export_windows),
+            Origin::Trail => (&mut self.hours, &mut self.windows),
         };
-        let mut window = facts.window;
-        match &facts.delivered {
-            Some((_, region, time)) => {
-                window = Some(window.map_or((*time, *time), |(from, to)| (from.min(*time), to.max(*time))));
-                for account in &accounts {
-                    hours.entry((*account, region.clone())).or_default().insert(time.seconds().div_euclid(HOUR));
-                }
-            }
-            None => facts.hours.into_iter().for_each(|(place, set)| hours.entry(place).or_default().extend(set)),
-        }
-        for account in accounts {
-            let Some((from, to)) = window else { continue };
-            windows.entry(account).and_modify(|known| *known = (known.0.min(from), known.1.max(to))).or_insert((from, to));
-        }
+        hours.entry((account, region)).or_default().extend(seen);
+        windows.entry(account).and_modify(|known| *known = (known.0.min(from), known.1.max(to))).or_insert((from, to));
     }
 
     /// What each account's trail covers.

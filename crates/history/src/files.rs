@@ -1,9 +1,8 @@
-//! Finds log files in folders and opens them, unpacked, as what they are by their first bytes.
+//! Finds log files in folders, and tells what a log is by its first bytes.
 //!
 //! First step of reading. Names decide only which files of a folder are looked at; a path that somebody names is read
 //! whatever it is called. Unpacking is bounded, since a small file may unpack to anything.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -66,26 +65,24 @@ fn is_called_a_log(path: &Path) -> bool {
     [".json", ".jsonl", ".ndjson", ".csv", ".gz", ".log"].iter().any(|end| name.ends_with(end))
 }
 
-/// A file, ready to be read as what it holds.
-pub(crate) enum Opened {
-    Json(Box<dyn BufRead>),
-    Csv(Box<dyn BufRead>),
+/// A log, ready to be read as what it holds.
+pub(crate) enum Opened<'i> {
+    Json(Box<dyn BufRead + 'i>),
+    Csv(Box<dyn BufRead + 'i>),
     Empty,
 }
 
 const BUFFER: usize = 256 << 10;
 
-/// Opens a file; its first bytes say what it is.
-pub(crate) fn open(path: &Path, max_unpacked: u64) -> Result<Opened, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    let mut input = BufReader::with_capacity(BUFFER, file);
-    let packed = input.fill_buf().map_err(|error| format!("cannot be read: {error}"))?.starts_with(&[0x1f, 0x8b]);
-    let mut input: Box<dyn BufRead> = if packed {
+/// The two bytes that every gz file begins with.
+pub(crate) const GZ: [u8; 2] = [0x1f, 0x8b];
+
+/// Looks at the first bytes of a log, called `name`, which say what it is. What is packed is unpacked on the way.
+pub(crate) fn sniff<'i>(mut input: Box<dyn BufRead + 'i>, name: &str, max_unpacked: u64) -> Result<Opened<'i>, String> {
+    if input.fill_buf().map_err(|error| format!("cannot be read: {error}"))?.starts_with(&GZ) {
         let unpacked = Bounded { input: MultiGzDecoder::new(input), left: max_unpacked, max: max_unpacked };
-        Box::new(BufReader::with_capacity(BUFFER, unpacked))
-    } else {
-        Box::new(input)
-    };
+        input = Box::new(BufReader::with_capacity(BUFFER, unpacked));
+    }
     loop {
         let head = input.fill_buf().map_err(|error| format!("cannot be read: {error}"))?;
         if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
@@ -104,7 +101,7 @@ pub(crate) fn open(path: &Path, max_unpacked: u64) -> Result<Opened, String> {
             Some(_) => {
                 let line = head.iter().skip(skipped).take_while(|byte| **byte != b'\n');
                 let line: String = line.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
-                let called_csv = path.to_string_lossy().to_ascii_lowercase().contains(".csv");
+                let called_csv = name.to_ascii_lowercase().contains(".csv");
                 let has_columns = line.contains(',') && line.contains("event");
                 if !called_csv && !has_columns {
                     return Err("is neither JSON nor CSV with a line of column names".to_owned());

@@ -11,7 +11,7 @@ use leastwise::access::{AccountId, Timestamp};
 use leastwise::usage::{Event, EventCategory, EventKind, EventResource, Identity};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
-use serde_json::value::RawValue;
+use sonic_rs::LazyValue;
 
 /// A text, borrowed where it has no escapes; numbers and truth values are taken as their spelling.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 #[derive(Deserialize)]
-struct Record<'a> {
+pub(crate) struct Record<'a> {
     #[serde(borrow, rename = "eventID", alias = "eventId", alias = "eventid")]
     id: Option<Text<'a>>,
     #[serde(borrow, rename = "eventTime", alias = "eventtime")]
@@ -78,15 +78,15 @@ struct Record<'a> {
     #[serde(borrow)]
     resources: Option<Vec<RecordResource<'a>>>,
     #[serde(borrow, rename = "requestParameters", alias = "requestparameters")]
-    request: Option<&'a RawValue>,
+    request: Option<LazyValue<'a>>,
     #[serde(borrow, rename = "CloudTrailEvent")]
     looked_up: Option<Text<'a>>,
     #[serde(borrow)]
-    detail: Option<&'a RawValue>,
+    detail: Option<LazyValue<'a>>,
     #[serde(borrow, rename = "_source")]
-    indexed: Option<&'a RawValue>,
+    indexed: Option<LazyValue<'a>>,
     #[serde(borrow)]
-    message: Option<&'a RawValue>,
+    message: Option<LazyValue<'a>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -136,21 +136,36 @@ pub(crate) fn visit(text: &str, looked_up: &mut bool, give: &mut dyn FnMut(&Even
 }
 
 fn unwrap(text: &str, depth: u32, looked_up: &mut bool, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
-    let record: Record<'_> = serde_json::from_str(text).map_err(|error| format!("is not a record: {error}"))?;
-    if record.name.is_none() && depth > 0 {
-        if let Some(inner) = &record.looked_up {
-            *looked_up = true;
-            return unwrap(&inner.0, depth - 1, looked_up, give);
-        }
-        if let Some(inner) = record.detail.or(record.indexed).or(record.message) {
-            let inner = text_of(inner.get());
-            if inner.trim_start().starts_with('{') {
-                return unwrap(&inner, depth - 1, looked_up, give);
+    let record: Record<'_> = sonic_rs::from_str(text).map_err(|error| {
+        // The rest of the library's message draws the text around the place.
+        let message = error.to_string();
+        format!("is not a record: {}", message.lines().next().unwrap_or_default().trim_end_matches(':'))
+    })?;
+    record.give(depth, looked_up, give)
+}
+
+impl Record<'_> {
+    /// Whether what makes an event stands deeper in it.
+    pub(crate) fn is_wrapper(&self) -> bool {
+        self.name.is_none()
+    }
+
+    fn give(self, depth: u32, looked_up: &mut bool, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
+        if self.name.is_none() && depth > 0 {
+            if let Some(inner) = &self.looked_up {
+                *looked_up = true;
+                return unwrap(&inner.0, depth - 1, looked_up, give);
+            }
+            if let Some(inner) = self.detail.as_ref().or(self.indexed.as_ref()).or(self.message.as_ref()) {
+                let inner = text_of(inner.as_raw_str());
+                if inner.trim_start().starts_with('{') {
+                    return unwrap(&inner, depth - 1, looked_up, give);
+                }
             }
         }
+        give(&self.into_event()?);
+        Ok(())
     }
-    give(&record.into_event()?);
-    Ok(())
 }
 
 /// JSON as text: what a string holds, or the value as written.
@@ -168,8 +183,17 @@ pub(crate) fn request_of(json: &str) -> Option<Cow<'_, str>> {
     (!left_out && !text.is_empty() && text != "null").then_some(text)
 }
 
+/// The same for a text that may be borrowed for longer.
+fn request_in<'a>(json: &Cow<'a, str>) -> Option<Cow<'a, str>> {
+    match json {
+        Cow::Borrowed(json) => request_of(json),
+        Cow::Owned(json) => request_of(json).map(|text| Cow::Owned(text.into_owned())),
+    }
+}
+
 impl<'a> Record<'a> {
-    fn into_event(self) -> Result<Event<'a>, String> {
+    /// The event that the record tells of.
+    pub(crate) fn into_event(self) -> Result<Event<'a>, String> {
         let source = self.source.ok_or("has no `eventSource`")?.0;
         let name = self.name.ok_or("has no `eventName`")?.0;
         let time = time_of(self.time.or(self.shipped).as_ref().map(|text| text.0.as_ref()))?;
@@ -192,7 +216,7 @@ impl<'a> Record<'a> {
             ),
             read_only: truth_of(self.read_only.as_ref().map(|text| text.0.as_ref())),
             resources,
-            request: self.request.and_then(|request| request_of(request.get())),
+            request: self.request.as_ref().and_then(|request| request_in(&request.as_raw_cow())),
         })
     }
 }

@@ -99,6 +99,20 @@ impl EventKind {
             _ => EventKind::Other,
         }
     }
+
+    /// The `eventType` that it stands for; `Other` for one that is not known here.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EventKind::ApiCall => "AwsApiCall",
+            EventKind::ServiceEvent => "AwsServiceEvent",
+            EventKind::ConsoleAction => "AwsConsoleAction",
+            EventKind::ConsoleSignIn => "AwsConsoleSignIn",
+            EventKind::NetworkActivity => "AwsVpceEvent",
+            EventKind::Insight => "AwsCloudTrailInsight",
+            EventKind::Other => "Other",
+        }
+    }
 }
 
 /// `eventCategory`.
@@ -138,7 +152,13 @@ impl Event<'_> {
     #[must_use]
     pub fn may_tag(&self) -> bool {
         let Some(request) = self.request.as_deref() else { return self.read_only != Some(true) };
-        request.as_bytes().windows(3).any(|three| three.eq_ignore_ascii_case(b"tag"))
+        let bytes = request.as_bytes();
+        // A `g` is rarer than a `t` in requests, and the two before it decide.
+        bytes
+            .iter()
+            .enumerate()
+            .skip(2)
+            .any(|(at, byte)| byte | 0x20 == b'g' && bytes.get(at - 2..at).is_some_and(|two| two.eq_ignore_ascii_case(b"ta")))
     }
 }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use leastwise_policy::ActionName;
 
-use super::event::Event;
+use super::event::{Event, EventKind};
 use super::mapping::{EventMapper, Mapping, NotAnApiCall};
 use super::principal::{Attribution, Unattributable, attribute};
 use super::shelf::{Kept, Shelf, narrow, wide};
@@ -267,7 +267,8 @@ impl UsageLedger {
         let next = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let (known, at) = self.principals.entry(key(principal)).or_insert_with(|| (principal.clone(), next));
         // An ARN that was made from a session has no path; a longer one is the true one.
-        if principal.as_str().len() > known.as_str().len() {
+        let rank = |arn: &PrincipalArn| (arn.as_str().len(), std::cmp::Reverse(arn.as_str().to_owned()));
+        if principal != known && rank(principal) > rank(known) {
             known.clone_from(principal);
         }
         let at = *at;
@@ -319,6 +320,31 @@ impl LastAccessedReport {
     }
 }
 
+/// Events that are alike in all that the ledger asks: one call, and how often and when it was made.
+#[derive(Debug, Clone)]
+pub struct Recurrence<'a> {
+    /// Whose permissions they used.
+    pub attribution: Attribution,
+    /// `recipientAccountId`.
+    pub account: Option<AccountId>,
+    /// `eventType`.
+    pub kind: EventKind,
+    /// Whether they [may have set tags](Event::may_tag).
+    pub may_tag: bool,
+    /// `eventSource`.
+    pub source: &'a str,
+    /// `eventName`.
+    pub name: &'a str,
+    /// Whether a policy turned them down.
+    pub denied: bool,
+    /// How many events these are.
+    pub count: u64,
+    /// When the first was.
+    pub first: Timestamp,
+    /// When the last was.
+    pub last: Timestamp,
+}
+
 /// A mapping with its actions interned.
 #[derive(Debug)]
 enum Told {
@@ -358,78 +384,95 @@ impl<'m, 'c> Collector<'m, 'c> {
 
     /// Records one event; doubles must be gone by now.
     pub fn record(&mut self, event: &Event<'_>) {
-        self.ledger.recorded.events += 1;
-        let entry = self.entry_of(event);
-        let told = self.told_by(event);
+        self.recur(&Recurrence {
+            attribution: attribute(event),
+            account: event.account,
+            kind: event.kind,
+            may_tag: event.may_tag(),
+            source: &event.source,
+            name: &event.name,
+            denied: event.is_denied(),
+            count: 1,
+            first: event.time,
+            last: event.time,
+        });
+    }
+
+    /// Records events that are alike, as a rollup keeps them. Equal to recording each of them, in any order.
+    pub fn recur(&mut self, calls: &Recurrence<'_>) {
+        self.ledger.recorded.events += calls.count;
+        let entry = self.entry_of(calls);
+        let told = self.told_by(calls);
         match told.as_ref() {
-            Told::Actions { .. } => self.ledger.recorded.mapped += 1,
-            Told::NotAnApiCall(reason) => *self.ledger.recorded.not_api_calls.entry(*reason).or_default() += 1,
+            Told::Actions { .. } => self.ledger.recorded.mapped += calls.count,
+            Told::NotAnApiCall(reason) => *self.ledger.recorded.not_api_calls.entry(*reason).or_default() += calls.count,
             Told::Unmapped(_) => {
-                let pair = (event.source.clone().into_owned(), event.name.clone().into_owned());
-                *self.ledger.recorded.unmapped.entry(pair).or_default() += 1;
+                let pair = (calls.source.to_owned(), calls.name.to_owned());
+                *self.ledger.recorded.unmapped.entry(pair).or_default() += calls.count;
             }
         }
         let Some(entry) = entry.and_then(|at| self.ledger.entries.get_mut(at as usize)) else { return };
-        let time = narrow(Some(event.time));
-        entry.events += 1;
-        entry.last_event = entry.last_event.max(time);
+        let (first, last) = (narrow(Some(calls.first)), narrow(Some(calls.last)));
+        let count = u32::try_from(calls.count).unwrap_or(u32::MAX);
+        entry.events += calls.count;
+        entry.last_event = entry.last_event.max(last);
         match told.as_ref() {
             Told::NotAnApiCall(_) => {}
-            Told::Unmapped(services) => services.iter().for_each(|service| entry.bar(service.as_deref(), event)),
-            Told::Actions { used, .. } if event.is_denied() => {
+            Told::Unmapped(services) => services.iter().for_each(|service| entry.bar(service.as_deref(), calls)),
+            Told::Actions { used, .. } if calls.denied => {
                 for action in used {
                     let record = entry.record(*action);
-                    record.denied = record.denied.saturating_add(1);
-                    record.last_denied = record.last_denied.max(time);
+                    record.denied = record.denied.saturating_add(count);
+                    record.last_denied = record.last_denied.max(last);
                 }
             }
             Told::Actions { used, possibly_used } => {
                 for action in used {
                     let record = entry.record(*action);
-                    record.count = record.count.saturating_add(1);
-                    record.last = record.last.max(time);
-                    record.first = if record.first == 0 { time } else { record.first.min(time) };
+                    record.count = record.count.saturating_add(count);
+                    record.last = record.last.max(last);
+                    record.first = if record.first == 0 { first } else { record.first.min(first) };
                 }
                 for action in possibly_used {
                     let record = entry.record(*action);
-                    record.last_possible = record.last_possible.max(time);
+                    record.last_possible = record.last_possible.max(last);
                 }
             }
         }
     }
 
-    /// The entry that the event goes to; none when it is no principal's.
-    fn entry_of(&mut self, event: &Event<'_>) -> Option<u32> {
+    /// The entry that the events go to; none when they are no principal's.
+    fn entry_of(&mut self, calls: &Recurrence<'_>) -> Option<u32> {
         let recorded = &mut self.ledger.recorded;
-        match attribute(event) {
+        match &calls.attribution {
             Attribution::Principal(principal) => {
-                recorded.of_principals += 1;
-                Some(self.ledger.intern_principal(&principal))
+                recorded.of_principals += calls.count;
+                Some(self.ledger.intern_principal(principal))
             }
             Attribution::Service(name) => {
-                *recorded.of_services.entry(name).or_default() += 1;
+                *recorded.of_services.entry(name.clone()).or_default() += calls.count;
                 None
             }
             Attribution::OtherAccount(_) | Attribution::Federated(_) | Attribution::Anonymous => {
-                recorded.of_others += 1;
+                recorded.of_others += calls.count;
                 None
             }
             Attribution::Unattributable(why) => {
-                *recorded.unattributable.entry(why).or_default() += 1;
-                Some(self.ledger.intern_shadow(event.account))
+                *recorded.unattributable.entry(*why).or_default() += calls.count;
+                Some(self.ledger.intern_shadow(calls.account))
             }
         }
     }
 
-    fn told_by(&mut self, event: &Event<'_>) -> Rc<Told> {
+    fn told_by(&mut self, calls: &Recurrence<'_>) -> Rc<Told> {
         self.key.clear();
-        self.key.push(char::from(b'a' + event.kind as u8));
-        self.key.push(if event.may_tag() { '+' } else { '-' });
-        self.key.extend([event.source.as_ref(), "\n", event.name.as_ref()]);
+        self.key.push(char::from(b'a' + calls.kind as u8));
+        self.key.push(if calls.may_tag { '+' } else { '-' });
+        self.key.extend([calls.source, "\n", calls.name]);
         if let Some(told) = self.told.get(&self.key) {
             return told.clone();
         }
-        let told = match self.mapper.map(event) {
+        let told = match self.mapper.map_kind(calls.kind, calls.may_tag, calls.source, calls.name) {
             Mapping::Actions { used, possibly_used } => {
                 let mut interned =
                     |actions: &[ActionName]| actions.iter().map(|action| self.ledger.intern_action(action)).collect();
@@ -459,15 +502,17 @@ impl Entry {
         &mut self.uses[at]
     }
 
-    fn bar(&mut self, service: Option<&str>, event: &Event<'_>) {
+    fn bar(&mut self, service: Option<&str>, calls: &Recurrence<'_>) {
         let fresh = || Bar {
             service: service.map(str::to_owned),
-            last: event.time,
-            source: event.source.clone().into_owned(),
-            name: event.name.clone().into_owned(),
+            last: calls.last,
+            source: calls.source.to_owned(),
+            name: calls.name.to_owned(),
         };
+        // Of calls in the same second the first by name, so that the order in which they are read does not matter.
+        let later = |bar: &Bar| (calls.last, &*bar.source, &*bar.name) > (bar.last, calls.source, calls.name);
         match self.bars.iter_mut().find(|bar| bar.service.as_deref() == service) {
-            Some(bar) if bar.last < event.time => *bar = fresh(),
+            Some(bar) if later(bar) => *bar = fresh(),
             Some(_) => {}
             None => self.bars.push(fresh()),
         }

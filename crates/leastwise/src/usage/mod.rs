@@ -15,10 +15,10 @@ pub mod state;
 pub mod window;
 
 pub use event::{Event, EventCategory, EventKind, EventResource, Identity};
-pub use ledger::{Bar, Collector, Recorded, ReportSummary, UsageLedger, Use};
+pub use ledger::{Bar, Collector, Recorded, Recurrence, ReportSummary, UsageLedger, Use};
 pub use mapping::{EventMapper, Mapping, NotAnApiCall, Observability};
 pub use principal::{Attribution, Unattributable, attribute};
-pub use resource::resource_arns;
+pub use resource::{ResourceRecipe, resource_arns};
 pub use sources::last_accessed::{LastAccessedReader, LastAccessedReport, ReportProblem, ReportStatus, ServiceAccess};
 pub use state::{DeniedAttempts, Evidence, PrincipalUse, Reason, Rules, ServiceUse, Source, State};
 pub use window::{Gap, GapCause, ObservationWindow, RegionScope, Shortfall, TrackingPeriod, TrailCoverage};

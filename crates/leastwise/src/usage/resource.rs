@@ -3,12 +3,14 @@
 //! From the record's own list where it has one; otherwise from the request's parameters, put into the ARN formats that
 //! the catalogue has for the action; otherwise none. A part that the parameters do not name is never filled in.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt;
 
 use leastwise_policy::{ActionName, Catalogue};
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::event::Event;
+use crate::access::AccountId;
 
 /// At most so many values are looked at in one request, and so many ARNs made from it.
 const LIMIT: usize = 256;
@@ -16,52 +18,7 @@ const LIMIT: usize = 256;
 /// The ARNs of what the call of `action` acted on, sorted, each once.
 #[must_use]
 pub fn resource_arns(event: &Event<'_>, action: &ActionName, catalogue: &Catalogue) -> Vec<String> {
-    let mut arns: Vec<String> =
-        event.resources.iter().map(|r| r.arn.as_ref()).filter(|arn| arn.starts_with("arn:")).map(str::to_owned).collect();
-    if arns.is_empty() {
-        arns = from_request(event, action, catalogue).unwrap_or_default();
-    }
-    arns.sort();
-    arns.dedup();
-    arns
-}
-
-fn from_request(event: &Event<'_>, action: &ActionName, catalogue: &Catalogue) -> Option<Vec<String>> {
-    let request: Value = serde_json::from_str(event.request.as_deref()?).ok()?;
-    let mut parameters = BTreeMap::new();
-    let mut left = LIMIT;
-    collect(&request, "", &mut parameters, &mut left);
-    let service = catalogue.service(action.service())?;
-    let known = service.action(action.name())?;
-    let mut arns = Vec::new();
-    for kind in known.resource_types().filter_map(|resource| resource.resource_type()) {
-        for format in &kind.arn_formats {
-            arns.extend(filled(format, event, &parameters));
-        }
-    }
-    // A parameter may be an ARN already; one of the action's own service is what the call is about.
-    let own = format!(":{}:", action.service().to_ascii_lowercase());
-    let whole = parameters.values().flatten().filter(|value| value.starts_with("arn:") && value.contains(&own));
-    arns.extend(whole.map(|arn| (*arn).to_owned()));
-    arns.truncate(LIMIT);
-    Some(arns)
-}
-
-/// All texts of the request by the name of their parameter, in lower case and letters only.
-fn collect<'v>(value: &'v Value, name: &str, into: &mut BTreeMap<String, Vec<&'v str>>, left: &mut usize) {
-    match value {
-        Value::String(text) if *left > 0 && !text.is_empty() => {
-            *left -= 1;
-            into.entry(name.to_owned()).or_default().push(text);
-        }
-        Value::Array(list) => list.iter().for_each(|item| collect(item, name, into, left)),
-        Value::Object(members) => members.iter().for_each(|(key, item)| collect(item, &plain(key), into, left)),
-        _ => {}
-    }
-}
-
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    ResourceRecipe::of(std::slice::from_ref(action), catalogue).arns(event)
 }
 
 /// What parameters are called where the format's name for them is another one.
@@ -75,56 +32,291 @@ const ALIASES: [(&str, &str); 7] = [
     ("instanceprofilenamewithpath", "instanceprofilename"),
 ];
 
-/// A format with everything in `${…}` filled in: one ARN for each value when one part has several; none when a part is
-/// not named, or when several parts have several values and nobody knows which go together.
-fn filled(format: &str, event: &Event<'_>, parameters: &BTreeMap<String, Vec<&str>>) -> Vec<String> {
-    let account = event.account.map(|account| account.to_string()).unwrap_or_default();
-    let partition = match event.region.as_ref() {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
-    let mut arns = vec![String::new()];
-    let mut rest = format;
-    let mut varies = false;
-    let mut named = false;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, after)) = after.split_once('}') else { return Vec::new() };
-        let single: [&str; 1];
-        let values: &[&str] = match name {
-            "Partition" => {
-                single = [partition];
-                &single
+/// How to find the resources of calls of some actions. Made once for a kind of call, then used for each of its events.
+#[derive(Debug, Clone, Default)]
+pub struct ResourceRecipe {
+    actions: Vec<OfAction>,
+    /// Names of parameters, in lower case and letters and digits only.
+    wanted: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct OfAction {
+    formats: Vec<Format>,
+    /// `:service:`, which an ARN of the action's own service has in it.
+    own: String,
+}
+
+#[derive(Debug, Clone)]
+struct Format {
+    parts: Vec<Part>,
+    rest: String,
+}
+
+/// A text and what stands behind it.
+#[derive(Debug, Clone)]
+struct Part {
+    before: String,
+    filler: Filler,
+}
+
+#[derive(Debug, Clone)]
+enum Filler {
+    Partition,
+    Region,
+    Account,
+    /// A parameter, or the other name that it goes by; places in `wanted`.
+    Parameter(usize, Option<usize>),
+}
+
+impl ResourceRecipe {
+    /// The recipe for calls that these actions authorise.
+    #[must_use]
+    pub fn of(actions: &[ActionName], catalogue: &Catalogue) -> ResourceRecipe {
+        let mut recipe = ResourceRecipe::default();
+        for action in actions {
+            let Some(known) = catalogue.service(action.service()).and_then(|service| service.action(action.name())) else {
+                continue;
+            };
+            let kinds = known.resource_types().filter_map(|resource| resource.resource_type());
+            let formats = kinds.flat_map(|kind| &kind.arn_formats).filter_map(|format| recipe.format(format)).collect();
+            let own = format!(":{}:", action.service().to_ascii_lowercase());
+            recipe.actions.push(OfAction { formats, own });
+        }
+        recipe
+    }
+
+    /// None for a format that can never be filled: with wildcards of its own, or without a parameter.
+    fn format(&mut self, format: &str) -> Option<Format> {
+        let mut parts = Vec::new();
+        let mut rest = format;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, after) = after.split_once('}')?;
+            let filler = match name {
+                "Partition" => Filler::Partition,
+                "Region" => Filler::Region,
+                "Account" => Filler::Account,
+                _ => {
+                    let name: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+                    let alias = ALIASES.iter().find(|(known, _)| *known == name).map(|(_, alias)| self.want(alias));
+                    Filler::Parameter(self.want(&name), alias)
+                }
+            };
+            parts.push(Part { before: before.to_owned(), filler });
+            rest = after;
+        }
+        let named = parts.iter().any(|part| matches!(part.filler, Filler::Parameter(..)));
+        (named && !rest.contains('*')).then(|| Format { parts, rest: rest.to_owned() })
+    }
+
+    fn want(&mut self, name: &str) -> usize {
+        self.wanted.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.wanted.push(name.to_owned());
+            self.wanted.len() - 1
+        })
+    }
+
+    /// The ARNs of what the call acted on, sorted, each once.
+    #[must_use]
+    pub fn arns(&self, event: &Event<'_>) -> Vec<String> {
+        let listed = event.resources.iter().map(|resource| resource.arn.as_ref());
+        let mut arns: Vec<String> = listed.filter(|arn| arn.starts_with("arn:")).map(str::to_owned).collect();
+        if arns.is_empty() {
+            self.take_request(event, &mut arns);
+        }
+        if arns.len() > 1 {
+            arns.sort();
+            arns.dedup();
+        }
+        arns
+    }
+
+    fn take_request(&self, event: &Event<'_>, arns: &mut Vec<String>) {
+        let Some(request) = event.request.as_deref().filter(|_| !self.actions.is_empty()) else { return };
+        let mut found = Found { wanted: &self.wanted, values: Vec::new() };
+        let mut deserializer = serde_json::Deserializer::from_str(request);
+        if (Value { name: None, found: &mut found }).deserialize(&mut deserializer).is_err() || deserializer.end().is_err() {
+            return;
+        }
+        let values = found.values;
+        if values.is_empty() {
+            return;
+        }
+        for action in &self.actions {
+            let before = arns.len();
+            for format in &action.formats {
+                format.fill(event, &values, arns);
             }
-            "Region" => {
-                single = [event.region.as_ref()];
-                &single
+            // A parameter may be an ARN already; one of the action's own service is what the call is about.
+            let whole = values.iter().filter(|(_, value)| value.starts_with("arn:") && value.contains(&action.own));
+            arns.extend(whole.map(|(_, arn)| arn.clone().into_owned()));
+            arns.truncate(before + LIMIT);
+        }
+    }
+}
+
+type Values<'v> = [(Option<usize>, Cow<'v, str>)];
+
+impl Format {
+    /// Everything filled in: one ARN for each value when one part has several; none when a part is not named, or when
+    /// several parts have several values and nobody knows which go together.
+    fn fill(&self, event: &Event<'_>, values: &Values<'_>, out: &mut Vec<String>) {
+        let mut several: Option<(usize, usize)> = None;
+        let mut count = 1;
+        for (at, part) in self.parts.iter().enumerate() {
+            let found = part.values(event, values).count();
+            if found == 0 || (found > 1 && several.is_some()) {
+                return;
             }
-            "Account" => {
-                single = [account.as_str()];
-                &single
+            if found > 1 {
+                several = Some((at, found));
+                count = found;
             }
-            _ => {
-                named = true;
-                let name = plain(name);
-                let alias = ALIASES.iter().find(|(known, _)| *known == name).map(|(_, alias)| *alias);
-                let found = parameters.get(&name).or_else(|| parameters.get(alias?));
-                found.map(Vec::as_slice).unwrap_or_default()
+        }
+        for turn in 0..count {
+            let mut arn = String::with_capacity(96);
+            for (at, part) in self.parts.iter().enumerate() {
+                arn.push_str(&part.before);
+                let nth = if several.is_some_and(|(of, _)| of == at) { turn } else { 0 };
+                arn.push_str(part.values(event, values).nth(nth).unwrap_or_default());
+            }
+            arn.push_str(&self.rest);
+            out.push(arn);
+        }
+    }
+}
+
+impl Part {
+    /// What it can be filled with.
+    fn values<'v>(&self, event: &'v Event<'_>, values: &'v Values<'_>) -> impl Iterator<Item = &'v str> {
+        let (fixed, name) = match self.filler {
+            Filler::Partition => (
+                Some(match event.region.as_ref() {
+                    region if region.starts_with("cn-") => "aws-cn",
+                    region if region.starts_with("us-gov-") => "aws-us-gov",
+                    _ => "aws",
+                }),
+                None,
+            ),
+            Filler::Region => (Some(event.region.as_ref()), None),
+            Filler::Account => (event.account.as_ref().map(AccountId::as_str), None),
+            Filler::Parameter(name, alias) => {
+                let named = values.iter().any(|(of, _)| *of == Some(name));
+                (None, if named { Some(name) } else { alias })
             }
         };
-        let sound = |value: &&&str| !value.is_empty() && !value.starts_with("arn:") && !value.contains(['*', '?', '$']);
-        let values: Vec<&str> = values.iter().filter(sound).copied().collect();
-        if values.is_empty() || (varies && values.len() > 1) {
-            return Vec::new();
+        let fixed = fixed.filter(|value| !value.is_empty());
+        let sound = |value: &&str| !value.is_empty() && !value.starts_with("arn:") && !value.contains(['*', '?', '$']);
+        let given = values.iter().filter(move |(of, _)| name.is_some() && *of == name).map(|(_, value)| value.as_ref());
+        fixed.into_iter().chain(given.filter(sound))
+    }
+}
+
+/// The texts of a request that may tell resources.
+struct Found<'w, 'v> {
+    wanted: &'w [String],
+    /// Each with the name of its parameter, where it is wanted; the others are ARNs.
+    values: Vec<(Option<usize>, Cow<'v, str>)>,
+}
+
+impl<'v> Found<'_, 'v> {
+    fn place(&self, key: &str) -> Option<usize> {
+        let plain = || key.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        self.wanted.iter().position(|name| name.len() <= key.len() && plain().eq(name.bytes()))
+    }
+
+    fn take(&mut self, name: Option<usize>, text: Cow<'v, str>) {
+        if !text.is_empty() && self.values.len() < LIMIT && (name.is_some() || text.starts_with("arn:")) {
+            self.values.push((name, text));
         }
-        varies |= values.len() > 1;
-        arns = arns.iter().flat_map(|arn| values.iter().map(move |value| format!("{arn}{before}{value}"))).collect();
-        rest = after;
     }
-    if !named || rest.contains('*') {
-        return Vec::new();
+}
+
+/// A value somewhere in the request, under a name.
+struct Value<'f, 'w, 'v> {
+    name: Option<usize>,
+    found: &'f mut Found<'w, 'v>,
+}
+
+impl<'v> DeserializeSeed<'v> for Value<'_, '_, 'v> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'v>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
     }
-    arns.iter().map(|arn| format!("{arn}{rest}")).collect()
+}
+
+impl<'v> Visitor<'v> for Value<'_, '_, 'v> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'v str) -> Result<(), E> {
+        self.found.take(self.name, Cow::Borrowed(text));
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.found.take(self.name, Cow::Owned(text.to_owned()));
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'v>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Value { name: self.name, found: &mut *self.found })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'v>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key_seed(Name(&*self.found))? {
+            members.next_value_seed(Value { name, found: &mut *self.found })?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of a parameter, as its place among the wanted ones.
+struct Name<'f, 'w, 'v>(&'f Found<'w, 'v>);
+
+impl<'v> DeserializeSeed<'v> for Name<'_, '_, 'v> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'v>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_, '_, '_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<usize>, E> {
+        Ok(self.0.place(text))
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +349,17 @@ mod tests {
         assert_eq!(
             arns("ec2:StopInstances", r#"{"instancesSet":{"items":[{"instanceId":"i-1"},{"instanceId":"i-2"}]}}"#),
             ["arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "arn:aws:ec2:eu-west-1:111122223333:instance/i-2"]
+        );
+    }
+
+    #[test]
+    fn an_arn_among_the_parameters_counts_when_it_is_of_the_actions_service() {
+        let request =
+            r#"{"a":{"x":["arn:aws:kms:eu-west-1:111122223333:key/k","arn:aws:s3:::b"]},"n":1.5,"t":true,"z":null,"i":-1}"#;
+        assert_eq!(arns("kms:Decrypt", request), ["arn:aws:kms:eu-west-1:111122223333:key/k"]);
+        assert_eq!(
+            arns("kms:Decrypt", &*request.replace("key/k", "key\\u002fk").leak()),
+            ["arn:aws:kms:eu-west-1:111122223333:key/k"]
         );
     }
 

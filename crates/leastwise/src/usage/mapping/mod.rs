@@ -79,16 +79,22 @@ impl<'c> EventMapper<'c> {
     /// What an event says.
     #[must_use]
     pub fn map(&self, event: &Event<'_>) -> Mapping {
-        if let Some(reason) = no_call(event) {
+        self.map_kind(event.kind, event.may_tag(), &event.source, &event.name)
+    }
+
+    /// What an event says of which only this is known: its type, whether it [may set tags](Event::may_tag), its source and name.
+    #[must_use]
+    pub fn map_kind(&self, kind: EventKind, may_tag: bool, source: &str, name: &str) -> Mapping {
+        if let Some(reason) = no_call(kind) {
             return Mapping::NotAnApiCall(reason);
         }
-        let mut mapping = self.map_call(&event.source, &event.name);
-        match (&mut mapping, event.kind) {
+        let mut mapping = self.map_call(source, name);
+        match (&mut mapping, kind) {
             (Mapping::Unmapped { .. }, EventKind::ConsoleAction) => return Mapping::NotAnApiCall(NotAnApiCall::ConsoleAction),
             (Mapping::Unmapped { .. }, EventKind::NetworkActivity) => {
                 return Mapping::NotAnApiCall(NotAnApiCall::NetworkActivity);
             }
-            (Mapping::Actions { used, possibly_used }, _) if event.may_tag() => self.add_tagging(used, possibly_used),
+            (Mapping::Actions { used, possibly_used }, _) if may_tag => self.add_tagging(used, possibly_used),
             _ => {}
         }
         mapping
@@ -231,8 +237,8 @@ fn distinct_without(mut actions: Vec<ActionName>, others: &[ActionName]) -> Vec<
 }
 
 /// Why an event is no call, as far as its type tells.
-fn no_call(event: &Event<'_>) -> Option<NotAnApiCall> {
-    match event.kind {
+fn no_call(kind: EventKind) -> Option<NotAnApiCall> {
+    match kind {
         EventKind::ServiceEvent => Some(NotAnApiCall::ServiceEvent),
         EventKind::ConsoleSignIn => Some(NotAnApiCall::SignIn),
         EventKind::Insight => Some(NotAnApiCall::Insight),

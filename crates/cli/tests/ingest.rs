@@ -1,0 +1,315 @@
+//! `leastwise ingest`, `leastwise usage` and `analyze --usage`, against a plain tally in Python and against themselves:
+//! other orders, other threads, kills, a full disk.
+//!
+//! `LEASTWISE_SHARED_DATA` names a folder of published logs to compare as well; `LEASTWISE_SEEDS` asks for more organizations.
+
+#![cfg(feature = "ingest")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub
+)]
+
+mod harness;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::{Folder, Ran, leastwise, root};
+use leastwise_demo::{Damage, FileKind, Options, generate};
+use serde_json::Value;
+
+fn organization(folder: &Folder, options: &Options) -> String {
+    let root = folder.path("org");
+    generate(options, &mut |name, bytes| {
+        let path = Path::new(&root).join(name);
+        fs::create_dir_all(path.parent().unwrap())?;
+        fs::write(path, bytes)
+    })
+    .unwrap();
+    root
+}
+
+fn small(seed: u64) -> Options {
+    Options { seed, accounts: 2, roles: 30, users: 10, events: 3000, days: 8, tracking_period: 5, ..Options::default() }
+}
+
+fn ingest(arguments: &[&str], out: &str) -> Ran {
+    leastwise(&[&["ingest"], arguments, &["--out", out]].concat(), "")
+}
+
+/// The rows of a folder of usage, as the tally prints them.
+fn usage(out: &str) -> Vec<String> {
+    let ran = leastwise(&["usage", out, "--format", "ndjson"], "");
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let mut rows: Vec<String> = ran
+        .out
+        .lines()
+        .map(|line| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let columns =
+                ["account", "principal", "eventSource", "eventName", "outcome", "count", "firstSeen", "lastSeen", "regions"];
+            serde_json::to_string(&columns.map(|column| row[column].clone())).unwrap()
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn tally(paths: &[&str]) -> Vec<String> {
+    let script = root().join("crates/cli/tests/tally.py");
+    let ran = Command::new("python3").arg(script).args(paths).output().expect("python3 runs the plain tally");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let text = String::from_utf8(ran.stdout).unwrap();
+    let compact = |line: &str| serde_json::from_str::<Value>(line).unwrap().to_string();
+    let mut rows: Vec<String> = text.lines().map(compact).collect();
+    rows.sort();
+    rows
+}
+
+/// Every file of a folder of usage by its name, without what is only for one run.
+fn tree(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn walk(folder: &Path, root: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, out);
+            } else if path.file_name().unwrap() != ".lock" {
+                out.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut out = BTreeMap::new();
+    walk(Path::new(folder), Path::new(folder), &mut out);
+    out
+}
+
+/// The tree without the names of the logs.
+fn counted(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut tree = tree(folder);
+    assert!(tree.remove(Path::new("files.parquet")).is_some());
+    tree
+}
+
+fn logs(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { walk(&path, out) } else { out.push(path) }
+        }
+    }
+    let mut out = Vec::new();
+    walk(Path::new(folder), &mut out);
+    out.sort();
+    out
+}
+
+#[test]
+fn usage_is_the_plain_tally_in_any_order_with_any_threads_and_with_doubles() {
+    let folder = Folder::new();
+    let options = Options { data_events: true, unmapped_events: true, ..small(1) };
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &options));
+    let expected = tally(&[&logs_at]);
+    assert!(expected.len() > 100);
+    let whole = folder.path("whole");
+    let ran = ingest(&[&logs_at, "--threads", "1"], &whole);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert_eq!(usage(&whole), expected);
+    // Backwards, in seven portions, each with some files that an earlier one had, under other names.
+    let all = logs(&logs_at);
+    let parts = folder.path("parts");
+    for (turn, portion) in all.rchunks(all.len() / 7).enumerate() {
+        let place = folder.path(&format!("portion-{turn}"));
+        fs::create_dir_all(&place).unwrap();
+        for (at, file) in portion.iter().chain(all.iter().skip(turn * 5).take(20)).enumerate() {
+            fs::copy(file, Path::new(&place).join(format!("{:03}.json.gz", 900 - at))).unwrap();
+        }
+        let threads = (turn % 3 + 1).to_string();
+        let ran = ingest(&[&place, "--threads", &threads, "--memory", "1MB"], &parts);
+        assert!(ran.status <= 1, "{}", ran.err);
+    }
+    assert_eq!(usage(&parts), expected);
+    let calls = |out: &str| {
+        let mut tree = counted(out);
+        tree.retain(|name, _| name.starts_with("calls") || name.starts_with("events"));
+        tree
+    };
+    assert_eq!(calls(&parts), calls(&whole), "the same bytes");
+    let again = ingest(&[&logs_at], &whole);
+    assert!(again.out.contains(" 0 of "), "{}", again.out);
+    let three = folder.path("three");
+    ingest(&[&logs_at, "--threads", "3"], &three);
+    assert_eq!(tree(&three), tree(&whole));
+}
+
+#[test]
+fn published_logs_have_the_plain_tally() {
+    let Ok(data) = std::env::var("LEASTWISE_SHARED_DATA") else {
+        println!("skipped: LEASTWISE_SHARED_DATA does not name the folder of shared data");
+        return;
+    };
+    for name in ["invictus", "stratus", "otrf"] {
+        let folder = Folder::new();
+        let path = format!("{data}/cloudtrail/{name}");
+        let ran = ingest(&[&path], &folder.path("usage"));
+        assert_eq!(ran.err, "", "{name}");
+        let (found, expected) = (usage(&folder.path("usage")), tally(&[&path]));
+        let missing: Vec<_> = expected.iter().filter(|row| !found.contains(row)).collect();
+        let more: Vec<_> = found.iter().filter(|row| !expected.contains(row)).collect();
+        assert!(missing.is_empty() && more.is_empty(), "{name}: missing {missing:#?}, too many {more:#?}");
+    }
+}
+
+#[test]
+fn findings_from_usage_are_the_findings_from_the_logs() {
+    let seeds = std::env::var("LEASTWISE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    for seed in 0..seeds {
+        for options in [
+            Options { data_events: true, ..small(seed) },
+            Options { unmapped_events: true, ..small(seed) },
+            Options { gap_hours: 3, ..small(seed) },
+            Options { damage: vec![(FileKind::CloudTrail, Damage::Truncate)], ..small(seed) },
+        ] {
+            let folder = Folder::new();
+            let org = organization(&folder, &options);
+            let logs_at = format!("{org}/cloudtrail");
+            ingest(&[&logs_at], &folder.path("usage"));
+            let findings = |more: &[&str]| {
+                let period = ["--as-of", "2026-11-01", "--tracking-period", "5", "--tolerance", "0", "--format", "json"];
+                let ran = leastwise(&[&["analyze", &org], more, &period].concat(), "");
+                assert!(ran.status <= 1, "{}", ran.err);
+                serde_json::from_str::<Value>(&ran.out).unwrap()
+            };
+            let (direct, recalled) = (findings(&[]), findings(&["--usage", &folder.path("usage")]));
+            assert!(!direct["findings"].as_array().unwrap().is_empty());
+            assert_eq!(direct, recalled, "{options:?}");
+            // What the usage does not have is not found: without it nothing is unused that only logs show.
+            fs::remove_dir_all(folder.path("usage") + "/coverage").unwrap();
+            assert_ne!(findings(&["--usage", &folder.path("usage")]), direct, "a comparison that notices");
+        }
+    }
+}
+
+#[test]
+fn twenty_kills_and_another_run_leave_the_same_bytes() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &Options { events: 20_000, ..small(5) }));
+    let begun = Instant::now();
+    ingest(&[&logs_at, "--memory", "1MB"], &folder.path("whole"));
+    let length = begun.elapsed();
+    let whole = tree(&folder.path("whole"));
+    let out = folder.path("killed");
+    let mut random: u64 = 88_172_645_463_325_252;
+    let mut killed = 0;
+    for _ in 0..20 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let moment = Duration::from_micros(random % u64::try_from(length.as_micros()).unwrap());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+            .args(["ingest", &logs_at, "--out", &out, "--memory", "1MB"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(moment);
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Every third time all over again, so that the first steps are met as well.
+        if random.is_multiple_of(3) {
+            let _ = fs::remove_dir_all(&out);
+        }
+    }
+    assert!(killed > 5, "only {killed} runs were still going");
+    assert_eq!(ingest(&[&logs_at, "--memory", "1MB"], &out).status, 0);
+    assert!(tree(&out) == whole, "the same bytes");
+}
+
+#[test]
+fn a_full_disk_is_named_and_the_next_run_ends_the_work() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(7)));
+    let (whole, out) = (folder.path("whole"), folder.path("full"));
+    ingest(&[&logs_at], &whole);
+    // No file may grow over 8 blocks; the signal that this sends is ignored, and writing fails as on a full disk.
+    let script = format!("ulimit -f 8; trap '' XFSZ; exec {} ingest {logs_at} --out {out}", env!("CARGO_BIN_EXE_leastwise"));
+    let ran = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let err = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(2), "{err}");
+    assert!(err.contains("cannot write") && err.contains("run `leastwise ingest` again"), "{err}");
+    assert_eq!(ingest(&[&logs_at], &out).status, 0);
+    assert!(tree(&out) == tree(&whole), "the same bytes");
+}
+
+#[test]
+fn bad_files_are_named_and_the_rest_is_counted() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(9)));
+    let all = logs(&logs_at);
+    let expected = tally(&[&logs_at]);
+    let packed = fs::read(&all[0]).unwrap();
+    fs::write(folder.path("cut.json.gz"), &packed[..packed.len() - 20]).unwrap();
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    bomb.write_all(&vec![b' '; 20 << 20]).unwrap();
+    fs::write(folder.path("bomb.json.gz"), bomb.finish().unwrap()).unwrap();
+    std::os::unix::fs::symlink(folder.path("nowhere"), folder.path("gone.json")).unwrap();
+    let links = [folder.path("cut.json.gz"), folder.path("bomb.json.gz")];
+    let ran = ingest(&[&logs_at, &links[0], &links[1], "--max-unpacked", "10000000"], &folder.path("usage"));
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(ran.err.contains("cut.json.gz: cannot be read further"), "{}", ran.err);
+    assert!(ran.err.contains("bomb.json.gz: cannot be read: it unpacks to more than 10000000 bytes"), "{}", ran.err);
+    assert_eq!(usage(&folder.path("usage")), expected, "what the cut file has was in the whole one too");
+    // A file that is mended is read again, and no longer named.
+    fs::write(folder.path("cut.json.gz"), &packed).unwrap();
+    let ran = ingest(&[&folder.path("cut.json.gz")], &folder.path("usage"));
+    assert_eq!((ran.status, ran.out.contains("1 of 1 files")), (0, true), "{}{}", ran.out, ran.err);
+    assert_eq!(leastwise(&["ingest", "nowhere", "--out", &folder.path("x")], "").status, 2);
+    assert_eq!(leastwise(&["ingest", &logs_at, "--out", &logs_at], "").status, 2, "a folder of other things is left alone");
+}
+
+#[test]
+fn what_is_older_than_asked_for_is_left_out_and_read_when_it_is_asked_for() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(11)));
+    let out = folder.path("usage");
+    let ran = ingest(&[&logs_at, "--since", "2026-10-29T12:00:00Z"], &out);
+    assert!(ran.out.contains("files are too old"), "{}", ran.out);
+    for row in usage(&out) {
+        let row: Value = serde_json::from_str(&row).unwrap();
+        assert!(row[6].as_str().unwrap() >= "2026-10-29T12:00:00Z", "{row}");
+    }
+    assert_ne!(usage(&out), tally(&[&logs_at]));
+    assert_eq!(ingest(&[&logs_at], &out).status, 0);
+    assert_eq!(usage(&out), tally(&[&logs_at]));
+}
+
+#[test]
+fn rows_come_as_a_table_and_as_csv_and_by_resource() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &Options { data_events: true, ..small(13) }));
+    let out = folder.path("usage");
+    ingest(&[&logs_at], &out);
+    let shown = |more: &[&str]| leastwise(&[&["usage", &out], more].concat(), "").out;
+    let rows: Vec<Value> = shown(&["--format", "ndjson"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let csv = shown(&["--format", "csv"]);
+    assert_eq!(csv.lines().count(), rows.len() + 1);
+    assert!(rows.iter().all(|row| row.get("resource").is_none()));
+    assert!(rows.iter().any(|row| row["actions"] == serde_json::json!(["s3:GetObject"])));
+    let of = rows.iter().find(|row| row["principalType"] == "Role").unwrap()["principal"].as_str().unwrap();
+    let table = shown(&["--principal", of]);
+    assert!(table.starts_with(of) && table.lines().count() > 1, "{table}");
+    let by_resource: Vec<Value> =
+        shown(&["--format", "ndjson", "--resources"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let objects = |row: &&Value| row["resource"].as_str().is_some_and(|arn| arn.starts_with("arn:aws:s3:::team-"));
+    assert!(by_resource.len() > rows.len() && by_resource.iter().any(|row| objects(&row)));
+    assert_eq!(by_resource.iter().filter(|row| row.get("resource").is_none()).count(), rows.len());
+}

@@ -1,0 +1,331 @@
+//! Adds logs to a rollup: finds what is new, reads it on all processors, and commits.
+//!
+//! Every thread reads files and fills a batch of its own. A batch that reaches its share of the memory is merged at once,
+//! whoever filled it waits for that; the rest is merged at the end, on all threads. Since an event counts once by its id,
+//! a file may be merged in portions: one that was not read to its end when the run was killed is read again, and nothing is double.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use leastwise::access::Timestamp;
+use leastwise::usage::EventMapper;
+
+use super::batch::Batch;
+use super::cover::{DayCover, by_day};
+use super::input::{Input, Inputs, Place};
+use super::manifest::{Manifest, ReadFile};
+use super::merge::{Merged, name_of_day, stage};
+use super::store::{JOURNAL, Store};
+use super::upgrade::{names, stage_all};
+use super::{MANIFEST, MARK, RollupError, VERSION, mark, version_of};
+use crate::coverage::{FileFacts, Flaw, Observation};
+use crate::reading::{FileReader, READER_MEMORY, Source};
+use crate::{Problem, ReadOptions, digest};
+
+/// How to ingest.
+#[derive(Debug, Clone)]
+pub struct IngestOptions {
+    /// How to read each log. What is stated about trails is not kept: it is asked for at the analysis.
+    pub read: ReadOptions,
+    /// Threads that read and merge, at least 1.
+    pub threads: usize,
+    /// About how many bytes of memory to use. Fewer threads run when it is not enough for all of them.
+    pub memory: usize,
+    /// Leave out what happened before this moment.
+    pub since: Option<Timestamp>,
+}
+
+impl IngestOptions {
+    /// For so many threads, with the memory that they need to run well: 96 MiB each and 64 MiB besides.
+    #[must_use]
+    pub fn of_threads(threads: usize) -> IngestOptions {
+        let threads = threads.max(1);
+        IngestOptions { read: ReadOptions::default(), threads, memory: (64 << 20) + threads * (96 << 20), since: None }
+    }
+}
+
+/// How far an ingest is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Logs that were read to their end.
+    pub files: u64,
+    /// Their bytes, packed as they are.
+    pub bytes: u64,
+    /// All bytes that are to be read.
+    pub of_bytes: u64,
+    /// Events that were read.
+    pub events: u64,
+}
+
+/// What an ingest did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ingested {
+    /// Logs that were found.
+    pub listed: u64,
+    /// Logs that were read now; the others were before.
+    pub read: u64,
+    /// Logs that were delivered before the moment asked for.
+    pub too_old: u64,
+    /// Files in folders that do not look like logs.
+    pub ignored: u64,
+    /// Events that were read.
+    pub events: u64,
+    /// Of these, events that had not been counted before.
+    pub new: u64,
+    /// Events that had been.
+    pub doubles: u64,
+    /// What could not be read, sorted.
+    pub problems: Vec<Problem>,
+}
+
+/// A log that was read to its end.
+struct Done {
+    name: String,
+    file: ReadFile,
+    observations: Vec<Observation>,
+}
+
+/// Who writes: one at a time.
+struct Writer {
+    store: Store,
+    manifest: Manifest,
+    merged: Merged,
+    problems: Vec<Problem>,
+}
+
+/// A file that could not even be opened is tried again.
+const UNREAD: &str = "unread";
+
+/// Adds the logs at `paths` to the rollup in the folder `out`, which is made when it is not there.
+///
+/// # Errors
+/// The rollup cannot be written, or is none. Logs that cannot be read are no error: they are told in the result.
+pub fn ingest(
+    paths: &[PathBuf],
+    out: &Path,
+    mapper: &EventMapper<'_>,
+    options: &IngestOptions,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Ingested, RollupError> {
+    let mut inputs = Inputs::default();
+    paths.iter().for_each(|path| inputs.add(path, options.since));
+    let writer = Writer::open(out, options.threads)?;
+    let since = options.since.map(Timestamp::seconds);
+    let listed = inputs.logs.len() as u64;
+    inputs.logs.retain(|name, input| !writer.manifest.has(name, &input.state, since));
+    let mut logs: Vec<(String, Input)> = inputs.logs.into_iter().collect();
+    // What takes long begins first; the others in the order of their names, which is that of their days.
+    logs.sort_by_key(|(_, input)| input.size < LONG);
+    let unread: Vec<Done> = inputs.problems.into_iter().map(Done::unread).collect();
+    let of_bytes = logs.iter().map(|(_, input)| input.size).sum();
+    let threads = options.threads.clamp(1, (options.memory / LEAST_MEMORY).max(1));
+    // Besides its batch, each thread reads, and one of them merges a batch, which takes about as much again.
+    let share = options.memory.saturating_sub(threads * READER_MEMORY / 2) / (threads + 1);
+    let work = Work {
+        logs: &logs,
+        mapper,
+        options,
+        share: share.max(4 << 20),
+        next: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+        files: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        events: AtomicU64::new(0),
+        of_bytes,
+        progress,
+        writer: Mutex::new(writer),
+    };
+    let mut rest = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(logs.len())).map(|_| scope.spawn(|| work.run())).collect();
+        let mut rest = vec![work.run()];
+        for other in others {
+            match other.join() {
+                Ok(result) => rest.push(result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        rest.into_iter().collect::<Result<Vec<_>, _>>()
+    })?;
+    let (batches, done): (Vec<Batch>, Vec<Vec<Done>>) = rest.drain(..).unzip();
+    let (read, events) = (logs.len() as u64, work.events.into_inner());
+    let mut writer = work.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+    writer.commit(batches, done.into_iter().flatten().chain(unread), threads)?;
+    let Writer { merged: Merged { new, doubles }, mut problems, .. } = writer;
+    problems.sort();
+    Ok(Ingested { listed, read, too_old: inputs.too_old, ignored: inputs.ignored, events, new, doubles, problems })
+}
+
+/// A log of so many bytes takes so long that the others should not wait for it at the end.
+const LONG: u64 = 4 << 20;
+/// A thread runs when there is so much memory for it.
+const LEAST_MEMORY: usize = 64 << 20;
+
+struct Work<'w> {
+    logs: &'w [(String, Input)],
+    mapper: &'w EventMapper<'w>,
+    options: &'w IngestOptions,
+    /// How much memory a batch may take.
+    share: usize,
+    next: AtomicUsize,
+    stop: AtomicBool,
+    files: AtomicU64,
+    bytes: AtomicU64,
+    events: AtomicU64,
+    of_bytes: u64,
+    progress: &'w (dyn Fn(Progress) + Sync),
+    writer: Mutex<Writer>,
+}
+
+impl Work<'_> {
+    /// Reads logs until there are no more; gives back what is not yet merged.
+    fn run(&self) -> Result<(Batch, Vec<Done>), RollupError> {
+        let mut reader = FileReader::new();
+        let (mut batch, mut done) = (Batch::new(), Vec::new());
+        let options = ReadOptions { since: self.options.since, ..self.options.read.clone() };
+        while !self.stop.load(Ordering::Relaxed)
+            && let Some((name, input)) = self.logs.get(self.next.fetch_add(1, Ordering::Relaxed))
+        {
+            let file = digest(name.bytes());
+            let mut ordinal = 0;
+            let mut failure = None;
+            let Place::File(path) = &input.place;
+            let reading = reader.read(Source::Path(path), name, &options, &mut |event| {
+                if failure.is_some() {
+                    return;
+                }
+                batch.add(event, self.mapper, file, ordinal);
+                ordinal += 1;
+                if ordinal % OFTEN == 0 {
+                    self.events.fetch_add(OFTEN, Ordering::Relaxed);
+                    self.tell();
+                    if batch.memory() > self.share {
+                        failure = self.merge(&mut batch, &mut done).err();
+                    }
+                }
+            });
+            if let Some(failure) = failure {
+                self.stop.store(true, Ordering::Relaxed);
+                return Err(failure);
+            }
+            self.files.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(input.size, Ordering::Relaxed);
+            self.events.fetch_add(ordinal % OFTEN, Ordering::Relaxed);
+            self.tell();
+            let state = if reading.unread { UNREAD.to_owned() } else { input.state.clone() };
+            let file = ReadFile {
+                state,
+                since: self.options.since.map(Timestamp::seconds),
+                events: reading.events,
+                flaw: reading.facts.flaw(),
+                problems: reading.problems,
+            };
+            done.push(Done { name: name.clone(), file, observations: reading.facts.observations() });
+            if batch.memory() > self.share
+                && let Err(failure) = self.merge(&mut batch, &mut done)
+            {
+                self.stop.store(true, Ordering::Relaxed);
+                return Err(failure);
+            }
+        }
+        Ok((batch, done))
+    }
+
+    fn merge(&self, batch: &mut Batch, done: &mut Vec<Done>) -> Result<(), RollupError> {
+        // Who comes while another one merges waits here, so that memory stays bounded.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.commit(vec![std::mem::take(batch)], std::mem::take(done).into_iter(), 1)
+    }
+
+    fn tell(&self) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (self.progress)(Progress {
+            files: of(&self.files),
+            bytes: of(&self.bytes),
+            of_bytes: self.of_bytes,
+            events: of(&self.events),
+        });
+    }
+}
+
+/// After so many events of a file the memory is looked at.
+const OFTEN: u64 = 1024;
+
+impl Done {
+    /// A path that cannot be looked at.
+    fn unread(problem: Problem) -> Done {
+        let facts = FileFacts::unread(&problem.file);
+        let flaw: Option<Flaw> = facts.flaw();
+        let observations = facts.observations();
+        let file = ReadFile { state: UNREAD.to_owned(), since: None, events: 0, flaw, problems: vec![problem.clone()] };
+        Done { name: problem.file, file, observations }
+    }
+}
+
+impl Writer {
+    fn open(out: &Path, threads: usize) -> Result<Writer, RollupError> {
+        let version = version_of(out)?;
+        // The first commit of all may have been killed before it brought the mark.
+        let interrupted = out.join(JOURNAL).exists();
+        if version.is_none() && !interrupted && out.is_dir() && names(out)?.iter().any(|name| !name.starts_with('.')) {
+            return Err(RollupError::NoRollup { folder: out.to_owned() });
+        }
+        let store = Store::open(out)?;
+        // What a killed run had decided may have brought the mark.
+        let version = version_of(out)?;
+        if version.is_some_and(|version| version < VERSION) {
+            let stage = store.stage()?;
+            stage_all(out, &stage, threads)?;
+            stage.commit()?;
+        }
+        let path = store.path(MANIFEST);
+        let manifest = match std::fs::read(&path) {
+            Ok(bytes) => Manifest::decode(bytes).map_err(|message| RollupError::Damaged { path, message })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
+            Err(error) => return Err(RollupError::io("read", &path, &error)),
+        };
+        Ok(Writer { store, manifest, merged: Merged::default(), problems: Vec::new() })
+    }
+
+    /// Makes what was read part of the rollup, wholly or not at all.
+    fn commit(&mut self, batches: Vec<Batch>, done: impl Iterator<Item = Done>, threads: usize) -> Result<(), RollupError> {
+        let mut observations = Vec::new();
+        let (mut changed, mut problems) = (false, Vec::new());
+        for done in done {
+            problems.extend(done.file.problems.iter().cloned());
+            observations.extend(done.observations);
+            changed |= self.manifest.files.get(&done.name) != Some(&done.file);
+            self.manifest.files.insert(done.name, done.file);
+        }
+        self.problems.extend(problems);
+        let fresh = !self.store.path(MARK).exists();
+        if !changed && !fresh && batches.iter().all(|batch| batch.events() == 0) {
+            return Ok(());
+        }
+        let change = self.store.stage()?;
+        let merged = stage(&batches, &change, threads)?;
+        drop(batches);
+        for (day, cover) in by_day(observations) {
+            let name = format!("coverage/{}.parquet", name_of_day(day));
+            let damaged = |message: String| RollupError::Damaged { path: change.current(&name), message };
+            let mut all = match change.read(&name)? {
+                Some(bytes) => DayCover::decode(bytes).map_err(damaged)?,
+                None => DayCover::default(),
+            };
+            let before = all.clone();
+            all.absorb(cover);
+            if all != before {
+                change.put(&name, &all.encode().map_err(damaged)?)?;
+            }
+        }
+        let damaged = |message: String| RollupError::Damaged { path: self.store.path(MANIFEST), message };
+        change.put(MANIFEST, &self.manifest.encode().map_err(damaged)?)?;
+        if fresh {
+            change.put(MARK, mark().as_bytes())?;
+        }
+        change.commit()?;
+        self.merged.new += merged.new;
+        self.merged.doubles += merged.doubles;
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! The rows of one account and day as a Parquet file, and back.
+//!
+//! Columns go by their names, so that a file of an earlier version of the layout can be read; the rows are sorted, and equal
+//! rows give equal bytes. What each column means is told in docs/usage.md.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::builder::{BooleanBuilder, Int64Builder, ListBuilder, StringBuilder, UInt8Builder, UInt64Builder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt8Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, ListArray, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use leastwise::usage::EventKind;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::row::{Key, Outcome, PrincipalType, Resource, Row};
+
+/// How every Parquet file of a rollup is written.
+pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec<u8>, String> {
+    let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by("leastwise".to_owned())
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|error| error.to_string())?;
+    writer.write(&batch).map_err(|error| error.to_string())?;
+    writer.into_inner().map_err(|error| error.to_string())
+}
+
+/// All batches of a Parquet file.
+pub(crate) fn read(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(|error| error.to_string())?;
+    let reader = builder.with_batch_size(64 << 10).build().map_err(|error| error.to_string())?;
+    reader.collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
+/// The column of that name, when it is there.
+pub(crate) fn column<'b>(batch: &'b RecordBatch, name: &str) -> Option<&'b ArrayRef> {
+    batch.column_by_name(name)
+}
+
+/// The column of that name, as texts.
+pub(crate) fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b StringArray, String> {
+    let found = column(batch, name).and_then(|array| array.as_string_opt::<i32>());
+    found.ok_or_else(|| format!("it has no column `{name}` of texts"))
+}
+
+/// The column of that name, as counts.
+pub(crate) fn counts<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::UInt64Array, String> {
+    let found = column(batch, name).and_then(|array| array.as_primitive_opt::<UInt64Type>());
+    found.ok_or_else(|| format!("it has no column `{name}` of counts"))
+}
+
+/// The column of that name, as signed numbers.
+pub(crate) fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::Int64Array, String> {
+    let found = column(batch, name).and_then(|array| array.as_primitive_opt::<Int64Type>());
+    found.ok_or_else(|| format!("it has no column `{name}` of numbers"))
+}
+
+fn schema() -> Arc<Schema> {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    let item = Arc::new(Field::new_list_field(DataType::Utf8, false));
+    Arc::new(Schema::new(vec![
+        Field::new("account", DataType::Utf8, true),
+        text("day"),
+        text("principal"),
+        text("principalType"),
+        text("eventSource"),
+        text("eventName"),
+        text("outcome"),
+        text("eventType"),
+        Field::new("mayTag", DataType::Boolean, false),
+        Field::new("resource", DataType::Utf8, true),
+        Field::new("resourceLevel", DataType::UInt8, false),
+        Field::new("count", DataType::UInt64, false),
+        Field::new("firstSeen", DataType::Int64, false),
+        Field::new("lastSeen", DataType::Int64, false),
+        Field::new("regions", DataType::List(item), false),
+    ]))
+}
+
+/// The file of merged rows.
+pub(crate) fn encode(account: Option<&str>, day: &str, rows: &[Row<'_>]) -> Result<Vec<u8>, String> {
+    let of = |value: &dyn Fn(&Row<'_>) -> &'static str| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(value(row))).collect::<StringArray>())
+    };
+    let text = |value: &dyn for<'r> Fn(&'r Row<'_>) -> Option<&'r str>| -> ArrayRef {
+        let mut column = StringBuilder::with_capacity(rows.len(), rows.len() * 24);
+        rows.iter().for_each(|row| column.append_option(value(row)));
+        Arc::new(column.finish())
+    };
+    let mut tags = BooleanBuilder::with_capacity(rows.len());
+    let mut levels = UInt8Builder::with_capacity(rows.len());
+    let mut count = UInt64Builder::with_capacity(rows.len());
+    let (mut first, mut last) = (Int64Builder::with_capacity(rows.len()), Int64Builder::with_capacity(rows.len()));
+    let item = Arc::new(Field::new_list_field(DataType::Utf8, false));
+    let mut regions = ListBuilder::new(StringBuilder::new()).with_field(item);
+    for row in rows {
+        tags.append_value(row.key.may_tag);
+        levels.append_value(row.resource.as_ref().map_or(0, |resource| resource.level));
+        count.append_value(row.count);
+        first.append_value(row.first);
+        last.append_value(row.last);
+        row.regions.iter().for_each(|region| regions.values().append_value(region));
+        regions.append(true);
+    }
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|_| account).collect::<StringArray>()),
+        Arc::new(rows.iter().map(|_| Some(day)).collect::<StringArray>()),
+        text(&|row| Some(row.key.principal)),
+        of(&|row| row.key.principal_type.as_str()),
+        text(&|row| Some(row.key.source)),
+        text(&|row| Some(row.key.name)),
+        of(&|row| row.key.outcome.as_str()),
+        of(&|row| row.key.kind.as_str()),
+        Arc::new(tags.finish()),
+        text(&|row| row.resource.as_ref().map(|resource| resource.arn.as_ref())),
+        Arc::new(levels.finish()),
+        Arc::new(count.finish()),
+        Arc::new(first.finish()),
+        Arc::new(last.finish()),
+        Arc::new(regions.finish()),
+    ];
+    written(schema(), columns)
+}
+
+/// The file of one account and day, decoded; its rows borrow from it.
+pub(crate) struct Table(Vec<RecordBatch>);
+
+impl Table {
+    pub(crate) fn read(bytes: Vec<u8>) -> Result<Table, String> {
+        read(bytes).map(Table)
+    }
+
+    /// Its rows, in their order.
+    pub(crate) fn rows(&self) -> Result<Vec<Row<'_>>, String> {
+        let mut rows = Vec::new();
+        for batch in &self.0 {
+            let columns = Columns::of(batch)?;
+            for at in 0..batch.num_rows() {
+                rows.push(columns.row(at)?);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+struct Columns<'b> {
+    principal: &'b StringArray,
+    principal_type: &'b StringArray,
+    source: &'b StringArray,
+    name: &'b StringArray,
+    outcome: &'b StringArray,
+    kind: &'b StringArray,
+    /// Version 1 had none; what it does not know is taken to be so.
+    may_tag: Option<&'b BooleanArray>,
+    resource: &'b StringArray,
+    /// Version 1 had none; it kept no patterns.
+    level: Option<&'b arrow_array::UInt8Array>,
+    count: &'b arrow_array::UInt64Array,
+    first: &'b arrow_array::Int64Array,
+    last: &'b arrow_array::Int64Array,
+    regions: &'b ListArray,
+}
+
+impl<'b> Columns<'b> {
+    fn of(batch: &'b RecordBatch) -> Result<Columns<'b>, String> {
+        let regions = column(batch, "regions").and_then(|array| array.as_list_opt::<i32>());
+        Ok(Columns {
+            principal: texts(batch, "principal")?,
+            principal_type: texts(batch, "principalType")?,
+            source: texts(batch, "eventSource")?,
+            name: texts(batch, "eventName")?,
+            outcome: texts(batch, "outcome")?,
+            kind: texts(batch, "eventType")?,
+            may_tag: column(batch, "mayTag").and_then(|array| array.as_boolean_opt()),
+            resource: texts(batch, "resource")?,
+            level: column(batch, "resourceLevel").and_then(|array| array.as_primitive_opt::<UInt8Type>()),
+            count: counts(batch, "count")?,
+            first: numbers(batch, "firstSeen")?,
+            last: numbers(batch, "lastSeen")?,
+            regions: regions.ok_or("it has no column `regions` of lists")?,
+        })
+    }
+
+    fn row(&self, at: usize) -> Result<Row<'b>, String> {
+        let word = |text: &str| format!("it has `{text}` where one of a few words is expected");
+        let (kind, outcome) = (self.principal_type.value(at), self.outcome.value(at));
+        let key = Key {
+            principal: self.principal.value(at),
+            principal_type: *PrincipalType::ALL.iter().find(|known| known.as_str() == kind).ok_or_else(|| word(kind))?,
+            source: self.source.value(at),
+            name: self.name.value(at),
+            outcome: *Outcome::ALL.iter().find(|known| known.as_str() == outcome).ok_or_else(|| word(outcome))?,
+            kind: EventKind::parse(self.kind.value(at)),
+            may_tag: self.may_tag.is_none_or(|column| column.value(at)),
+        };
+        let level = self.level.map_or(0, |column| column.value(at));
+        let resource = self.resource.is_valid(at).then(|| Resource { arn: Cow::Borrowed(self.resource.value(at)), level });
+        // The texts of all lists stand in one column, which lives as long as the table.
+        let texts = self.regions.values().as_string_opt::<i32>().ok_or("its `regions` are no texts")?;
+        let offsets = self.regions.value_offsets();
+        let bound = |at: usize| offsets.get(at).and_then(|offset| usize::try_from(*offset).ok()).unwrap_or_default();
+        let regions = (bound(at)..bound(at + 1)).map(|at| texts.value(at)).collect();
+        Ok(Row { key, resource, count: self.count.value(at), first: self.first.value(at), last: self.last.value(at), regions })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_survive_the_way_through_a_file_and_equal_rows_are_equal_bytes() {
+        let key = Key {
+            principal: "arn:aws:iam::111122223333:role/r",
+            principal_type: PrincipalType::Role,
+            source: "s3.amazonaws.com",
+            name: "GetObject",
+            outcome: Outcome::Error,
+            kind: EventKind::ConsoleAction,
+            may_tag: true,
+        };
+        let resource = Resource { arn: "arn:aws:s3:::b/*".into(), level: 2 };
+        let other = Key { principal: "", principal_type: PrincipalType::NoArn, may_tag: false, ..key };
+        let rows = vec![
+            Row { key: other, resource: None, count: 7, first: -1, last: 1 << 40, regions: vec!["", "eu-west-1", "us-east-1"] },
+            Row { key, resource: Some(resource), count: 1, first: 5, last: 6, regions: vec!["x"] },
+        ];
+        let bytes = encode(Some("111122223333"), "2026-03-01", &rows).unwrap();
+        let table = Table::read(bytes.clone()).unwrap();
+        assert_eq!(table.rows().unwrap(), rows);
+        assert_eq!(encode(Some("111122223333"), "2026-03-01", &table.rows().unwrap()).unwrap(), bytes);
+        assert!(Table::read(bytes[..bytes.len() / 2].to_vec()).is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! Answers from a rollup: rows for people and programs, and a ledger for the analysis.
+//!
+//! Reads one account at a time. What was read and what it covers comes from the same facts, by the same code, as when the logs
+//! themselves are read, so that both ways conclude the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use leastwise::access::AccountId;
+use leastwise::access::Timestamp;
+use leastwise::usage::{Collector, EventMapper, Mapping, Recurrence};
+
+use super::cover::DayCover;
+use super::manifest::Manifest;
+use super::row::{Key, Outcome, PrincipalType, Row, merge};
+use super::store::reading;
+use super::table::Table;
+use super::upgrade::{names, partitions};
+use super::{MANIFEST, RollupError, version_of};
+use crate::coverage::Tracker;
+use crate::{Reading, TrailFacts};
+
+/// A rollup, opened for reading.
+#[derive(Debug)]
+pub struct Usage {
+    folder: PathBuf,
+    _lock: Option<File>,
+}
+
+/// A row as people read it: calls that are alike, over all days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRow {
+    /// The account whose logs tell of it; none when they do not say.
+    pub account: Option<AccountId>,
+    /// Whose permissions were used.
+    pub principal: String,
+    /// What the principal is.
+    pub principal_type: PrincipalType,
+    /// `eventSource`.
+    pub source: String,
+    /// `eventName`.
+    pub name: String,
+    /// The actions that the call means; none when it maps to nothing.
+    pub actions: BTreeSet<String>,
+    /// An ARN or a pattern, in rows by resource; none in the row of all the calls.
+    pub resource: Option<String>,
+    /// Whether the resource is a pattern for many.
+    pub summarised: bool,
+    /// What became of the calls.
+    pub outcome: Outcome,
+    /// How many.
+    pub count: u64,
+    /// When the first was.
+    pub first: Timestamp,
+    /// When the last was.
+    pub last: Timestamp,
+    /// In which regions.
+    pub regions: BTreeSet<String>,
+}
+
+impl Usage {
+    /// Opens the rollup in a folder.
+    ///
+    /// # Errors
+    /// There is none, or it is being written.
+    pub fn open(folder: &Path) -> Result<Usage, RollupError> {
+        let lock = reading(folder)?;
+        match version_of(folder)? {
+            Some(_) => Ok(Usage { folder: folder.to_owned(), _lock: lock }),
+            None => Err(RollupError::NoRollup { folder: folder.to_owned() }),
+        }
+    }
+
+    /// Gives the rows of each account, merged over its days and sorted.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn rows(&self, give: &mut dyn FnMut(Option<AccountId>, &[Row<'_>])) -> Result<(), RollupError> {
+        let all = partitions(&self.folder)?;
+        for of_account in all.chunk_by(|a, b| a.0 == b.0) {
+            let mut tables = Vec::new();
+            for (_, _, path) in of_account {
+                let bytes = fs::read(path).map_err(|error| RollupError::io("read", path, &error))?;
+                let damaged = |message: String| RollupError::Damaged { path: path.clone(), message };
+                tables.push((path, Table::read(bytes).map_err(damaged)?));
+            }
+            let mut rows = Vec::new();
+            for (path, table) in &tables {
+                let damaged = |message: String| RollupError::Damaged { path: (*path).clone(), message };
+                rows.extend(table.rows().map_err(damaged)?);
+            }
+            let account = of_account.first().and_then(|(account, ..)| AccountId::parse(account));
+            give(account, &merge(rows));
+        }
+        Ok(())
+    }
+
+    /// Fills a collector with every call, as if the events had been read from their logs, and says what they cover.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn collect(&self, collector: &mut Collector<'_, '_>, trails: &TrailFacts) -> Result<Reading, RollupError> {
+        let mut reading = Reading::default();
+        self.rows(&mut |account, rows| {
+            for row in rows.iter().filter(|row| row.resource.is_none()) {
+                let Some(attribution) = row.key.principal_type.attribution(row.key.principal) else { continue };
+                reading.events += row.count;
+                collector.recur(&Recurrence {
+                    attribution,
+                    account,
+                    kind: row.key.kind,
+                    may_tag: row.key.may_tag,
+                    source: row.key.source,
+                    name: row.key.name,
+                    denied: row.key.outcome == Outcome::Denied,
+                    count: row.count,
+                    first: Timestamp::from_seconds(row.first),
+                    last: Timestamp::from_seconds(row.last),
+                });
+            }
+        })?;
+        let mut tracker = Tracker::default();
+        let path = self.folder.join(MANIFEST);
+        let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
+        let manifest = Manifest::decode(bytes).map_err(|message| RollupError::Damaged { path, message })?;
+        reading.files = manifest.files.len() as u64;
+        for (_, file) in manifest.files {
+            file.flaw.into_iter().for_each(|flaw| tracker.miss(flaw));
+            reading.problems.extend(file.problems);
+        }
+        let covered = self.folder.join("coverage");
+        for name in if covered.is_dir() { names(&covered)? } else { Vec::new() } {
+            let path = covered.join(&name);
+            let Some(day) = name.strip_suffix(".parquet").and_then(Timestamp::parse) else { continue };
+            let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
+            let cover = DayCover::decode(bytes).map_err(|message| RollupError::Damaged { path, message })?;
+            cover.observations(day.seconds().div_euclid(86_400)).for_each(|observation| tracker.observe(observation));
+        }
+        reading.coverage = tracker.coverage(trails);
+        Ok(reading)
+    }
+}
+
+/// The rows of an account as people read them: one for each principal, call and outcome, and with `resources` one for each
+/// resource besides.
+#[must_use]
+pub fn by_call(account: Option<AccountId>, rows: &[Row<'_>], mapper: &EventMapper<'_>, resources: bool) -> Vec<UsageRow> {
+    type Place<'a> = (&'a str, PrincipalType, &'a str, &'a str, Outcome, Option<&'a str>);
+    let mut merged: BTreeMap<Place<'_>, UsageRow> = BTreeMap::new();
+    let wanted = |row: &&Row<'_>| resources || row.resource.is_none();
+    for row in rows.iter().filter(wanted) {
+        let Key { principal, principal_type, source, name, outcome, kind, may_tag } = row.key;
+        let resource = row.resource.as_ref().map(|resource| resource.arn.as_ref());
+        let shown = merged.entry((principal, principal_type, source, name, outcome, resource)).or_insert_with(|| UsageRow {
+            account,
+            principal: principal.to_owned(),
+            principal_type,
+            source: source.to_owned(),
+            name: name.to_owned(),
+            actions: BTreeSet::new(),
+            resource: resource.map(str::to_owned),
+            summarised: false,
+            outcome,
+            count: 0,
+            first: Timestamp::from_seconds(row.first),
+            last: Timestamp::from_seconds(row.last),
+            regions: BTreeSet::new(),
+        });
+        if let Mapping::Actions { used, .. } = mapper.map_kind(kind, may_tag, source, name) {
+            shown.actions.extend(used.iter().map(ToString::to_string));
+        }
+        shown.summarised |= row.resource.as_ref().is_some_and(|resource| resource.level > 0);
+        shown.count += row.count;
+        shown.first = shown.first.min(Timestamp::from_seconds(row.first));
+        shown.last = shown.last.max(Timestamp::from_seconds(row.last));
+        shown.regions.extend(row.regions.iter().map(|region| (*region).to_owned()));
+    }
+    merged.into_values().collect()
+}

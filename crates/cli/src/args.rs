@@ -77,6 +77,10 @@ pub(crate) enum Command {
     #[cfg(feature = "serve")]
     #[command(after_help = "Example:\n  leastwise restore backup.db --data exports/")]
     Restore(crate::backup::RestoreArguments),
+    /// Make, list and remove keys for the API of `serve`.
+    #[cfg(feature = "serve")]
+    #[command(after_help = KEY_HELP)]
+    Key(crate::key::KeyArguments),
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:\n  leastwise completions bash > ~/.local/share/bash-completion/completions/leastwise")]
     Completions {
@@ -128,6 +132,13 @@ const SERVE_HELP: &str = "Examples:
       several servers may share one database; one of them writes what is found
 
 docs/operating.md says how to run it for long.";
+
+#[cfg(feature = "serve")]
+const KEY_HELP: &str = "Examples:
+  leastwise key add --data exports/ --name pipeline --scope archive
+      its id and its secret, which is shown this once
+  leastwise key list --data exports/
+  leastwise key remove --data exports/ LWAKXXXXXXXXXXXXXXXX";
 
 const CATALOG_HELP: &str = "Examples:
   leastwise catalog info

@@ -19,6 +19,8 @@ mod failure;
 #[cfg(feature = "ingest")]
 mod ingest;
 mod input;
+#[cfg(feature = "serve")]
+mod key;
 mod output;
 mod plan_text;
 mod prove;
@@ -68,6 +70,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Replay(options) => replay::run(options),
         #[cfg(feature = "serve")]
         Command::Serve(options) => serve::run(options),
+        #[cfg(feature = "serve")]
+        Command::Key(options) => key::run(options),
         #[cfg(feature = "serve")]
         Command::Backup(options) => backup::backup(options),
         #[cfg(feature = "serve")]

@@ -37,6 +37,9 @@ pub(crate) struct ServeArguments {
     /// The AWS region in the ARNs of analyzers.
     #[arg(long, value_name = "NAME", default_value = "us-east-1")]
     region: String,
+    /// How many requests of the API a key may make in a second; 0 for any number.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    requests_per_second: u32,
     /// Let everybody in. Only on loopback, and only to try it out.
     #[arg(long)]
     insecure_no_auth: bool,
@@ -145,6 +148,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
         database: database.clone(),
         rescan: Duration::from_secs(arguments.rescan),
         region: arguments.region.clone(),
+        requests_per_second: arguments.requests_per_second,
         insecure_no_auth: arguments.insecure_no_auth,
     };
     let exports = Exports { folder: arguments.data.clone(), options: arguments.evidence.clone() };

@@ -247,7 +247,36 @@ fn only_views_are_serialized() {
     assert!(!views("crates/policy/src/document.rs", "#[derive(Debug, Serialize)]").is_empty());
     assert!(!views("crates/policy/src/document.rs", "use serde::Serialize;").is_empty());
     assert!(views("crates/policy/src/catalogue/import/a.rs", "#[derive(Deserialize)]").is_empty());
+    assert!(!views("crates/server/src/store/findings.rs", "#[derive(Serialize)]").is_empty());
+    assert!(views("crates/server/src/wire/findings.rs", "#[derive(Serialize)]").is_empty());
     obeyed(&files(&[".rs"]), views);
+}
+
+/// Parts of the server and the words that they may not use.
+const SERVER_PARTS: [(&str, &[&str]); 3] = [
+    ("/access/", &["sqlx", "crate::store", "crate::wire", "tokio"]),
+    ("/wire/", &["sqlx", "SystemTime"]),
+    ("/store/", &["axum", "crate::access", "crate::wire"]),
+];
+
+fn server_parts(path: &str, text: &str) -> Vec<String> {
+    let Some(within) = path.strip_prefix("crates/server/src") else { return Vec::new() };
+    let code = code(text);
+    let used = |word: &str| code.match_indices(word).any(|(at, _)| !text_before_is_name(&code, at));
+    SERVER_PARTS
+        .iter()
+        .filter(|(part, _)| within.starts_with(part))
+        .flat_map(|(part, words)| words.iter().filter(|word| used(word)).map(move |word| format!("`{word}` in `{part}`")))
+        .collect()
+}
+
+#[test]
+fn the_parts_of_the_server_keep_to_themselves() {
+    assert!(!server_parts("crates/server/src/access/keys.rs", "use crate::store::Store;").is_empty());
+    assert!(!server_parts("crates/server/src/wire/tags.rs", "sqlx::query(text)").is_empty());
+    assert!(!server_parts("crates/server/src/store/rules.rs", "use axum::Json;").is_empty());
+    assert!(server_parts("crates/server/src/wire/tags.rs", "// sqlx\nuse crate::store::Store;").is_empty());
+    obeyed(&files(&[".rs"]), server_parts);
 }
 
 fn lints(path: &str, text: &str) -> Vec<String> {

@@ -3,6 +3,7 @@
 //! Above the flow: it is given analyses through [`Inputs`] and serves what they find. The only crate that is asynchronous or
 //! speaks HTTP; it opens no file of a user but the store's own, and prints nothing.
 
+pub mod access;
 mod advise;
 pub mod clock;
 mod cycle;
@@ -10,10 +11,12 @@ mod describe;
 mod desk;
 mod health;
 mod inputs;
+pub mod keys;
 mod risk;
 mod serve;
 mod state;
 pub mod store;
+pub mod wire;
 
 pub use desk::{Advice, Desk};
 pub use inputs::{Inputs, InputsFailure, Logs, Visit};

@@ -14,7 +14,7 @@ use crate::desk::Desk;
 use crate::inputs::Inputs;
 use crate::state::{AppState, Options};
 use crate::store::{Store, StoreError};
-use crate::{clock, health};
+use crate::{clock, health, wire};
 
 /// Why the server could not start.
 #[derive(Debug)]
@@ -92,9 +92,11 @@ pub async fn serve(
     let listener = TcpListener::bind(options.listen).await.map_err(ServeFailure::Listen)?;
     let address = listener.local_addr().map_err(ServeFailure::Listen)?;
     let state = AppState { store: store.clone(), desk: desk.clone(), options: Arc::new(options) };
+    let api = wire::Api::of(&state).await?;
     let cycle = Cycle::start(state.clone(), inputs);
     ready(address);
-    let served = axum::serve(listener, router().with_state(state)).with_graceful_shutdown(told_to_stop()).await;
+    let router = router().merge(api.router()).fallback(wire::no_such_path).with_state(state);
+    let served = axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await;
     cycle.stop().await;
     store.close().await;
     served.map_err(ServeFailure::Listen)

@@ -20,6 +20,8 @@ pub struct Options {
     pub rescan: Duration,
     /// The AWS region that is put into the ARNs of analyzers, and that requests are signed for.
     pub region: String,
+    /// How many requests of the provider's API a key may make in a second; 0 for any number.
+    pub requests_per_second: u32,
     /// Requests need no signature and pages no sign-in. Only on loopback.
     pub insecure_no_auth: bool,
 }

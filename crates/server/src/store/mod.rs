@@ -60,4 +60,4 @@ pub use listing::{Cursor, Page, Query, Sort, SortKey};
 pub use people::{ApiKey, Session, User};
 pub use recommendations::{Recommendation, RecommendationError, RecommendationStatus};
 pub use rules::ArchiveRule;
-pub use statistics::{AccountTotals, Facet, Statistics, TrendPoint};
+pub use statistics::{AccountTotals, Count, Facet, Statistics, TrendPoint};

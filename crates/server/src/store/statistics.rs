@@ -24,6 +24,19 @@ pub struct AccountTotals {
     pub by_kind: BTreeMap<FindingKind, u64>,
 }
 
+/// How many findings of an analyzer are of one account, kind and status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The account.
+    pub account: String,
+    /// The kind.
+    pub kind: FindingKind,
+    /// The status.
+    pub status: FindingStatus,
+    /// How many.
+    pub findings: u64,
+}
+
 /// The totals of an analyzer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statistics {
@@ -86,6 +99,22 @@ fn number(count: i64) -> u64 {
 }
 
 impl Store {
+    /// The numbers of findings of an analyzer, those that are not 0.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn counts(&self, analyzer: &Analyzer) -> Result<Vec<Count>, StoreError> {
+        let rows = query("SELECT account, kind, status, n FROM counts WHERE analyzer = $1 AND n > 0")
+            .bind(analyzer.id)
+            .fetch_all(self.reads())
+            .await?;
+        let count = |row: &sqlx::any::AnyRow| {
+            let (kind, status) = (kind_of_number(row.try_get(1)?), FindingStatus::of_number(row.try_get(2)?));
+            Ok(Count { account: row.try_get(0)?, kind, status, findings: number(row.try_get(3)?) })
+        };
+        rows.iter().map(count).collect()
+    }
+
     /// The totals of an analyzer, with the `accounts` accounts that have most active findings.
     ///
     /// # Errors

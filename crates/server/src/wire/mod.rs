@@ -1,0 +1,239 @@
+//! The provider's own API: IAM Access Analyzer, version 2019-11-01, in REST and JSON, so that its clients need no change.
+//!
+//! A request comes in here, is admitted by `access`, becomes an operation of the model (`model`), is held against the
+//! model's rules (`request`), and is answered by one module a group. These modules hold the only types that are serialised,
+//! besides reports. They keep no state, know no SQL, and decide nothing about findings or proofs.
+
+mod analyzers;
+mod archive_rules;
+mod checks;
+mod error;
+mod findings;
+mod model;
+mod page;
+mod rate;
+mod recommendations;
+mod request;
+mod statistics;
+mod tags;
+mod token;
+mod validation;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::routing::any;
+use leastwise::access::AccountId;
+use serde::Serialize;
+
+use crate::access::{Asked, Gate, Key, Scope, Secret};
+use crate::desk::Desk;
+use crate::state::AppState;
+use crate::store::{ApiKey, Store, StoreError};
+use error::WireError;
+use model::{Model, Operation};
+use rate::Rate;
+use request::Call;
+use token::Tokens;
+
+/// The longest body that is read, in bytes.
+pub const LONGEST_BODY: usize = 2 << 20;
+
+/// The API with what it stands on.
+#[derive(Clone)]
+pub struct Api {
+    store: Store,
+    desk: Desk,
+    gate: Arc<Gate>,
+    tokens: Tokens,
+    region: String,
+    rate: Arc<Rate>,
+}
+
+impl Api {
+    /// The API of a server.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn of(state: &AppState) -> Result<Api, StoreError> {
+        let (store, desk, options) = (state.store.clone(), state.desk.clone(), &state.options);
+        let gate = Arc::new(if options.insecure_no_auth { Gate::open() } else { Gate::signed(None) });
+        let tokens = Tokens::of_key(store.secret("next-token").await?);
+        let rate = Arc::new(Rate::of(options.requests_per_second));
+        Ok(Api { store, desk, gate, tokens, region: options.region.clone(), rate })
+    }
+
+    /// A router with every path of the model.
+    pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        let paths: BTreeSet<&str> = Model::of_provider().operations().map(|operation| operation.uri.as_str()).collect();
+        paths.into_iter().fold(Router::new(), |router, path| router.route(path, any(answer))).with_state(self)
+    }
+}
+
+/// The answer to a path that nobody has: to a signed request in the API's words, to a browser in plain ones.
+pub async fn no_such_path(request: Request) -> Response<Body> {
+    let in_header = request.headers().get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4-"));
+    let in_query = request.uri().query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    if in_header || in_query {
+        return finished(WireError::UnknownOperation.response());
+    }
+    let mut response = Response::new(Body::from("there is nothing here\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+async fn answer(State(api): State<Api>, request: Request) -> Response<Body> {
+    finished(match api.handle(request).await {
+        Ok(reply) => reply.0,
+        Err(error) => error.response(),
+    })
+}
+
+/// With an id, by which it can be found in a client's log.
+fn finished(mut response: Response<Body>) -> Response<Body> {
+    let mut bytes = [0; 16];
+    // Without randomness the id is all zeros, and the answer as good.
+    let _ = getrandom::fill(&mut bytes);
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    let id = format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-amzn-requestid", value);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer that is a result.
+struct Reply(Response<Body>);
+
+impl Reply {
+    fn of(view: &impl Serialize) -> Result<Reply, WireError> {
+        let text = serde_json::to_vec(view).map_err(|e| WireError::Internal(format!("an answer cannot be written: {e}")))?;
+        let mut response = Response::new(Body::from(text));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Reply(response))
+    }
+
+    /// The answer of an operation that has nothing to say.
+    fn empty() -> Result<Reply, WireError> {
+        Reply::of(&serde_json::Map::new())
+    }
+}
+
+/// What an operation needs of a key, and whether it changes anything.
+fn needs(operation: &str) -> (Scope, bool) {
+    match operation {
+        "UpdateFindings" | "ApplyArchiveRule" => (Scope::Archive, true),
+        "GenerateFindingRecommendation" => (Scope::Read, true),
+        name if ["Create", "Update", "Delete", "Tag", "Untag", "Start", "Cancel"].iter().any(|verb| name.starts_with(verb)) => {
+            (Scope::Administer, true)
+        }
+        _ => (Scope::Read, false),
+    }
+}
+
+impl Api {
+    async fn handle(&self, request: Request) -> Result<Reply, WireError> {
+        let (head, body) = request.into_parts();
+        let body = to_bytes(body, LONGEST_BODY).await.map_err(|_| WireError::TooLarge(LONGEST_BODY))?;
+        let asked = Asked {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            authority: head.uri.authority().map(axum::http::uri::Authority::as_str),
+            body: &body,
+        };
+        let now = crate::clock::now();
+        let key = match self.gate.named(&asked)? {
+            Some(id) => self.store.key(&id).await?.and_then(usable),
+            None => None,
+        };
+        let who = self.gate.admit(&asked, key, now.seconds())?;
+        if !self.rate.allows(who.key.as_deref().unwrap_or_default(), now.seconds()) {
+            return Err(WireError::Throttled);
+        }
+        let found = Model::of_provider().find(asked.method, asked.path);
+        let (operation, labels) = found.ok_or(WireError::UnknownOperation)?;
+        let (scope, is_change) = needs(&operation.name);
+        who.may(scope)?;
+        if is_change && operation.name != "UpdateFindings" && operation.name != "GenerateFindingRecommendation" {
+            who.sees_all()?;
+        }
+        let input = request::read(operation, &labels, &asked)?;
+        if is_change {
+            let has_token = input.get("clientToken").and_then(serde_json::Value::as_str).is_some_and(|token| !token.is_empty());
+            self.gate.once(&who, has_token, now.seconds())?;
+        }
+        let call = Call { api: self, who: &who, operation, input, now };
+        let result = dispatch(&call).await.map_err(|error| of_model(operation, error));
+        if is_change && matches!(result, Err(WireError::Internal(_) | WireError::Throttled)) {
+            self.gate.not_done(&who);
+        }
+        result
+    }
+}
+
+/// The key that a row keeps, if it counts.
+fn usable(row: ApiKey) -> Option<Key> {
+    let scope = Scope::parse(&row.scopes)?;
+    let accounts: Option<Vec<AccountId>> = match row.accounts.as_str() {
+        "" => None,
+        list => Some(list.split(',').map(AccountId::parse).collect::<Option<_>>()?),
+    };
+    let key = Key { id: row.id, secret: Secret::kept(row.secret), scope, accounts, expires: row.expires };
+    (!row.is_disabled).then_some(key)
+}
+
+/// The error as the operation's model has it: some know no missing or existing things, and call them not valid.
+fn of_model(operation: &Operation, error: WireError) -> WireError {
+    let class = match &error {
+        WireError::NotFound(..) => "ResourceNotFoundException",
+        WireError::Conflict(..) => "ConflictException",
+        WireError::Quota(..) => "ServiceQuotaExceededException",
+        _ => return error,
+    };
+    match error {
+        WireError::NotFound(message, ..) | WireError::Conflict(message, ..) | WireError::Quota(message, ..)
+            if !operation.errors.iter().any(|known| known == class) =>
+        {
+            WireError::Validation(error::Reason::Other, message, Vec::new())
+        }
+        error => error,
+    }
+}
+
+async fn dispatch(call: &Call<'_>) -> Result<Reply, WireError> {
+    match call.operation.name.as_str() {
+        "CreateAnalyzer" => analyzers::create(call).await,
+        "GetAnalyzer" => analyzers::one(call).await,
+        "ListAnalyzers" => analyzers::list(call).await,
+        "UpdateAnalyzer" => analyzers::update(call).await,
+        "DeleteAnalyzer" => analyzers::delete(call).await,
+        "CreateArchiveRule" => archive_rules::create(call).await,
+        "GetArchiveRule" => archive_rules::one(call).await,
+        "ListArchiveRules" => archive_rules::list(call).await,
+        "UpdateArchiveRule" => archive_rules::update(call).await,
+        "DeleteArchiveRule" => archive_rules::delete(call).await,
+        "ApplyArchiveRule" => archive_rules::apply(call).await,
+        "ListFindingsV2" => findings::list(call).await,
+        "GetFindingV2" => findings::one(call).await,
+        "UpdateFindings" => findings::update(call).await,
+        "GetFindingsStatistics" => statistics::of_findings(call).await,
+        "GenerateFindingRecommendation" => recommendations::generate(call).await,
+        "GetFindingRecommendation" => recommendations::one(call).await,
+        "CheckNoNewAccess" => checks::no_new_access(call).await,
+        "CheckAccessNotGranted" => checks::access_not_granted(call).await,
+        "CheckNoPublicAccess" => checks::no_public_access(call).await,
+        "ValidatePolicy" => validation::validate(call).await,
+        "TagResource" => tags::tag(call).await,
+        "UntagResource" => tags::untag(call).await,
+        "ListTagsForResource" => tags::list(call).await,
+        other => Err(WireError::unsupported(format!("{other} is not supported here; leastwise looks for unused access"))),
+    }
+}

@@ -276,7 +276,11 @@ impl Evidence {
             let sources: Vec<SourceFile<'_>> = texts.iter().map(|(path, text)| SourceFile { path, text }).collect();
             match import(&sources, &ImportHints { date: Some(&date), ..ImportHints::default() }) {
                 Ok(imported) if problems.is_empty() => {
-                    self.catalogue = Some(imported.catalogue);
+                    // Without its list of services nobody knows whether the reference is whole; a service that is not in the
+                    // catalogue would drop out of `*`.
+                    let whole = imported.lacking.is_some_and(|lacking| lacking.is_empty());
+                    let filled = || imported.catalogue.filled_from(Catalogue::embedded());
+                    self.catalogue = Some(if whole { imported.catalogue } else { filled() });
                     break;
                 }
                 Ok(_) => break,

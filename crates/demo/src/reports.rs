@@ -11,7 +11,7 @@ use crate::time::offset;
 use crate::trail::{COLLECTED, REGION, Seen, Shown};
 use crate::{Damage, FileKind, Sink};
 
-/// One file a service, in the provider's shape (format v1.4).
+/// One file a service and the list of the services, in the provider's shapes (format v1.4).
 pub(crate) fn service_reference(organization: &Organization, sink: &mut Sink<'_>) -> io::Result<()> {
     let table = &organization.table;
     for (at, service) in table.services.iter().enumerate() {
@@ -52,7 +52,9 @@ pub(crate) fn service_reference(organization: &Organization, sink: &mut Sink<'_>
         );
         sink.put(FileKind::ServiceReference, &format!("{}.json", service.prefix), text.as_bytes(), at == 0)?;
     }
-    Ok(())
+    let listed = |service: &crate::services::Service| format!("{{\"service\":\"{0}\",\"url\":\"{0}.json\"}}", service.prefix);
+    let index = table.services.iter().map(listed).collect::<Vec<_>>().join(",");
+    sink.put(FileKind::ServiceReference, "index.json", format!("[{index}]\n").as_bytes(), false)
 }
 
 /// The last call of a principal that was let in, or `before` when none was in the period.

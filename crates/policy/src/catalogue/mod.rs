@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use crate::action::ActionPattern;
+use crate::action::{ActionPattern, compare_ignoring_case};
 use crate::glob;
 
 pub use access_level::{AccessLevel, AccessLevels};
@@ -104,6 +104,38 @@ impl Catalogue {
         }
         let by_prefix = Index::of(services.iter().map(Service::prefix));
         Catalogue { head, provenance, outside_keys, services, by_prefix }
+    }
+
+    /// This catalogue, and the services of `other` that it lacks; the version says so. For data sets that hold some services
+    /// only: what a wildcard stands for must not shrink to them.
+    #[must_use]
+    pub fn filled_from(&self, other: &Catalogue) -> Catalogue {
+        let from = &other.provenance;
+        let mut head = String::new();
+        for line in self.head.lines() {
+            head.push_str(line);
+            if line.starts_with("version ") {
+                head.push_str(&format!(", filled from {} {} of {}", from.source, from.version, from.date));
+                for (prefix, services) in other.outside_keys.iter().filter(|(prefix, _)| !self.outside_keys.contains_key(*prefix))
+                {
+                    head.push_str(&format!("\noutside-key {prefix} {}", services.join(",")));
+                }
+            }
+            head.push('\n');
+        }
+        let added = other.services.iter().filter(|service| self.service(service.prefix()).is_none());
+        let mut services: Vec<&Service> = self.services.iter().chain(added).collect();
+        services.sort_by(|one, other| compare_ignoring_case(one.prefix(), other.prefix()));
+        // An empty line parts two services, and none follows the last.
+        let count = services.len();
+        let section = |(at, service): (usize, &Service)| {
+            let lines = service.section().trim_end_matches('\n');
+            [lines, if at + 1 == count { "\n" } else { "\n\n" }].concat()
+        };
+        let sections: Vec<String> = services.into_iter().enumerate().map(section).collect();
+        let sha256 = sha256_hex([head.as_str(), &sections.concat()].concat().as_bytes());
+        let services = sections.into_iter().map(|section| Service::of_section(Cow::Owned(section))).collect();
+        Catalogue::assemble(Cow::Owned(head), services, sha256)
     }
 
     /// Where this catalogue comes from.

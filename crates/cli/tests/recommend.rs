@@ -15,19 +15,32 @@ mod harness;
 use std::path::Path;
 
 use harness::{Folder, Ran, leastwise, root};
+use leastwise_demo::{Options, generate};
 use serde_json::Value;
 
-/// A small organization with some of everything.
-fn organization(folder: &Folder, more: &[&str]) -> String {
+/// A small organization with some of everything, and few days of logs.
+fn organization(folder: &Folder, gap_hours: u32) -> String {
     let root = folder.path("org");
-    let arguments =
-        [&["demo", "--out", &root, "--seed", "3", "--accounts", "2", "--roles", "24", "--users", "10", "--events", "2000"], more]
-            .concat();
-    assert_eq!(leastwise(&arguments, "").status, 0);
+    let few = Options {
+        seed: 3,
+        accounts: 2,
+        roles: 24,
+        users: 10,
+        events: 2_000,
+        days: 13,
+        tracking_period: 10,
+        ..Options::default()
+    };
+    generate(&Options { gap_hours, ..few }, &mut |name, bytes| {
+        let path = Path::new(&root).join(name);
+        std::fs::create_dir_all(path.parent().unwrap())?;
+        std::fs::write(path, bytes)
+    })
+    .unwrap();
     root
 }
 
-const AS_OF: [&str; 2] = ["--as-of", "2026-11-01"];
+const AS_OF: [&str; 4] = ["--as-of", "2026-11-01", "--tracking-period", "10"];
 
 fn run(arguments: &[&str]) -> Ran {
     leastwise(&[arguments, &AS_OF].concat(), "")
@@ -77,7 +90,7 @@ impl Schema {
 #[test]
 fn whatever_is_printed_as_json_has_its_committed_schema() {
     let folder = Folder::new();
-    let root = organization(&folder, &["--gap-hours", "30"]);
+    let root = organization(&folder, 30);
     std::fs::write(Path::new(&root).join("account/broken.json"), "{\"RoleDetailList\": [").unwrap();
     let whole = json(&run(&["analyze", &root, "--format", "json"]).out);
     assert!(!whole["problems"].as_array().unwrap().is_empty() && whole["coverage"].to_string().contains("gap"));
@@ -114,7 +127,7 @@ fn whatever_is_printed_as_json_has_its_committed_schema() {
 #[test]
 fn the_schemas_refuse_what_has_another_form() {
     let folder = Folder::new();
-    let root = organization(&folder, &[]);
+    let root = organization(&folder, 0);
     let mut finding = findings(&root).remove(0);
     finding["surprise"] = Value::Null;
     assert!(!Schema::finding().errors(&finding).is_empty());
@@ -127,7 +140,7 @@ fn the_schemas_refuse_what_has_another_form() {
 #[test]
 fn an_unknown_subject_is_refused_with_names_that_are_near() {
     let folder = Folder::new();
-    let root = organization(&folder, &[]);
+    let root = organization(&folder, 0);
     let found = findings(&root);
     let (_, arn) = of_permissions(&found).into_iter().find(|(_, arn)| arn.contains(":user/")).unwrap();
     let wrong = format!("{arn}x");
@@ -148,7 +161,7 @@ fn an_unknown_subject_is_refused_with_names_that_are_near() {
 #[test]
 fn the_id_of_a_finding_stands_for_its_principal_and_all_gives_what_each_gives_alone() {
     let folder = Folder::new();
-    let root = organization(&folder, &[]);
+    let root = organization(&folder, 0);
     let found = findings(&root);
     let (id, arn) = of_permissions(&found).into_iter().find(|(_, arn)| arn.contains(":user/")).unwrap();
     let by_arn = run(&["recommend", arn, "--from", &root, "--format", "json"]);
@@ -172,7 +185,7 @@ fn the_id_of_a_finding_stands_for_its_principal_and_all_gives_what_each_gives_al
 #[test]
 fn what_is_excluded_is_left_alone_by_recommend_and_replay_too() {
     let folder = Folder::new();
-    let root = organization(&folder, &[]);
+    let root = organization(&folder, 0);
     let found = findings(&root);
     let (_, arn) = of_permissions(&found)[0];
     let account = arn.split(':').nth(4).unwrap();
@@ -195,7 +208,7 @@ fn what_is_excluded_is_left_alone_by_recommend_and_replay_too() {
 #[test]
 fn explain_answers_for_every_action_of_a_recommendation_from_the_records() {
     let folder = Folder::new();
-    let root = organization(&folder, &[]);
+    let root = organization(&folder, 0);
     let found = findings(&root);
     let (_, arn) = of_permissions(&found).into_iter().find(|(_, arn)| arn.contains(":user/")).unwrap();
     let plan = json(&run(&["recommend", arn, "--from", &root, "--format", "json"]).out);
@@ -211,7 +224,7 @@ fn explain_answers_for_every_action_of_a_recommendation_from_the_records() {
         let why = explained(action);
         assert_eq!((&why["state"], &why["grant"]), (&"unused".into(), &"granted".into()), "{action}");
         assert!(why["reasons"][0].as_str().unwrap().contains("shows no"), "{why}");
-        assert_eq!(why["events"]["last"].as_str().filter(|last| *last >= "2026-08-03"), None);
+        assert_eq!(why["events"]["last"].as_str().filter(|last| *last >= "2026-10-22"), None);
     }
     let used = names(&plan["kept"]["used"]);
     let why = explained(used.iter().find(|action| explained(action)["events"]["count"] != 0).unwrap());
@@ -225,7 +238,7 @@ fn explain_answers_for_every_action_of_a_recommendation_from_the_records() {
 #[test]
 fn a_gap_is_explained_in_words() {
     let folder = Folder::new();
-    let root = organization(&folder, &["--gap-hours", "30"]);
+    let root = organization(&folder, 30);
     let found = findings(&root);
     // The gap is in the first account only, so that not everybody's answer has it.
     let told = of_permissions(&found).into_iter().any(|(_, arn)| {
@@ -239,7 +252,7 @@ fn a_gap_is_explained_in_words() {
 #[test]
 fn the_page_shows_each_recommendation_side_by_side_and_loads_nothing() {
     let folder = Folder::new();
-    let root = organization(&folder, &[]);
+    let root = organization(&folder, 0);
     let page = run(&["analyze", &root, "--format", "html"]).out;
     let found = findings(&root);
     for (id, arn) in of_permissions(&found) {

@@ -174,7 +174,7 @@ fn bytes_that_are_no_text_are_problems_in_every_kind_of_export() {
     let details = b"{\"UserDetailList\":[],\"RoleDetailList\":[{\"RoleName\":\"\xff\xfe\"}]}";
     only_a_problem("account/999999999999.json", details, &[], &["UTF-8"]);
     let report = b"{\"JobStatus\":\"COMPLETED\",\"ServicesLastAccessed\":[{\"ServiceNamespace\":\"\xff\"}]}";
-    only_a_problem("last-accessed/999999999999/role/bytes.json", report, &[], &["UTF-8"]);
+    only_a_problem("last-accessed/999999999999/role/bytes.json", report, &[], &["invalid unicode", "column 71"]);
     only_a_problem("credential-report/bytes.csv", b"user,arn,user_creation_time\nann,\xff\xfe,\n", &[], &["UTF-8"]);
     only_a_problem("access-keys/999999999999.json", b"{\"AccessKeyMetadata\":[{\"UserName\":\"\xff\"}]}", &[], &["UTF-8"]);
 }

@@ -81,6 +81,10 @@ pub(crate) enum Command {
     #[cfg(feature = "serve")]
     #[command(after_help = KEY_HELP)]
     Key(crate::key::KeyArguments),
+    /// Add, list or remove those who sign in to the dashboard with a password.
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Example:\n  leastwise user add ana --scope archive --data exports/ < password.txt")]
+    User(crate::user::UserArguments),
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:\n  leastwise completions bash > ~/.local/share/bash-completion/completions/leastwise")]
     Completions {

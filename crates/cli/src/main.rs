@@ -33,6 +33,8 @@ mod shape;
 mod table;
 #[cfg(feature = "ingest")]
 mod usage;
+#[cfg(feature = "serve")]
+mod user;
 
 use std::process::ExitCode;
 
@@ -80,6 +82,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Ingest(options) => ingest::run(options),
         #[cfg(feature = "ingest")]
         Command::Usage(options) => usage::run(options),
+        #[cfg(feature = "serve")]
+        Command::User(options) => user::run(options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);

@@ -152,9 +152,12 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
         insecure_no_auth: arguments.insecure_no_auth,
     };
     let exports = Exports { folder: arguments.data.clone(), options: arguments.evidence.clone() };
-    let ready = |address: SocketAddr| {
+    let ready = |address: SocketAddr, setup: Option<String>| {
         // Nobody may be reading; the server runs all the same.
         print(&format!("listening on http://{address}, store {database}\n")).ok();
+        if let Some(token) = setup {
+            print(&format!("nobody can sign in yet: make the first user at http://{address}/setup?token={token}\n")).ok();
+        }
     };
     match leastwise_server::run(options, Arc::new(exports), ready) {
         Ok(()) => Ok(Exit::Clean),

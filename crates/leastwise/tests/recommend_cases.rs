@@ -346,7 +346,7 @@ fn the_views_tell_each_permissions_state_and_why_and_a_certificate_that_can_be_c
     };
     let analysis = world.analysis();
     let one = named(&analysis, "one");
-    let told = leastwise::report::permissions::permissions(&analysis, one);
+    let told = leastwise::report::permissions::permissions(&analysis, one, analysis.period);
     let rows: Vec<[&str; 3]> = told["permissions"]
         .as_array()
         .unwrap()

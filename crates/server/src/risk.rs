@@ -80,6 +80,18 @@ const ESCALATION: [&str; 33] = [
     "sts:AssumeRole",
 ];
 
+/// What one action could do, by its name and the names of its access levels.
+pub(crate) fn of_action(name: &str, levels: &[&str]) -> Risk {
+    let level = |one: AccessLevel| levels.contains(&one.name());
+    let all = [
+        (level(AccessLevel::Write) || level(AccessLevel::Tagging), Risk::WRITE),
+        (level(AccessLevel::PermissionsManagement), Risk::PERMISSIONS_MANAGEMENT),
+        (DATA.contains(&name), Risk::DATA_ACCESS),
+        (ESCALATION.contains(&name), Risk::ESCALATION),
+    ];
+    all.into_iter().filter(|(is, _)| *is).fold(Risk::default(), |found, (_, risk)| found.and(risk))
+}
+
 /// The actions of each risk, of one catalogue.
 #[derive(Debug)]
 pub(crate) struct Risks {

@@ -10,10 +10,12 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::cycle::Cycle;
+use crate::dashboard::{self, Entrance, Site};
 use crate::desk::Desk;
 use crate::inputs::Inputs;
 use crate::state::{AppState, Options};
 use crate::store::{Store, StoreError};
+use crate::telling::Sender;
 use crate::{clock, health, wire};
 
 /// Why the server could not start.
@@ -57,7 +59,7 @@ fn router() -> Router<AppState> {
 pub fn run(
     options: Options,
     inputs: Arc<dyn Inputs>,
-    ready: impl FnOnce(std::net::SocketAddr) + Send,
+    ready: impl FnOnce(std::net::SocketAddr, Option<String>) + Send,
 ) -> Result<(), ServeFailure> {
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeFailure::Listen)?;
     let served = threads.block_on(serve(options, inputs, ready));
@@ -74,14 +76,15 @@ pub fn wait<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
-/// Serves until SIGINT or SIGTERM. `ready` is told the address when requests are answered from it.
+/// Serves until SIGINT or SIGTERM. `ready` is told the address when requests are answered from it, and the token with which the first
+/// user can be made as long as there is none.
 ///
 /// # Errors
 /// When the server cannot start.
 pub async fn serve(
     options: Options,
     inputs: Arc<dyn Inputs>,
-    ready: impl FnOnce(std::net::SocketAddr) + Send,
+    ready: impl FnOnce(std::net::SocketAddr, Option<String>) + Send,
 ) -> Result<(), ServeFailure> {
     if options.insecure_no_auth && !options.listen.ip().is_loopback() {
         return Err(ServeFailure::Refused("without authentication the server listens on loopback only".to_owned()));
@@ -92,12 +95,26 @@ pub async fn serve(
     let listener = TcpListener::bind(options.listen).await.map_err(ServeFailure::Listen)?;
     let address = listener.local_addr().map_err(ServeFailure::Listen)?;
     let state = AppState { store: store.clone(), desk: desk.clone(), options: Arc::new(options) };
+    let setup = if state.options.insecure_no_auth || !store.users().await?.is_empty() {
+        None
+    } else {
+        Some(dashboard::setup_token().map_err(ServeFailure::Refused)?)
+    };
+    let entrance = Entrance {
+        open: state.options.insecure_no_auth,
+        secure: false,
+        setup: setup.as_ref().map(|(_, digest)| digest.clone()),
+        region: state.options.region.clone(),
+    };
     let api = wire::Api::of(&state).await?;
+    let pages = dashboard::router(Site::new(store.clone(), desk.clone(), entrance, None));
     let cycle = Cycle::start(state.clone(), inputs);
-    ready(address);
-    let router = router().merge(api.router()).fallback(wire::no_such_path).with_state(state);
+    let sender = Sender::start(store.clone(), format!("sender-{}", std::process::id()));
+    ready(address, setup.map(|(token, _)| token));
+    let router = router().merge(api.router()).fallback(wire::no_such_path).with_state(state).merge(pages);
     let served = axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await;
     cycle.stop().await;
+    sender.stop().await;
     store.close().await;
     served.map_err(ServeFailure::Listen)
 }

@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use crate::access::model::PolicyRef;
 use crate::access::{ActionId, Granted, Principal, Timestamp};
 use crate::analysis::Analysis;
-use crate::usage::{Reason, Source};
+use crate::usage::{Reason, Source, TrackingPeriod};
 
 /// Name and version of this form.
 pub const SCHEMA: &str = "leastwise.permissions/1";
 
-/// Every catalogued action that some statement grants to `principal`, in the order of the catalogue.
+/// Every catalogued action that some statement grants to `principal`, in the order of the catalogue, judged over `period`.
 #[must_use]
-pub fn permissions(analysis: &Analysis<'_>, principal: &Principal) -> Value {
+pub fn permissions(analysis: &Analysis<'_>, principal: &Principal, period: TrackingPeriod) -> Value {
     let index = analysis.access.actions();
     let granted = analysis.access.granted(principal);
-    let used = analysis.use_of(principal);
+    let used = analysis.ledger.of(&principal.arn, &analysis.mapper, period, analysis.rules);
     let sets =
         [("effective", &granted.effective), ("blockedByBoundary", &granted.blocked_by_boundary), ("denied", &granted.denied)];
     let mut rows: Vec<(ActionId, Value)> = Vec::new();
@@ -53,7 +53,7 @@ pub fn permissions(analysis: &Analysis<'_>, principal: &Principal) -> Value {
         "resource": principal.arn.as_str(),
         "resourceOwnerAccount": principal.arn.account().as_str(),
         "created": text(principal.created),
-        "trackingPeriod": {"from": analysis.period.start.to_string(), "to": analysis.period.end.to_string()},
+        "trackingPeriod": {"from": period.start.to_string(), "to": period.end.to_string()},
         "permissions": rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>(),
     })
 }

@@ -444,6 +444,7 @@ impl Run {
             let statement = if dated { statement.bind(at.seconds()) } else { statement };
             statement.execute(&mut *writing).await?;
         }
+        super::webhooks::tell(&mut writing, self.analyzer.id, at).await?;
         query("UPDATE analyzers SET analysed = $1, analysed_revision = $2, last_resource = $3, status = 'ACTIVE' WHERE id = $4")
             .bind(at.seconds())
             .bind(self.analyzer.revision)

@@ -3,6 +3,7 @@
 //! Written in the transaction of the change itself, by `change.rs`; read here. Nothing of it is ever changed.
 
 use leastwise::access::Timestamp;
+use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
 use super::{Store, StoreError};
@@ -25,6 +26,19 @@ pub struct AuditRow {
 }
 
 impl Store {
+    /// The changes after `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let rows = query("SELECT id, at, actor, action, subject, note FROM audit WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(self.reads())
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
     /// The latest changes, newest first: those before `before`, at most `limit`, of one subject if named.
     ///
     /// # Errors
@@ -48,17 +62,17 @@ impl Store {
                     .await?
             }
         };
-        rows.iter()
-            .map(|row| {
-                Ok(AuditRow {
-                    id: row.try_get(0)?,
-                    at: Timestamp::from_seconds(row.try_get(1)?),
-                    actor: row.try_get(2)?,
-                    action: row.try_get(3)?,
-                    subject: row.try_get(4)?,
-                    note: row.try_get(5)?,
-                })
-            })
-            .collect()
+        rows.iter().map(read).collect()
     }
+}
+
+fn read(row: &AnyRow) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow {
+        id: row.try_get(0)?,
+        at: Timestamp::from_seconds(row.try_get(1)?),
+        actor: row.try_get(2)?,
+        action: row.try_get(3)?,
+        subject: row.try_get(4)?,
+        note: row.try_get(5)?,
+    })
 }

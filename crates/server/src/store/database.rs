@@ -107,6 +107,7 @@ struct Inner {
 }
 
 const FIRST: &str = include_str!("../../migrations/0001_first.sql");
+const EVENTS_OUT: &str = include_str!("../../migrations/0010_events_out.sql");
 /// For how long a request waits for a connection before it is told that the store is unreachable.
 const PATIENCE: Duration = Duration::from_secs(8);
 static DRIVERS: Once = Once::new();
@@ -217,7 +218,10 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
         let sql = AssertSqlSafe(sql.replace("{id}", key).replace("{bytes}", bytes)).into_sql_str();
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
     };
-    let migrator = Migrator { migrations: Cow::Owned(vec![migration(1, "first", FIRST)]), ..Migrator::DEFAULT };
+    let migrator = Migrator {
+        migrations: Cow::Owned(vec![migration(1, "first", FIRST), migration(10, "events out", EVENTS_OUT)]),
+        ..Migrator::DEFAULT
+    };
     migrator.run(pool).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
         sqlx::migrate::MigrateError::VersionMissing(version) => {

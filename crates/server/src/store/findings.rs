@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row, query};
 
 use super::change::{Begun, Writing};
 use super::tally::{Moved, Tally};
+use super::webhooks::tell;
 use super::{Analyzer, Change, Store, StoreError};
 
 /// Where a finding is in its life.
@@ -290,6 +291,7 @@ impl Store {
         self.lock(&mut writing, analyzer.id).await?;
         all_there(&mut writing, analyzer, ids).await?;
         let archived = archive(&mut writing, analyzer, ids, &change.actor, why, until, change.at).await?;
+        tell(&mut writing, analyzer.id, change.at).await?;
         for id in ids {
             super::change::log(&mut writing, change, "ArchiveFinding", id, why).await?;
         }
@@ -307,6 +309,7 @@ impl Store {
         self.lock(&mut writing, analyzer.id).await?;
         all_there(&mut writing, analyzer, ids).await?;
         let reopened = reopen(&mut writing, ids, change.at).await?;
+        tell(&mut writing, analyzer.id, change.at).await?;
         for id in ids {
             super::change::log(&mut writing, change, "ReopenFinding", id, None).await?;
         }
@@ -332,6 +335,7 @@ impl Store {
             let Begun::Fresh(mut writing) = self.begin(&change).await? else { continue };
             self.lock(&mut writing, analyzer).await?;
             reopened += reopen(&mut writing, std::slice::from_ref(&id), now).await?;
+            tell(&mut writing, analyzer, now).await?;
             self.finish(writing, &change, "ReopenFinding", &id, Some("the time for which it was archived is over"), "").await?;
         }
         Ok(reopened)

@@ -30,6 +30,7 @@
 //! A finding that is visible belongs to a complete analysis. Statuses, life cycle and retention are in `findings.rs` and
 //! `analysis.rs`; every number in `statistics.rs` is read from counters that change in the same transaction as the findings.
 
+mod acceptances;
 mod analysis;
 mod analyzers;
 mod audit;
@@ -46,7 +47,9 @@ mod rules;
 mod settings;
 mod statistics;
 mod tally;
+mod webhooks;
 
+pub use acceptances::Acceptance;
 pub use analysis::{FoundFinding, KEPT_DAYS, Run, RunRow, RunSummary};
 pub use analyzers::{AnalysisRule, Analyzer, NewAnalyzer, Scope};
 pub use audit::AuditRow;
@@ -61,3 +64,4 @@ pub use people::{ApiKey, Session, User};
 pub use recommendations::{Recommendation, RecommendationError, RecommendationStatus};
 pub use rules::ArchiveRule;
 pub use statistics::{AccountTotals, Count, Facet, Statistics, TrendPoint};
+pub use webhooks::{Delivery, Waiting, Webhook};

@@ -167,6 +167,7 @@ impl Store {
             }
             archived += super::findings::archive(&mut writing, &analyzer, &ids, &by, None, None, change.at).await?;
         }
+        super::webhooks::tell(&mut writing, analyzer.id, change.at).await?;
         let note = format!("{archived} findings archived");
         self.finish(writing, change, "ApplyArchiveRule", &subject(&analyzer, name), Some(&note), "").await?;
         Ok(archived)

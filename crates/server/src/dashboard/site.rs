@@ -1,0 +1,204 @@
+//! What every page is made from: the store, the desk where the analysis is asked, who is let in; and how a request is refused.
+//!
+//! Under all pages. It judges no permission and shows nothing of its own but the page of a refusal.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use super::assets;
+use super::oidc::Provider;
+use super::throttle::Throttle;
+use super::words::encoded;
+use crate::desk::Desk;
+use crate::store::{Analyzer, Store, StoreError};
+
+/// Who is let in, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Entrance {
+    /// Nobody needs to sign in (`--insecure-no-auth`, on loopback only).
+    pub open: bool,
+    /// The server is reached by TLS only, so that cookies may say so.
+    pub secure: bool,
+    /// The digest of the token with which the first user is made; none when there are users.
+    pub setup: Option<String>,
+    /// The AWS region in the ARNs of analyzers that are made here.
+    pub region: String,
+}
+
+/// The state of all handlers of the dashboard. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    desk: Desk,
+    entrance: Entrance,
+    provider: Option<Provider>,
+    throttle: Throttle,
+}
+
+impl Site {
+    /// A dashboard over a store.
+    #[must_use]
+    pub fn new(store: Store, desk: Desk, entrance: Entrance, provider: Option<Provider>) -> Site {
+        Site { inner: Arc::new(Inner { store, desk, entrance, provider, throttle: Throttle::default() }) }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.inner.desk
+    }
+
+    pub(crate) fn entrance(&self) -> &Entrance {
+        &self.inner.entrance
+    }
+
+    pub(super) fn provider(&self) -> Option<&Provider> {
+        self.inner.provider.as_ref()
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+
+    pub(super) fn region(&self) -> &str {
+        &self.inner.entrance.region
+    }
+
+    /// All analyzers.
+    pub(crate) async fn analyzers(&self) -> Result<Vec<Analyzer>, StoreError> {
+        self.store().analyzers(None, 1000).await
+    }
+
+    /// The analyzer that has a finding, and the finding.
+    pub(crate) async fn finding(&self, id: &str) -> Result<(Analyzer, crate::store::Finding), StoreError> {
+        for analyzer in self.analyzers().await? {
+            match self.store().finding(&analyzer, id).await {
+                Ok(finding) => return Ok((analyzer, finding)),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Err(StoreError::NotFound { what: "finding", id: id.to_owned() })
+    }
+}
+
+/// Why a request gets no page.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Nobody is signed in; the address that was asked for.
+    SignIn(String),
+    /// The user may not do that.
+    Forbidden(&'static str),
+    /// The form or the address says something that cannot be.
+    Bad(String),
+    /// Too many attempts; seconds to wait.
+    Wait(u64),
+    /// The store says no.
+    Store(StoreError),
+    /// Our own fault.
+    Fault(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Refusal {
+        Refusal::Store(error)
+    }
+}
+
+impl From<askama::Error> for Refusal {
+    fn from(error: askama::Error) -> Refusal {
+        Refusal::Fault(error.to_string())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage {
+    style: String,
+    icon: String,
+    title: &'static str,
+    says: String,
+}
+
+impl Refusal {
+    pub(crate) fn told(&self) -> (StatusCode, &'static str, String) {
+        match self {
+            Refusal::SignIn(_) => (StatusCode::UNAUTHORIZED, "Sign in first", "Nobody is signed in.".to_owned()),
+            Refusal::Forbidden(what) => (StatusCode::FORBIDDEN, "Not allowed", (*what).to_owned()),
+            Refusal::Bad(what) => (StatusCode::BAD_REQUEST, "That does not work", what.clone()),
+            Refusal::Wait(seconds) => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", format!("Wait {seconds} seconds, then try again."))
+            }
+            Refusal::Store(error @ StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "Not found", format!("{error}.")),
+            Refusal::Store(error @ (StoreError::Exists { .. } | StoreError::TokenReused)) => {
+                (StatusCode::CONFLICT, "That exists already", format!("{error}."))
+            }
+            Refusal::Store(error) if error.is_transient() => {
+                tracing::error!(%error, "the store is not available");
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The store does not answer",
+                    "Nothing was changed. Try again in a moment.".to_owned(),
+                )
+            }
+            Refusal::Store(error) => {
+                tracing::error!(%error, "the store failed");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Our own fault", "The server's log says more.".to_owned())
+            }
+            Refusal::Fault(error) => {
+                tracing::error!(%error, "a page could not be made");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Our own fault", "The server's log says more.".to_owned())
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        if let Refusal::SignIn(address) = &self {
+            return Redirect::to(&format!("/sign-in?back={}", encoded(address))).into_response();
+        }
+        let (status, title, says) = self.told();
+        let page = RefusalPage { style: assets::address("dashboard.css"), icon: assets::address("icon.svg"), title, says };
+        let mut response = (status, Html(page.render().unwrap_or_default())).into_response();
+        if let Refusal::Wait(seconds) = self
+            && let Ok(value) = HeaderValue::from_str(&seconds.to_string())
+        {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        response
+    }
+}
+
+/// A template as a page.
+pub(super) fn page(template: &impl Template) -> Result<Response, Refusal> {
+    Ok(Html(template.render()?).into_response())
+}
+
+/// Where a form leads when it is done: an address of this server and nothing else.
+pub(super) fn local(address: &str) -> &str {
+    let is_local = address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\t']);
+    if is_local { address } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_nowhere_but_here() {
+        assert_eq!(local("/findings?x=1"), "/findings?x=1");
+        for bad in ["", "https://elsewhere", "//elsewhere", "/\\elsewhere", "javascript:alert(1)", "/a\r\nSet-Cookie: x"] {
+            assert_eq!(local(bad), "/", "{bad}");
+        }
+    }
+}

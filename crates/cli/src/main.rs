@@ -21,6 +21,8 @@ mod ingest;
 mod input;
 #[cfg(feature = "serve")]
 mod key;
+#[cfg(feature = "serve")]
+mod oidc;
 mod output;
 mod plan_text;
 mod prove;

@@ -47,6 +47,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
     #[command(flatten)]
+    oidc: crate::oidc::OidcArguments,
+    #[command(flatten)]
     evidence: EvidenceOptions,
 }
 
@@ -150,6 +152,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
         region: arguments.region.clone(),
         requests_per_second: arguments.requests_per_second,
         insecure_no_auth: arguments.insecure_no_auth,
+        public_url: arguments.oidc.public_url.clone(),
+        oidc: arguments.oidc.options()?,
     };
     let exports = Exports { folder: arguments.data.clone(), options: arguments.evidence.clone() };
     let ready = |address: SocketAddr, setup: Option<String>| {

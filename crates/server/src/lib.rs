@@ -18,8 +18,8 @@ mod risk;
 mod serve;
 mod state;
 pub mod store;
-pub mod wire;
 mod telling;
+pub mod wire;
 
 pub use desk::{Advice, Desk};
 pub use inputs::{Inputs, InputsFailure, Logs, Visit};

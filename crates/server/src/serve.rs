@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::cycle::Cycle;
-use crate::dashboard::{self, Entrance, Site};
+use crate::dashboard::{self, Entrance, Provider, Site};
 use crate::desk::Desk;
 use crate::inputs::Inputs;
 use crate::state::{AppState, Options};
@@ -102,17 +103,24 @@ pub async fn serve(
     };
     let entrance = Entrance {
         open: state.options.insecure_no_auth,
-        secure: false,
+        secure: state.options.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
         setup: setup.as_ref().map(|(_, digest)| digest.clone()),
         region: state.options.region.clone(),
     };
+    let provider = state.options.oidc.clone().map(Provider::new).transpose().map_err(ServeFailure::Refused)?;
+    let (stop, stopping) = watch::channel(false);
     let api = wire::Api::of(&state).await?;
-    let pages = dashboard::router(Site::new(store.clone(), desk.clone(), entrance, None));
+    let pages = dashboard::router(Site::new(store.clone(), desk.clone(), entrance, provider, stopping));
     let cycle = Cycle::start(state.clone(), inputs);
     let sender = Sender::start(store.clone(), format!("sender-{}", std::process::id()));
     ready(address, setup.map(|(token, _)| token));
     let router = router().merge(api.router()).fallback(wire::no_such_path).with_state(state).merge(pages);
-    let served = axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await;
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(async move {
+            told_to_stop().await;
+            stop.send(true).ok();
+        })
+        .await;
     cycle.stop().await;
     sender.stop().await;
     store.close().await;

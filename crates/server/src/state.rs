@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dashboard::OidcOptions;
 use crate::desk::Desk;
 use crate::store::{Location, Store};
 
@@ -24,6 +25,10 @@ pub struct Options {
     pub requests_per_second: u32,
     /// Requests need no signature and pages no sign-in. Only on loopback.
     pub insecure_no_auth: bool,
+    /// Where browsers reach the server, if that is not where it listens; with `https://`, cookies are for TLS only.
+    pub public_url: Option<String>,
+    /// A provider with whom users may sign in to the dashboard.
+    pub oidc: Option<OidcOptions>,
 }
 
 /// The state of every handler: `axum::extract::State<AppState>`.

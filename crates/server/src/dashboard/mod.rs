@@ -39,10 +39,12 @@ use axum::routing::{get, post};
 use leastwise::access::Timestamp;
 
 pub(crate) use finding::{begin as begin_recommendation, permissions_of};
+pub use oidc::OidcOptions;
+pub(crate) use oidc::Provider;
 pub(crate) use overview::report as last_report;
 pub use sign_in::is_name;
-pub use site::{Entrance, Site};
-pub use visitor::setup_token;
+pub(crate) use site::{Entrance, Site};
+pub(crate) use visitor::setup_token;
 
 /// Lets an attempt to give a password for `name` through and counts it; else says how many seconds are to wait.
 pub(crate) fn throttled(site: &Site, name: &str, now: Timestamp) -> Result<(), u64> {
@@ -52,7 +54,7 @@ pub(crate) fn throttled(site: &Site, name: &str, now: Timestamp) -> Result<(), u
 }
 
 /// All addresses of the dashboard.
-pub fn router(site: Site) -> Router {
+pub(crate) fn router(site: Site) -> Router {
     let pages = Router::new()
         .route("/", get(overview::show))
         .route("/findings", get(findings::show))
@@ -84,6 +86,8 @@ pub fn router(site: Site) -> Router {
         .route("/settings/webhooks/{id}/delete", post(settings::delete_webhook))
         .route("/theme", post(analyzers::theme))
         .route("/sign-in", get(sign_in::show).post(sign_in::send))
+        .route("/sign-in/oidc", get(oidc::leave))
+        .route("/sign-in/oidc/back", get(oidc::come_back))
         .route("/sign-out", post(sign_in::out))
         .route("/setup", get(sign_in::show_setup).post(sign_in::send_setup));
     let pages = pages

@@ -8,6 +8,8 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
+use tokio::sync::watch;
+
 use super::assets;
 use super::oidc::Provider;
 use super::throttle::Throttle;
@@ -17,20 +19,20 @@ use crate::store::{Analyzer, Store, StoreError};
 
 /// Who is let in, and how.
 #[derive(Debug, Clone, Default)]
-pub struct Entrance {
+pub(crate) struct Entrance {
     /// Nobody needs to sign in (`--insecure-no-auth`, on loopback only).
-    pub open: bool,
+    pub(crate) open: bool,
     /// The server is reached by TLS only, so that cookies may say so.
-    pub secure: bool,
+    pub(crate) secure: bool,
     /// The digest of the token with which the first user is made; none when there are users.
-    pub setup: Option<String>,
+    pub(crate) setup: Option<String>,
     /// The AWS region in the ARNs of analyzers that are made here.
-    pub region: String,
+    pub(crate) region: String,
 }
 
 /// The state of all handlers of the dashboard. Cheap to clone.
 #[derive(Clone)]
-pub struct Site {
+pub(crate) struct Site {
     inner: Arc<Inner>,
 }
 
@@ -40,13 +42,23 @@ struct Inner {
     entrance: Entrance,
     provider: Option<Provider>,
     throttle: Throttle,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Site {
-    /// A dashboard over a store.
-    #[must_use]
-    pub fn new(store: Store, desk: Desk, entrance: Entrance, provider: Option<Provider>) -> Site {
-        Site { inner: Arc::new(Inner { store, desk, entrance, provider, throttle: Throttle::default() }) }
+    /// A dashboard over a store. Streams end when `stopping` says so.
+    pub(crate) fn new(
+        store: Store,
+        desk: Desk,
+        entrance: Entrance,
+        provider: Option<Provider>,
+        stopping: watch::Receiver<bool>,
+    ) -> Site {
+        Site { inner: Arc::new(Inner { store, desk, entrance, provider, throttle: Throttle::default(), stopping }) }
+    }
+
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.inner.stopping.clone()
     }
 
     pub(crate) fn store(&self) -> &Store {

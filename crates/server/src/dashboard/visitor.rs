@@ -108,7 +108,7 @@ pub(crate) fn token() -> Result<String, Refusal> {
 ///
 /// # Errors
 /// When the machine has no randomness.
-pub fn setup_token() -> Result<(String, String), String> {
+pub(crate) fn setup_token() -> Result<(String, String), String> {
     let token = token().map_err(|refusal| refusal.told().2)?;
     let digest = digest(&token);
     Ok((token, digest))

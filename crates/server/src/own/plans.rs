@@ -57,6 +57,12 @@ fn place(text: &str) -> Result<usize, Problem> {
         .ok_or_else(|| Problem::bad(format!("`{text}` is no number from 1")))
 }
 
+/// A whole number from 1, however JSON writes it: `1.0` is one too.
+fn whole(value: &Value) -> Option<u32> {
+    let number = value.as_f64().filter(|number| number.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(number))?;
+    format!("{number:.0}").parse().ok()
+}
+
 /// An alternative of a finding's report.
 async fn alternative(site: &Site, id: &str, number: &str) -> Result<Value, Problem> {
     let at = place(number)?;
@@ -113,11 +119,7 @@ pub(super) async fn diff(
 pub(super) async fn accept(State(site): State<Site>, caller: Caller, Path(id): Path<String>, body: Bytes) -> Answer {
     let change = caller.changes(Level::Archive)?;
     let sent: Value = serde_json::from_slice(&body).map_err(|error| Problem::bad(format!("the body is no JSON: {error}")))?;
-    let number = sent
-        .get("alternative")
-        .and_then(Value::as_u64)
-        .and_then(|number| u32::try_from(number).ok())
-        .filter(|number| *number > 0);
+    let number = sent.get("alternative").and_then(whole);
     let Some(number) = number else { return Err(Problem::bad("`alternative` is no number from 1")) };
     let own = alternative(&site, &id, &number.to_string()).await?;
     if own.get("status").and_then(Value::as_str) != Some("applicable") {

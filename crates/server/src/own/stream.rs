@@ -44,13 +44,19 @@ pub(super) async fn events(
         text => text.parse().map_err(|_| Problem::bad(format!("`{text}` is no number of a change")))?,
     };
     let rows = stream::unfold((site, after, Vec::<AuditRow>::new()), async |(site, mut after, mut ready)| {
+        let mut stopping = site.stopping();
         while ready.is_empty() {
+            if *stopping.borrow() {
+                return None;
+            }
             match site.store().audit_after(after, LINES).await {
                 Ok(mut found) if !found.is_empty() => {
                     found.reverse();
                     ready = found;
                 }
-                Ok(_) => tokio::time::sleep(PAUSE).await,
+                Ok(_) => {
+                    tokio::time::timeout(PAUSE, stopping.wait_for(|stopping| *stopping)).await.ok();
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the stream of changes waits for the store");
                     tokio::time::sleep(PAUSE * 5).await;

@@ -11,7 +11,7 @@ use leastwise::findings::FindingKind;
 use super::fields::Sent;
 use super::frame::{Frame, frame};
 use super::site::{Refusal, Site, local, page};
-use super::visitor::{Level, Visitor, set_cookie};
+use super::visitor::{Level, Visitor, cookie_line};
 use super::words::{counted, encoded, moment, number};
 use crate::store::{Analyzer, FindingStatus, NewAnalyzer, RunRow, Scope};
 
@@ -156,7 +156,7 @@ pub(super) async fn delete(
 pub(super) async fn choose(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
     visitor.changes(&form, Level::Read)?;
     let analyzer = site.store().analyzer(form.of("analyzer")).await?;
-    let cookies = AppendHeaders([(header::SET_COOKIE, set_cookie(&site, "analyzer", &analyzer.name, 31_536_000))]);
+    let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "analyzer", &analyzer.name, 31_536_000))]);
     Ok((cookies, Redirect::to("/")).into_response())
 }
 
@@ -164,8 +164,8 @@ pub(super) async fn choose(State(site): State<Site>, visitor: Visitor, Sent(form
 pub(super) async fn theme(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
     visitor.changes(&form, Level::Read)?;
     let cookie = match form.of("theme") {
-        theme @ ("dark" | "light") => set_cookie(&site, "theme", theme, 31_536_000),
-        _ => set_cookie(&site, "theme", "", 0),
+        theme @ ("dark" | "light") => cookie_line(&site, "theme", theme, 31_536_000),
+        _ => cookie_line(&site, "theme", "", 0),
     };
     let back = form.of("back");
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(local(back))).into_response())

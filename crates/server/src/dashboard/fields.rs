@@ -7,6 +7,12 @@ use axum::extract::{FromRequest, Request};
 
 use super::site::Refusal;
 
+/// Names and values as a form or a query is sent.
+pub(super) fn written<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>) -> String {
+    let text = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    fields.map(|(name, value)| format!("{}={}", text(name), text(value))).collect::<Vec<_>>().join("&")
+}
+
 /// Names and values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fields(Vec<(String, String)>);
@@ -43,9 +49,8 @@ impl Fields {
 
     /// As an address below `path`; empty fields are left out.
     pub(super) fn address(&self, path: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.0.iter().filter(|(_, value)| !value.is_empty()));
-        let query = query.finish();
+        let query =
+            written(self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.as_str(), value.as_str())));
         if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
     }
 }

@@ -13,10 +13,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
-use super::fields::Fields;
+use super::fields::{Fields, written};
 use super::sign_in::open;
 use super::site::{Refusal, Site, local};
-use super::visitor::{cookie, cookie_name, same, set_cookie, token};
+use super::visitor::{cookie, cookie_line, cookie_name, same, token};
 use crate::clock;
 
 /// How to sign in with a provider.
@@ -131,7 +131,7 @@ impl Provider {
             ("client_id", &self.options.client_id),
         ];
         form.extend(self.options.client_secret.as_deref().map(|secret| ("client_secret", secret)));
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let body = written(form.into_iter());
         let request = self.client.post(&endpoints.token).header("content-type", "application/x-www-form-urlencoded").body(body);
         let answer = self.json(request).await?;
         let token = answer.get("id_token").and_then(Value::as_str).ok_or("the provider gives no ID token")?;
@@ -202,7 +202,7 @@ pub(super) async fn leave(State(site): State<Site>, uri: Uri) -> Result<Response
     let fields = Fields::parse(uri.query().unwrap_or_default());
     let back = URL_SAFE_NO_PAD.encode(local(fields.of("back")));
     let kept = format!("{state}.{nonce}.{verifier}.{back}");
-    let cookies = AppendHeaders([(header::SET_COOKIE, set_cookie(&site, "oidc", &kept, PATIENCE))]);
+    let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "oidc", &kept, PATIENCE))]);
     Ok((cookies, Redirect::to(address.as_str())).into_response())
 }
 
@@ -231,7 +231,7 @@ pub(super) async fn come_back(State(site): State<Site>, headers: HeaderMap, uri:
     })?;
     let back = URL_SAFE_NO_PAD.decode(back).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     let mut response = open(&site, &format!("oidc:{name}"), &provider.options.scopes, local(&back)).await?;
-    if let Ok(over) = set_cookie(&site, "oidc", "", 0).parse() {
+    if let Ok(over) = cookie_line(&site, "oidc", "", 0).parse() {
         response.headers_mut().append(header::SET_COOKIE, over);
     }
     Ok(response)

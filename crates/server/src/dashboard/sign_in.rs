@@ -10,7 +10,7 @@ use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 
 use super::fields::{Fields, Sent};
 use super::site::{Refusal, Site, local};
-use super::visitor::{cookie, cookie_name, digest, from_here, same, set_cookie, token};
+use super::visitor::{cookie, cookie_line, cookie_name, digest, from_here, same, token};
 use super::{assets, password};
 use crate::clock;
 use crate::store::{Change, Session, User};
@@ -67,7 +67,7 @@ fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error
         },
         csrf: csrf.clone(),
     };
-    let cookies = AppendHeaders([(header::SET_COOKIE, set_cookie(site, "form", &csrf, 3600))]);
+    let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(site, "form", &csrf, 3600))]);
     Ok((status, cookies, Html(page.render()?)).into_response())
 }
 
@@ -128,8 +128,8 @@ pub(super) async fn open(site: &Site, user: &str, scopes: &str, back: &str) -> R
     };
     site.store().open_session(&session, &Change::by(format!("user:{user}"))).await?;
     let cookies = AppendHeaders([
-        (header::SET_COOKIE, set_cookie(site, "session", &cookie, SESSION)),
-        (header::SET_COOKIE, set_cookie(site, "form", "", 0)),
+        (header::SET_COOKIE, cookie_line(site, "session", &cookie, SESSION)),
+        (header::SET_COOKIE, cookie_line(site, "form", "", 0)),
     ]);
     Ok((cookies, Redirect::to(back)).into_response())
 }
@@ -145,7 +145,7 @@ pub(super) async fn out(
     if let Some(session) = super::visitor::session(&site, &headers).await? {
         site.store().close_session(&session.digest, &change).await?;
     }
-    let cookies = AppendHeaders([(header::SET_COOKIE, set_cookie(&site, "session", "", 0))]);
+    let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "session", "", 0))]);
     Ok((cookies, Redirect::to("/sign-in")).into_response())
 }
 

@@ -129,7 +129,7 @@ pub(super) fn cookie_name(site: &Site, name: &str) -> String {
 }
 
 /// A cookie as it is set; an age of 0 takes it back.
-pub(super) fn set_cookie(site: &Site, name: &str, value: &str, seconds: i64) -> String {
+pub(super) fn cookie_line(site: &Site, name: &str, value: &str, seconds: i64) -> String {
     let secure = if site.entrance().secure { "; Secure" } else { "" };
     format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", cookie_name(site, name))
 }

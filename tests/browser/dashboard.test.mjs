@@ -46,7 +46,9 @@ async function open(options = {}) {
 }
 
 async function picture(page, name, fullPage = true) {
-  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
+  if (!pictures) return;
+  if (fullPage) await page.evaluate(() => window.scrollTo(0, 0));
+  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
 }
 
 /** Fails at serious violations of accessibility. axe is run beside the page's scripts, which the policy does not let in. */

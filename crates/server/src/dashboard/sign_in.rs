@@ -36,6 +36,7 @@ struct Alone {
     password_kind: &'static str,
     button: &'static str,
     provider: String,
+    provider_href: String,
 }
 
 fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error: String) -> Result<Response, Refusal> {
@@ -54,6 +55,7 @@ fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error
         },
         action: if setting_up { "/setup" } else { "/sign-in" },
         error,
+        provider_href: format!("/sign-in/oidc?back={}", super::words::encoded(local(sent.of("back")))),
         back: local(sent.of("back")).to_owned(),
         token_asked: setting_up,
         token: sent.of("token").to_owned(),

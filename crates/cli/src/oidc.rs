@@ -13,7 +13,7 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sign-in with a provider (docs/dashboard.md)")]
 pub(crate) struct OidcArguments {
-    /// Where browsers reach the server, such as https://leastwise.example.
+    /// Where browsers reach the server, such as `https://leastwise.example`.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
     /// The provider's issuer.

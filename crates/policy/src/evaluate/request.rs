@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::principal::Principal;
-use crate::action::ActionName;
+use crate::action::{ActionName, compare_ignoring_case};
 use crate::arn::{Arn, is_account_number};
 use crate::json::{Node, Span, Value};
 
@@ -40,37 +40,42 @@ pub struct Request {
 /// ("AWS global condition context keys").
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
-    /// In order of insertion.
+    /// Sorted by name, so that equal contexts are equal however they were made.
     keys: Vec<(Box<str>, Vec<Box<str>>)>,
 }
 
 impl Context {
     /// Sets a key to its values; a key that is there, in whatever case, is replaced.
     pub fn insert<V: Into<Box<str>>>(&mut self, key: &str, values: impl IntoIterator<Item = V>) {
-        let values = values.into_iter().map(Into::into).collect();
-        match self.keys.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(key)) {
-            Some((_, own)) => *own = values,
-            None => self.keys.push((key.into(), values)),
+        let values: Vec<Box<str>> = values.into_iter().map(Into::into).collect();
+        match self.place(key) {
+            Ok(at) => {
+                if let Some((_, own)) = self.keys.get_mut(at) {
+                    *own = values;
+                }
+            }
+            Err(at) => self.keys.insert(at, (key.into(), values)),
         }
+    }
+
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.keys.binary_search_by(|(own, _)| compare_ignoring_case(own, key))
     }
 
     /// The values of a key; nothing when it is missing, or present without a value.
     #[must_use]
     pub fn values(&self, key: &str) -> Option<&[Box<str>]> {
-        self.keys
-            .iter()
-            .find(|(own, _)| own.eq_ignore_ascii_case(key))
-            .map(|(_, values)| values.as_slice())
-            .filter(|values| !values.is_empty())
+        let (_, values) = self.keys.get(self.place(key).ok()?)?;
+        (!values.is_empty()).then_some(values.as_slice())
     }
 
     /// Whether the key was set, be it to no value at all.
     #[must_use]
     pub fn mentions(&self, key: &str) -> bool {
-        self.keys.iter().any(|(own, _)| own.eq_ignore_ascii_case(key))
+        self.place(key).is_ok()
     }
 
-    /// The keys with their values, in order of insertion.
+    /// The keys with their values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Box<str>])> {
         self.keys.iter().map(|(key, values)| (&**key, values.as_slice()))
     }

@@ -125,7 +125,7 @@ enum Key {
 }
 
 impl Cursor {
-    /// Reads what [`Cursor::to_string`] wrote, for a list that is sorted in the same way.
+    /// Reads what its `Display` wrote, for a list that is sorted in the same way.
     #[must_use]
     pub fn parse(text: &str, sort: Sort) -> Option<Cursor> {
         let mut parts = text.splitn(6, ' ');

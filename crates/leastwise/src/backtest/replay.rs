@@ -37,6 +37,11 @@ pub(super) fn replay(access: &AccessModel<'_>, plan: &Plan<'_>, log: &RequestLog
     let texts: Vec<Option<Policy>> =
         plan.steps.iter().map(|step| step.refined.text.as_deref().and_then(|text| Policy::parse(text).ok())).collect();
     for principal in &plan.affected {
+        replay.denied_then += log.denied_of(&principal.arn);
+        let mut calls = log.calls_of(&principal.arn).peekable();
+        if calls.peek().is_none() {
+            continue;
+        }
         let sources = policies_of(access, principal);
         let pairs: Vec<Pair<'_>> = sources
             .iter()
@@ -53,8 +58,7 @@ pub(super) fn replay(access: &AccessModel<'_>, plan: &Plan<'_>, log: &RequestLog
             })
             .collect();
         let boundary = principal.boundary.as_ref().and_then(|arn| access.policy(arn)).and_then(|p| p.document.policy());
-        replay.denied_then += log.denied_of(&principal.arn);
-        for (call, seen) in log.calls_of(&principal.arn) {
+        for (call, seen) in calls {
             one(&mut replay, principal, call, seen, &pairs, boundary.map(|policy| &**policy));
         }
     }

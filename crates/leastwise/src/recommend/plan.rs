@@ -278,9 +278,12 @@ fn plan<'a>(
     }
     affected.sort_by(|a, b| a.arn.cmp(&b.arn));
     affected.dedup_by(|a, b| a.arn == b.arn);
-    let concerned: Vec<Arc<Judged<'a>>> = affected.iter().filter_map(|principal| advisor.judge(principal).ok()).collect();
-    let last_seen =
-        |action| -> Option<Timestamp> { concerned.iter().filter_map(|judged| judged.last_seen.get(&action).copied()).max() };
+    // Of those whom a shared policy concerns too, each once for all plans: there may be as many as there are principals.
+    let commons: Vec<&Common<'a>> = steps.iter().filter_map(|(_, policy)| policy.limit.as_deref()).collect();
+    let last_seen = |action| -> Option<Timestamp> {
+        let of_others = commons.iter().filter_map(|common| common.last_seen.get(&action).copied());
+        of_others.chain(judged.last_seen.get(&action).copied()).max()
+    };
     let steps: Vec<PolicyStep<'a>> = steps
         .into_iter()
         .map(|(mut step, policy)| {

@@ -3,12 +3,12 @@
 //! The union of what they need is kept. As soon as one of them cannot be judged, or it is not sure that these are all,
 //! nothing is common.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use super::{Advisor, Holders, NotJudged};
-use crate::access::{AccountId, ActionSet, PolicyArn, Principal, PrincipalArn, PrincipalKind};
+use crate::access::{AccountId, ActionId, ActionSet, PolicyArn, Principal, PrincipalArn, PrincipalKind, Timestamp};
 
 /// What several principals leave unused together.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Common<'a> {
     pub unused: ActionSet,
     /// The services that every one of them leaves unused as a whole.
     pub whole_services: BTreeSet<&'a str>,
+    /// When any of them was last seen to use an action that all of them leave unused.
+    pub last_seen: BTreeMap<ActionId, Timestamp>,
     /// Why nothing can be said.
     pub obstacle: Option<Obstacle>,
 }
@@ -118,12 +120,14 @@ impl<'a> Advisor<'a> {
             concerned,
             unused: ActionSet::new(),
             whole_services: BTreeSet::new(),
+            last_seen: BTreeMap::new(),
             obstacle: Some(obstacle),
         };
         if let Some(obstacle) = obstacle {
             return nothing(concerned, obstacle);
         }
         let mut shared: Option<(ActionSet, BTreeSet<&'a str>)> = None;
+        let mut last_seen: BTreeMap<ActionId, Timestamp> = BTreeMap::new();
         for principal in &concerned {
             let judged = match self.judge(principal) {
                 Ok(judged) => judged,
@@ -132,6 +136,9 @@ impl<'a> Advisor<'a> {
                     return nothing(concerned, obstacle);
                 }
             };
+            for (action, seen) in &judged.last_seen {
+                last_seen.entry(*action).and_modify(|last| *last = (*last).max(*seen)).or_insert(*seen);
+            }
             match &mut shared {
                 None => shared = Some((judged.unused.clone(), judged.whole_services.clone())),
                 Some((unused, whole)) => {
@@ -141,6 +148,7 @@ impl<'a> Advisor<'a> {
             }
         }
         let (unused, whole_services) = shared.unwrap_or_default();
-        Common { concerned, unused, whole_services, obstacle: None }
+        last_seen.retain(|action, _| unused.contains(*action));
+        Common { concerned, unused, whole_services, last_seen, obstacle: None }
     }
 }

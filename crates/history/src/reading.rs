@@ -37,6 +37,7 @@ pub(crate) enum Source<'s> {
 /// What one log was found to hold, besides its events.
 #[derive(Debug)]
 pub(crate) struct FileReading {
+    #[cfg(feature = "rollup")]
     pub(crate) events: u64,
     pub(crate) facts: FileFacts,
     pub(crate) problems: Vec<Problem>,
@@ -220,6 +221,12 @@ impl OneFile<'_> {
             self.problems.push(Problem { file: self.name.to_owned(), record: None, message });
         }
         self.facts.flaw = (self.count > 0).then(|| self.name.to_owned());
-        FileReading { events: self.events, facts: self.facts, problems: self.problems, unread: self.unread }
+        FileReading {
+            #[cfg(feature = "rollup")]
+            events: self.events,
+            facts: self.facts,
+            problems: self.problems,
+            unread: self.unread,
+        }
     }
 }

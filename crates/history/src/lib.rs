@@ -26,7 +26,7 @@ use leastwise::access::Timestamp;
 use leastwise::usage::{Event, TrailCoverage};
 
 use coverage::{FileFacts, Tracker};
-use reading::{FileReader, Source};
+use reading::FileReader;
 pub use trails::{DescribedTrails, StatedTrail};
 
 /// How to read.
@@ -144,7 +144,7 @@ impl Reader<'_> {
     fn file(&mut self, path: &Path) {
         let Reader { options, visit, files, reading, seen, tracker } = self;
         reading.files += 1;
-        let read = files.read(Source::Path(path), &path.display().to_string(), options, &mut |event| {
+        let read = files.read(path, &path.display().to_string(), options, &mut |event| {
             // Events without an id are all new.
             if event.id.as_deref().is_none_or(|id| seen.insert(number_of(id))) {
                 reading.events += 1;

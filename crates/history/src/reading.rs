@@ -22,18 +22,6 @@ pub(crate) const READER_MEMORY: usize = 2 * IN_MEMORY + (2 << 20);
 /// At most so many problems are listed for one file; the rest is counted in one more.
 const PROBLEMS_PER_FILE: u64 = 50;
 
-/// Where a log comes from.
-pub(crate) enum Source<'s> {
-    /// A file of this machine.
-    Path(&'s Path),
-    /// Bytes that somebody fetched.
-    #[cfg_attr(not(feature = "s3"), allow(dead_code))]
-    Bytes(&'s [u8]),
-    /// A log that is fetched while it is read.
-    #[cfg_attr(not(feature = "s3"), allow(dead_code))]
-    Stream(Box<dyn Read + 's>),
-}
-
 /// What one log was found to hold, besides its events.
 #[derive(Debug)]
 pub(crate) struct FileReading {
@@ -60,30 +48,26 @@ impl FileReader {
     /// Reads a log. `name` is what it is called in problems.
     pub(crate) fn read(
         &mut self,
-        source: Source<'_>,
+        path: &Path,
         name: &str,
         options: &ReadOptions,
         give: &mut dyn FnMut(&Event<'_>),
     ) -> FileReading {
         let facts = FileFacts::of_name(name);
         let mut one = OneFile { name, options, facts, problems: Vec::new(), count: 0, events: 0, skip: 0, unread: false, give };
-        self.source(source, &mut one);
+        self.file(path, &mut one);
         one.end()
     }
 
-    fn source(&mut self, source: Source<'_>, one: &mut OneFile<'_>) {
+    fn file(&mut self, path: &Path, one: &mut OneFile<'_>) {
         let mut bytes = std::mem::take(&mut self.bytes);
-        match source {
-            Source::Path(path) => match read_small(path, &mut bytes) {
-                Ok(None) => self.bytes(&bytes, one),
-                Ok(Some(file)) => one.stream(Box::new(BufReader::with_capacity(256 << 10, file))),
-                Err(message) => {
-                    one.unread = true;
-                    one.problem(None, message);
-                }
-            },
-            Source::Bytes(fetched) => self.bytes(fetched, one),
-            Source::Stream(stream) => one.stream(Box::new(BufReader::with_capacity(256 << 10, stream))),
+        match read_small(path, &mut bytes) {
+            Ok(None) => self.bytes(&bytes, one),
+            Ok(Some(file)) => one.stream(Box::new(BufReader::with_capacity(256 << 10, file))),
+            Err(message) => {
+                one.unread = true;
+                one.problem(None, message);
+            }
         }
         self.bytes = bytes;
     }

@@ -10,7 +10,7 @@ use leastwise::usage::EventMapper;
 
 use super::batch::{Batch, DAY};
 use super::row::Key;
-use crate::reading::{FileReader, Source};
+use crate::reading::FileReader;
 use crate::{Problem, ReadOptions, digest};
 
 /// One event, as the rollup sees it.
@@ -42,7 +42,7 @@ pub fn event_rows(
 ) -> Vec<Problem> {
     let name = path.display().to_string();
     let (file, mut ordinal, mut batch) = (digest(name.bytes()), 0, Batch::new());
-    let reading = FileReader::new().read(Source::Path(path), &name, options, &mut |event| {
+    let reading = FileReader::new().read(path, &name, options, &mut |event| {
         batch.add(event, mapper, file, ordinal);
         ordinal += 1;
         if batch.events() >= PORTION {

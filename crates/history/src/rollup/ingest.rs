@@ -20,7 +20,7 @@ use super::store::{JOURNAL, Store};
 use super::upgrade::{names, stage_all};
 use super::{MANIFEST, MARK, RollupError, VERSION, mark, version_of};
 use crate::coverage::{FileFacts, Flaw, Observation};
-use crate::reading::{FileReader, READER_MEMORY, Source};
+use crate::reading::{FileReader, READER_MEMORY};
 use crate::{Problem, ReadOptions, digest};
 
 /// How to ingest.
@@ -190,7 +190,7 @@ impl Work<'_> {
             let mut ordinal = 0;
             let mut failure = None;
             let Place::File(path) = &input.place;
-            let reading = reader.read(Source::Path(path), name, &options, &mut |event| {
+            let reading = reader.read(path, name, &options, &mut |event| {
                 if failure.is_some() {
                     return;
                 }

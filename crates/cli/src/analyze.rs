@@ -19,7 +19,7 @@ use leastwise::report::markdown::markdown;
 use crate::everybody::{Answer, answer_all, each_once};
 use crate::evidence::{Evidence, EvidenceOptions};
 use crate::failure::{Exit, Failure};
-use crate::output::{Colours, print, write_folder};
+use crate::output::{Colours, print, print_failure, write_folder};
 use crate::recommend::line;
 use crate::table::table;
 
@@ -120,7 +120,10 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
             if advised {
                 advice.gather(&analysis, &exclusions, &log, &mut |_| Ok(()))?;
             }
-            print(&shown(arguments.format, Colours::of_standard_output(), &analysis, &found, &advice)?)?;
+            let mut standard = std::io::BufWriter::new(std::io::stdout().lock());
+            show(arguments.format, Colours::of_standard_output(), &analysis, &found, &advice, &mut standard)
+                .and_then(|()| standard.flush())
+                .map_err(|error| print_failure(&error))?;
         }
         Some(out) => {
             write_folder(out, &mut |folder| {
@@ -131,8 +134,9 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
                 advice.gather(&analysis, &exclusions, &log, &mut |line| lines.write_all(line.as_bytes()).map_err(fail))?;
                 lines.flush().map_err(fail)?;
                 for (format, name) in FILES {
-                    let text = shown(format, Colours::none(), &analysis, &found, &advice)?;
-                    std::fs::write(folder.join(name), text).map_err(fail)?;
+                    let mut file = std::io::BufWriter::new(std::fs::File::create(folder.join(name)).map_err(fail)?);
+                    let written = show(format, Colours::none(), &analysis, &found, &advice, &mut file);
+                    written.and_then(|()| file.flush()).map_err(fail)?;
                 }
                 print(&format!("{}: {} findings, {} recommendations\n", out.display(), found.findings.len(), advice.recommended))
             })?;
@@ -206,30 +210,33 @@ const FILES: [(Format, &str); 6] = [
     (Format::Html, "findings.html"),
 ];
 
-fn shown(
+/// Writes one view. JSON is written while it is made: the findings of a large organization are gigabytes of text.
+fn show(
     format: Format,
     colours: Colours,
     analysis: &Analysis<'_>,
     found: &Found<'_>,
     advice: &Advice,
-) -> Result<String, Failure> {
-    let unwritable = |e: serde_json::Error| Failure::fault(format!("the findings cannot be written as JSON: {e}"));
-    Ok(match format {
-        Format::Json => serde_json::to_string_pretty(&FindingsReport::new(analysis, found)).map_err(unwritable)? + "\n",
-        Format::Ndjson => {
-            let mut lines = String::new();
-            for finding in &found.findings {
-                lines.push_str(&serde_json::to_string(&FindingRow::new(finding)).map_err(unwritable)?);
-                lines.push('\n');
-            }
-            lines
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    match format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &FindingsReport::new(analysis, found))?;
+            out.write_all(b"\n")
         }
-        Format::Table => table(analysis, found, colours),
-        Format::Sarif => serde_json::to_string_pretty(&sarif(found)).map_err(unwritable)? + "\n",
-        Format::Markdown => markdown(analysis, found),
+        Format::Ndjson => found.findings.iter().try_for_each(|finding| {
+            serde_json::to_writer(&mut *out, &FindingRow::new(finding))?;
+            out.write_all(b"\n")
+        }),
+        Format::Sarif => {
+            serde_json::to_writer_pretty(&mut *out, &sarif(found))?;
+            out.write_all(b"\n")
+        }
+        Format::Table => out.write_all(table(analysis, found, colours).as_bytes()),
+        Format::Markdown => out.write_all(markdown(analysis, found).as_bytes()),
         Format::Html => {
             let by_id: HashMap<&FindingId, &Finding<'_>> = found.findings.iter().map(|finding| (&finding.id, finding)).collect();
-            html(analysis, found, &|id| advice.part(analysis, by_id.get(id)?))
+            out.write_all(html(analysis, found, &|id| advice.part(analysis, by_id.get(id)?)).as_bytes())
         }
-    })
+    }
 }

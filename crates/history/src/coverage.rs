@@ -260,7 +260,9 @@ impl Tracker {
         let mut gaps = Vec::new();
         let mut rhythm = trails.complete;
         let mut regions = BTreeSet::new();
-        for ((_, region), hours) in self.hours.iter().filter(|((of, _), _)| *of == account) {
+        // From the account's first place on, so that many accounts are not looked through once for each.
+        let own = self.hours.range((account, String::new())..).take_while(|((of, _), _)| *of == account);
+        for ((_, region), hours) in own {
             regions.insert(region.clone());
             if let Some(missing) = missing_hours(hours) {
                 rhythm = true;

@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Schema};
 use leastwise::access::{AccountId, Timestamp};
 use serde_json::{Value, json};
 
-use super::table::{counts, numbers, read, texts, written};
+use super::table::{batches, counts, numbers, texts, written};
 use crate::Problem;
 use crate::coverage::Flaw;
 
@@ -72,25 +72,34 @@ impl Manifest {
 
     pub(crate) fn decode(bytes: Vec<u8>) -> Result<Manifest, String> {
         let mut manifest = Manifest::default();
-        for batch in read(bytes)? {
-            let (name, state, trouble) = (texts(&batch, "file")?, texts(&batch, "state")?, texts(&batch, "trouble")?);
-            let (since, events) = (numbers(&batch, "since")?, counts(&batch, "events")?);
-            for at in 0..batch.num_rows() {
-                let mut file = ReadFile {
-                    state: state.value(at).to_owned(),
-                    since: since.is_valid(at).then(|| since.value(at)),
-                    events: events.value(at),
-                    flaw: None,
-                    problems: Vec::new(),
-                };
-                if trouble.is_valid(at) {
-                    file.take_trouble(name.value(at), trouble.value(at))?;
-                }
-                manifest.files.insert(name.value(at).to_owned(), file);
-            }
-        }
+        files(bytes, &mut |name, file| {
+            manifest.files.insert(name.to_owned(), file);
+        })?;
         Ok(manifest)
     }
+}
+
+/// Gives every file of a manifest, in the order in which they are written; a history may have millions of them.
+pub(crate) fn files(bytes: Vec<u8>, give: &mut dyn FnMut(&str, ReadFile)) -> Result<(), String> {
+    for batch in batches(bytes)? {
+        let batch = batch?;
+        let (name, state, trouble) = (texts(&batch, "file")?, texts(&batch, "state")?, texts(&batch, "trouble")?);
+        let (since, events) = (numbers(&batch, "since")?, counts(&batch, "events")?);
+        for at in 0..batch.num_rows() {
+            let mut file = ReadFile {
+                state: state.value(at).to_owned(),
+                since: since.is_valid(at).then(|| since.value(at)),
+                events: events.value(at),
+                flaw: None,
+                problems: Vec::new(),
+            };
+            if trouble.is_valid(at) {
+                file.take_trouble(name.value(at), trouble.value(at))?;
+            }
+            give(name.value(at), file);
+        }
+    }
+    Ok(())
 }
 
 impl ReadFile {

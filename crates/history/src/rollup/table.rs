@@ -32,11 +32,16 @@ pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec
     writer.into_inner().map_err(|error| error.to_string())
 }
 
-/// All batches of a Parquet file.
-pub(crate) fn read(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, String> {
+/// The batches of a Parquet file, one after the other.
+pub(crate) fn batches(bytes: Vec<u8>) -> Result<impl Iterator<Item = Result<RecordBatch, String>>, String> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(|error| error.to_string())?;
     let reader = builder.with_batch_size(64 << 10).build().map_err(|error| error.to_string())?;
-    reader.collect::<Result<_, _>>().map_err(|error| error.to_string())
+    Ok(reader.map(|batch| batch.map_err(|error| error.to_string())))
+}
+
+/// All batches of a Parquet file.
+pub(crate) fn read(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, String> {
+    batches(bytes)?.collect()
 }
 
 /// The column of that name, when it is there.

@@ -12,7 +12,7 @@ use leastwise::access::Timestamp;
 use leastwise::usage::{Collector, EventMapper, Mapping, Recurrence};
 
 use super::cover::DayCover;
-use super::manifest::Manifest;
+use super::manifest::files;
 use super::row::{Key, Outcome, PrincipalType, Row, merge};
 use super::store::reading;
 use super::table::Table;
@@ -123,12 +123,12 @@ impl Usage {
         let mut tracker = Tracker::default();
         let path = self.folder.join(MANIFEST);
         let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
-        let manifest = Manifest::decode(bytes).map_err(|message| RollupError::Damaged { path, message })?;
-        reading.files = manifest.files.len() as u64;
-        for (_, file) in manifest.files {
+        files(bytes, &mut |_, file| {
+            reading.files += 1;
             file.flaw.into_iter().for_each(|flaw| tracker.miss(flaw));
             reading.problems.extend(file.problems);
-        }
+        })
+        .map_err(|message| RollupError::Damaged { path, message })?;
         let covered = self.folder.join("coverage");
         for name in if covered.is_dir() { names(&covered)? } else { Vec::new() } {
             let path = covered.join(&name);

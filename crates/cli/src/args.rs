@@ -58,6 +58,10 @@ pub(crate) enum Command {
     #[cfg(feature = "ingest")]
     #[command(after_help = crate::ingest::HELP)]
     Ingest(crate::ingest::IngestArguments),
+    /// Read logs on many machines: one runs the scheduler, the others are its workers.
+    #[cfg(feature = "cluster")]
+    #[command(after_help = crate::cluster::HELP)]
+    Cluster(crate::cluster::ClusterArguments),
     /// Show who used what, how often and when, from a folder of usage.
     #[cfg(feature = "ingest")]
     #[command(after_help = crate::usage::HELP)]

@@ -44,6 +44,10 @@ pub(crate) struct IngestArguments {
     /// How many threads read; as many as there are processors unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Let the workers of this scheduler read; they must find logs and folder at the same paths.
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = crate::cluster::address)]
+    cluster: Option<leastwise_cluster::Address>,
     /// The most bytes that one compressed log may unpack to.
     #[arg(long, value_name = "BYTES", default_value_t = ReadOptions::default().max_unpacked)]
     max_unpacked: u64,
@@ -71,6 +75,12 @@ pub(crate) fn run(arguments: &IngestArguments) -> Result<Exit, Failure> {
     };
     let mapper = EventMapper::new(Catalogue::embedded());
     let bar = Bar::new();
+    #[cfg(feature = "cluster")]
+    let done = match &arguments.cluster {
+        Some(scheduler) => on_cluster(scheduler, arguments, &options, &bar)?,
+        None => ingest(&arguments.paths, &arguments.out, &mapper, &options, &|progress| bar.show(progress)).map_err(failed)?,
+    };
+    #[cfg(not(feature = "cluster"))]
     let done = ingest(&arguments.paths, &arguments.out, &mapper, &options, &|progress| bar.show(progress)).map_err(failed)?;
     bar.shown.finish_and_clear();
     let shown = arguments.out.display();
@@ -82,6 +92,25 @@ pub(crate) fn run(arguments: &IngestArguments) -> Result<Exit, Failure> {
     }
     print(&format!("{shown}: {}\n", summary(&done)))?;
     Ok(if done.problems.is_empty() { Exit::Clean } else { Exit::Findings })
+}
+
+/// The same on a cluster. What comes back of a portion takes more memory than one machine's batches.
+#[cfg(feature = "cluster")]
+fn on_cluster(
+    scheduler: &leastwise_cluster::Address,
+    arguments: &IngestArguments,
+    options: &IngestOptions,
+    bar: &Bar,
+) -> Result<Ingested, Failure> {
+    let options = leastwise_cluster::JobOptions {
+        scheduler: scheduler.clone(),
+        since: options.since,
+        max_unpacked: options.read.max_unpacked,
+        memory: arguments.memory.unwrap_or(2 << 30),
+        threads: options.threads,
+    };
+    let done = leastwise_cluster::ingest(&arguments.paths, &arguments.out, &options, &|progress| bar.show(progress));
+    done.map_err(|error| crate::cluster::failed(&error))
 }
 
 fn summary(done: &Ingested) -> String {
@@ -132,7 +161,7 @@ impl Bar {
 }
 
 /// A number of bytes: `1048576`, `512MB`, `2 GiB`.
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim().bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.trim().split_at(digits);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {

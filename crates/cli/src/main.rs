@@ -10,6 +10,8 @@ mod batch;
 mod catalog;
 mod certificate;
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod demo;
 mod evaluate;
 mod everybody;
@@ -84,6 +86,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Ingest(options) => ingest::run(options),
         #[cfg(feature = "ingest")]
         Command::Usage(options) => usage::run(options),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(options) => cluster::run(options),
         #[cfg(feature = "serve")]
         Command::User(options) => user::run(options),
         Command::Completions { shell } => {

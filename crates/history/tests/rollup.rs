@@ -73,12 +73,12 @@ fn the_rows_of_a_log_are_its_events_and_add_up_to_the_rollup() {
     let mapper = EventMapper::new(Catalogue::embedded());
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
     let mut ids = Vec::new();
-    let problems = event_rows(&path, &ReadOptions::default(), &mapper, &mut |row| {
+    let report = event_rows(&path, &ReadOptions::default(), &mapper, &mut |row| {
         ids.push(row.id);
         *found.entry(format!("{} {} {:?}", row.key.principal, row.key.name, row.resources)).or_default() += 1;
     });
     ids.dedup();
-    assert_eq!((problems.len(), ids.len(), found.len()), (0, 10, 5));
+    assert_eq!((report.problems().len(), ids.len(), report.events(), found.len()), (0, 10, 10, 5));
     assert_eq!(found["arn:aws:iam::111122223333:user/ann GetObject [\"arn:aws:s3:::b/in/3\"]"], 2);
     let out = folder.0.join("usage");
     ingested(&path, &out);

@@ -10,17 +10,26 @@ use std::path::{Path, PathBuf};
 
 /// The crates and the crates of ours that each may use. A crate that is not there yet is no fault; one that is not
 /// in this table is.
-const LAYERS: [(&str, &str, &[&str]); 7] = [
+const LAYERS: [(&str, &str, &[&str]); 8] = [
     ("policy", "leastwise-policy", &[]),
     ("proof", "leastwise-proof", &["leastwise-policy"]),
     ("leastwise", "leastwise", &["leastwise-policy", "leastwise-proof"]),
     ("history", "leastwise-history", &["leastwise-policy", "leastwise"]),
+    ("cluster", "leastwise-cluster", &["leastwise-policy", "leastwise", "leastwise-history"]),
     ("server", "leastwise-server", &["leastwise-policy", "leastwise-proof", "leastwise", "leastwise-history"]),
     ("demo", "leastwise-demo", &[]),
     (
         "cli",
         "leastwise-cli",
-        &["leastwise-policy", "leastwise-proof", "leastwise", "leastwise-history", "leastwise-demo", "leastwise-server"],
+        &[
+            "leastwise-policy",
+            "leastwise-proof",
+            "leastwise",
+            "leastwise-history",
+            "leastwise-demo",
+            "leastwise-server",
+            "leastwise-cluster",
+        ],
     ),
 ];
 

@@ -9,9 +9,10 @@ use leastwise::access::AccountId;
 use leastwise::usage::EventMapper;
 
 use super::batch::{Batch, DAY};
+use super::report::FileReport;
 use super::row::Key;
 use crate::reading::FileReader;
-use crate::{Problem, ReadOptions, digest};
+use crate::{ReadOptions, digest};
 
 /// One event, as the rollup sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +34,13 @@ pub struct EventRow<'a> {
 /// So many events are held before they are given.
 const PORTION: usize = 65_536;
 
-/// Gives a row for every event of the log at `path`, and says what could not be read.
+/// Gives a row for every event of the log at `path`, and reports what else it told.
 pub fn event_rows(
     path: &Path,
     options: &ReadOptions,
     mapper: &EventMapper<'_>,
     give: &mut dyn FnMut(EventRow<'_>),
-) -> Vec<Problem> {
+) -> FileReport {
     let name = path.display().to_string();
     let (file, mut ordinal, mut batch) = (digest(name.bytes()), 0, Batch::new());
     let reading = FileReader::new().read(path, &name, options, &mut |event| {
@@ -50,7 +51,7 @@ pub fn event_rows(
         }
     });
     hand_over(&batch, give);
-    reading.problems
+    FileReport::of(&name, reading)
 }
 
 fn hand_over(batch: &Batch, give: &mut dyn FnMut(EventRow<'_>)) {

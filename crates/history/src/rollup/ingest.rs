@@ -16,7 +16,7 @@ use super::cover::{DayCover, by_day};
 use super::input::{Input, Inputs, Place};
 use super::manifest::{Manifest, ReadFile};
 use super::merge::{Merged, name_of_day, stage};
-use super::store::{JOURNAL, Store};
+use super::store::{JOURNAL, Stage, Store};
 use super::upgrade::{names, stage_all};
 use super::{MANIFEST, MARK, RollupError, VERSION, mark, version_of};
 use crate::coverage::{FileFacts, Flaw, Observation};
@@ -80,22 +80,22 @@ pub struct Ingested {
 }
 
 /// A log that was read to its end.
-struct Done {
-    name: String,
-    file: ReadFile,
-    observations: Vec<Observation>,
+pub(crate) struct Done {
+    pub(crate) name: String,
+    pub(crate) file: ReadFile,
+    pub(crate) observations: Vec<Observation>,
 }
 
 /// Who writes: one at a time.
-struct Writer {
-    store: Store,
-    manifest: Manifest,
-    merged: Merged,
-    problems: Vec<Problem>,
+pub(crate) struct Writer {
+    pub(crate) store: Store,
+    pub(crate) manifest: Manifest,
+    pub(crate) merged: Merged,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// A file that could not even be opened is tried again.
-const UNREAD: &str = "unread";
+pub(crate) const UNREAD: &str = "unread";
 
 /// Adds the logs at `paths` to the rollup in the folder `out`, which is made when it is not there.
 ///
@@ -253,7 +253,7 @@ const OFTEN: u64 = 1024;
 
 impl Done {
     /// A path that cannot be looked at.
-    fn unread(problem: Problem) -> Done {
+    pub(crate) fn unread(problem: Problem) -> Done {
         let facts = FileFacts::unread(&problem.file);
         let flaw: Option<Flaw> = facts.flaw();
         let observations = facts.observations();
@@ -263,7 +263,7 @@ impl Done {
 }
 
 impl Writer {
-    fn open(out: &Path, threads: usize) -> Result<Writer, RollupError> {
+    pub(crate) fn open(out: &Path, threads: usize) -> Result<Writer, RollupError> {
         let version = version_of(out)?;
         // The first commit of all may have been killed before it brought the mark.
         let interrupted = out.join(JOURNAL).exists();
@@ -289,6 +289,17 @@ impl Writer {
 
     /// Makes what was read part of the rollup, wholly or not at all.
     fn commit(&mut self, batches: Vec<Batch>, done: impl Iterator<Item = Done>, threads: usize) -> Result<(), RollupError> {
+        let nothing = batches.iter().all(|batch| batch.events() == 0);
+        self.change(done, nothing, move |change| stage(&batches, change, threads))
+    }
+
+    /// Makes what `merge` stages part of the rollup, with the logs that it comes from.
+    pub(crate) fn change(
+        &mut self,
+        done: impl Iterator<Item = Done>,
+        nothing: bool,
+        merge: impl FnOnce(&Stage<'_>) -> Result<Merged, RollupError>,
+    ) -> Result<(), RollupError> {
         let mut observations = Vec::new();
         let (mut changed, mut problems) = (false, Vec::new());
         for done in done {
@@ -299,12 +310,11 @@ impl Writer {
         }
         self.problems.extend(problems);
         let fresh = !self.store.path(MARK).exists();
-        if !changed && !fresh && batches.iter().all(|batch| batch.events() == 0) {
+        if !changed && !fresh && nothing {
             return Ok(());
         }
         let change = self.store.stage()?;
-        let merged = stage(&batches, &change, threads)?;
-        drop(batches);
+        let merged = merge(&change)?;
         for (day, cover) in by_day(observations) {
             let name = format!("coverage/{}.parquet", name_of_day(day));
             let damaged = |message: String| RollupError::Damaged { path: change.current(&name), message };

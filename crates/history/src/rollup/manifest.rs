@@ -104,7 +104,7 @@ pub(crate) fn files(bytes: Vec<u8>, give: &mut dyn FnMut(&str, ReadFile)) -> Res
 
 impl ReadFile {
     /// What was wrong, as JSON.
-    fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<String> {
         let flaw = self.flaw.as_ref()?;
         let accounts = flaw.accounts.as_ref().map(|accounts| accounts.iter().map(ToString::to_string).collect::<Vec<_>>());
         let problems: Vec<Value> = self.problems.iter().map(|problem| json!([problem.record, problem.message])).collect();
@@ -112,7 +112,7 @@ impl ReadFile {
         Some(json!({ "accounts": accounts, "region": flaw.region, "window": window, "problems": problems }).to_string())
     }
 
-    fn take_trouble(&mut self, name: &str, text: &str) -> Result<(), String> {
+    pub(crate) fn take_trouble(&mut self, name: &str, text: &str) -> Result<(), String> {
         let value: Value = serde_json::from_str(text).map_err(|error| format!("`trouble` of `{name}`: {error}"))?;
         let accounts = value
             .get("accounts")

@@ -57,10 +57,10 @@ pub(crate) fn folder_of(account: Option<AccountId>) -> String {
 }
 
 /// The events of an account on a day, added up.
-struct Partition<'b> {
-    account: Option<AccountId>,
-    day: i64,
-    rows: Vec<Row<'b>>,
+pub(crate) struct Partition<'b> {
+    pub(crate) account: Option<AccountId>,
+    pub(crate) day: i64,
+    pub(crate) rows: Vec<Row<'b>>,
 }
 
 /// What became of the events of some batches.
@@ -83,9 +83,36 @@ pub(crate) fn stage(batches: &[Batch], stage: &Stage<'_>, threads: usize) -> Res
         merged.doubles += own.doubles;
         partitions.extend(of_day);
     }
-    let partitions: Vec<Mutex<Partition<'_>>> = partitions.into_iter().map(Mutex::new).collect();
-    in_parallel(threads, &partitions, |partition| write(partition, stage)).into_iter().collect::<Result<(), _>>()?;
+    write_all(partitions, stage, threads)?;
     Ok(merged)
+}
+
+/// Stages what the rollup becomes with events that were told apart and added up elsewhere; says how many of the ids are new.
+pub(crate) fn add_up(
+    ids: BTreeMap<i64, Vec<u128>>,
+    partitions: Vec<Partition<'_>>,
+    stage: &Stage<'_>,
+    threads: usize,
+) -> Result<u64, RollupError> {
+    let days: Vec<(i64, Mutex<Vec<u128>>)> = ids.into_iter().map(|(day, ids)| (day, Mutex::new(ids))).collect();
+    let of_day = |(day, ids): &(i64, Mutex<Vec<u128>>)| -> Result<u64, RollupError> {
+        let mut ids = std::mem::take(&mut *ids.lock().unwrap_or_else(PoisonError::into_inner));
+        ids.sort_unstable();
+        let path = format!("events/{}.ids", name_of_day(*day));
+        let known = ids::open(&stage.current(&path)).map_err(|error| stage.error(&path, &error))?;
+        let (mut file, mut fresh) = (stage.create(&path)?, 0);
+        ids::union(known, &ids, file.writer(), &mut |_| fresh += 1).map_err(|error| stage.error(&path, &error))?;
+        file.finish()?;
+        Ok(fresh)
+    };
+    let fresh = in_parallel(threads, &days, of_day).into_iter().sum::<Result<u64, _>>()?;
+    write_all(partitions, stage, threads)?;
+    Ok(fresh)
+}
+
+fn write_all(partitions: Vec<Partition<'_>>, stage: &Stage<'_>, threads: usize) -> Result<(), RollupError> {
+    let partitions: Vec<Mutex<Partition<'_>>> = partitions.into_iter().map(Mutex::new).collect();
+    in_parallel(threads, &partitions, |partition| write(partition, stage)).into_iter().collect()
 }
 
 /// Tells doubles apart, stages the day's ids, and adds up what is new.

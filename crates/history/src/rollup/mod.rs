@@ -10,8 +10,10 @@ pub mod events;
 mod ids;
 mod ingest;
 mod input;
+mod intake;
 mod manifest;
 mod merge;
+mod report;
 mod resource;
 pub mod row;
 mod store;
@@ -24,6 +26,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use ingest::{IngestOptions, Ingested, Progress, ingest};
+pub use intake::{Intake, KnownIds, NewLog, Portion, known_ids};
+pub use report::FileReport;
 pub use resource::MOST as MOST_RESOURCES;
 pub use usage::{Usage, UsageRow, by_call};
 
@@ -63,6 +67,15 @@ pub enum RollupError {
         /// The folder.
         folder: PathBuf,
     },
+    /// What was added up elsewhere does not add up.
+    Miscounted {
+        /// What was counted.
+        what: &'static str,
+        /// How many there should be.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
     /// There are other things in the folder.
     NoRollup {
         /// The folder.
@@ -95,6 +108,7 @@ impl RollupError {
             }
             RollupError::Io { .. } => "check the path and the right to read it",
             RollupError::Damaged { .. } => "restore the folder from a copy, or ingest the logs into a new one",
+            RollupError::Miscounted { .. } => "nothing was written; run it again, and report it when it happens again",
             RollupError::Busy { .. } => "wait until it has ended",
             RollupError::Interrupted { .. } => "run `leastwise ingest` with the same folder again; it ends what was begun",
             RollupError::NoRollup { .. } => "name a folder that `leastwise ingest` made, or one that is not there yet",
@@ -108,6 +122,9 @@ impl fmt::Display for RollupError {
         match self {
             RollupError::Io { verb, path, error } => write!(f, "cannot {verb} {}: {error}", path.display()),
             RollupError::Damaged { path, message } => write!(f, "{}: is damaged: {message}", path.display()),
+            RollupError::Miscounted { what, expected, found } => {
+                write!(f, "the counts differ: {what} should be {expected} and are {found}")
+            }
             RollupError::Busy { folder } => write!(f, "{}: another leastwise is using it", folder.display()),
             RollupError::Interrupted { folder } => {
                 write!(f, "{}: a `leastwise ingest` was killed while it wrote there", folder.display())

@@ -1,0 +1,356 @@
+//! `leastwise cluster` and `ingest --cluster`: the rollup of one machine, byte by byte, whatever becomes of workers and scheduler.
+//!
+//! Every test has processes of the built command on this machine, with ports of their own. A named pipe among the logs
+//! holds a job up for as long as a test wants it to be in the middle.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub
+)]
+
+mod harness;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::{Folder, Ran, leastwise};
+use leastwise_demo::{Options, generate};
+
+/// A process of the command, killed at the end of the test.
+struct Role {
+    child: Child,
+    first_line: String,
+}
+
+impl Role {
+    fn start(arguments: &[&str]) -> Role {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+            .arg("cluster")
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut first_line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
+        Role { child, first_line }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A scheduler and its workers.
+struct Cluster {
+    scheduler: Role,
+    workers: Vec<Role>,
+    address: String,
+}
+
+impl Cluster {
+    fn start(workers: usize, folder: &Folder) -> Cluster {
+        let scheduler = Role::start(&["scheduler", "--listen", "127.0.0.1:0", "--worker-timeout", "8"]);
+        let address = scheduler.first_line.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(address.starts_with("127.0.0.1:") && !address.ends_with(":0"), "{}", scheduler.first_line);
+        let mut cluster = Cluster { scheduler, workers: Vec::new(), address };
+        (0..workers).for_each(|_| cluster.add_worker(folder));
+        cluster
+    }
+
+    /// Starts a worker and waits until its scheduler knows it.
+    fn add_worker(&mut self, folder: &Folder) {
+        let work = folder.path(&format!("work-{}-{}", self.workers.len(), self.address.replace([':', '.'], "-")));
+        let given = ["worker", "--scheduler", &self.address, "--port", "0", "--cores", "1", "--work", &work];
+        self.workers.push(Role::start(&given));
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+
+    fn ingest(&self, arguments: &[&str], out: &str) -> Ran {
+        leastwise(&[&["ingest"], arguments, &["--out", out, "--cluster", &self.address]].concat(), "")
+    }
+}
+
+/// An ingest that runs while the test does something else.
+struct Running(Child);
+
+impl Running {
+    fn start(address: &str, arguments: &[&str], out: &str) -> Running {
+        let child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+            .arg("ingest")
+            .args(arguments)
+            .args(["--out", out, "--cluster", address])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Running(child)
+    }
+
+    /// Its end, which must come in time.
+    fn end(mut self, within: Duration) -> Ran {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                break status;
+            }
+            if begun.elapsed() > within {
+                self.0.kill().unwrap();
+                panic!("the job has not ended within {within:?}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let (mut out, mut err) = (String::new(), String::new());
+        self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Ran { status: status.code().unwrap(), out, err }
+    }
+}
+
+fn organization(folder: &Folder, options: &Options) -> String {
+    let root = folder.path("org");
+    generate(options, &mut |name, bytes| {
+        let path = Path::new(&root).join(name);
+        fs::create_dir_all(path.parent().unwrap())?;
+        fs::write(path, bytes)
+    })
+    .unwrap();
+    format!("{root}/cloudtrail")
+}
+
+fn small(seed: u64) -> Options {
+    Options { seed, accounts: 2, roles: 30, users: 10, events: 3000, days: 8, tracking_period: 5, ..Options::default() }
+}
+
+fn local(arguments: &[&str], out: &str) -> Ran {
+    leastwise(&[&["ingest"], arguments, &["--out", out]].concat(), "")
+}
+
+/// Every file of a folder of usage by its name, without what is only for one run.
+fn tree(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn walk(folder: &Path, root: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, out);
+            } else if path.file_name().unwrap() != ".lock" {
+                out.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut out = BTreeMap::new();
+    walk(Path::new(folder), Path::new(folder), &mut out);
+    out
+}
+
+/// The names of the files in which two folders of usage differ.
+fn differing(one: &str, other: &str) -> Vec<PathBuf> {
+    let (one, other) = (tree(one), tree(other));
+    let names = one.keys().chain(other.keys()).filter(|name| one.get(*name) != other.get(*name));
+    names.cloned().collect()
+}
+
+/// Every row of a folder of usage, by resource too, as text.
+fn rows(out: &str) -> Vec<String> {
+    let ran = leastwise(&["usage", out, "--format", "ndjson", "--resources"], "");
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    ran.out.lines().map(str::to_owned).collect()
+}
+
+fn logs(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { walk(&path, out) } else { out.push(path) }
+        }
+    }
+    let mut out = Vec::new();
+    walk(Path::new(folder), &mut out);
+    out.sort();
+    out
+}
+
+/// One record; copies of it may say less.
+fn record(id: &str, day: &str, account: Option<&str>, object: Option<&str>) -> String {
+    let account = account.map(|account| format!(r#","recipientAccountId":"{account}""#)).unwrap_or_default();
+    let object = object.map(|key| format!(r#","requestParameters":{{"bucketName":"b","key":"{key}"}}"#)).unwrap_or_default();
+    format!(
+        r#"{{"userIdentity":{{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/ann"}},"eventTime":"{day}T12:00:01Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"eu-west-1","eventID":"{id}","eventType":"AwsApiCall"{account}{object}}}"#
+    )
+}
+
+fn log(records: &[String]) -> String {
+    format!("{{\"Records\":[{}]}}", records.join(","))
+}
+
+fn pipe(path: &str) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn the_rollup_of_a_cluster_is_that_of_one_machine() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(2, &folder);
+    let logs_at = organization(&folder, &Options { data_events: true, unmapped_events: true, ..small(1) });
+    // Deliveries that came twice, under other names.
+    for (at, path) in logs(&logs_at).iter().enumerate().filter(|(at, _)| at % 3 == 0) {
+        fs::copy(path, format!("{logs_at}/again-{at}.json.gz")).unwrap();
+    }
+    // Copies that say different things, events without an id, and more resources than are kept.
+    let account = Some("111122223333");
+    let mut all: Vec<String> =
+        (0..300).map(|at| record(&format!("r-{at}"), "2026-03-01", account, Some(&format!("in/{at}")))).collect();
+    all.push(record("poor", "2026-03-01", None, None));
+    all.push(record("poor", "2026-03-01", account, None));
+    all.push(record("poor", "2026-03-01", account, Some("x\\u0000y")));
+    all.push(record("poor", "2026-03-01", account, Some("x")));
+    all.push(record("same", "2026-03-01", account, None));
+    all.push(record("same", "2026-03-02", account, None));
+    all.push(record("a", "2026-03-02", account, None).replace(r#""eventID":"a","#, ""));
+    all.push(record("a", "2026-03-02", account, None).replace(r#""eventID":"a","#, ""));
+    fs::write(format!("{logs_at}/differing.json"), log(&all)).unwrap();
+    all.reverse();
+    fs::write(format!("{logs_at}/reversed.json"), log(&all)).unwrap();
+    let (one, many) = (folder.path("one"), folder.path("many"));
+    let (of_one, of_many) = (local(&[&logs_at], &one), cluster.ingest(&[&logs_at], &many));
+    assert_eq!((of_many.status, of_many.err.as_str()), (0, ""), "{}", of_many.out);
+    assert_eq!(of_many.out.replace(&many, ""), of_one.out.replace(&one, ""), "the same is said");
+    assert_eq!(rows(&many), rows(&one));
+    assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
+    assert!(rows(&one).len() > 300);
+
+    // The same in portions, the second of which meets events that the first has counted; and a run with nothing new.
+    let (parts, late) = (folder.path("parts"), format!("{logs_at}/late.json"));
+    assert_eq!(cluster.ingest(&[&format!("{logs_at}/differing.json")], &parts).status, 0);
+    assert_eq!(cluster.ingest(&[&logs_at, "--memory", "100KB"], &parts).status, 0);
+    assert_eq!(differing(&parts, &one), [] as [PathBuf; 0], "the same bytes");
+    let again = cluster.ingest(&[&logs_at], &many);
+    assert!(again.out.contains(" 0 of ") && again.status == 0, "{}{}", again.out, again.err);
+    // What comes late, of a day that the path does not tell, is told apart from what was counted.
+    fs::write(&late, log(&[record("same", "2026-03-02", account, None), record("new", "2026-03-02", account, None)])).unwrap();
+    let (of_one, of_many) = (local(&[&logs_at], &one), cluster.ingest(&[&logs_at], &many));
+    assert!(of_many.out.contains("1 of ") && of_many.out.contains("2 events: 1 new, 1 counted before"), "{}", of_many.out);
+    assert_eq!(of_many.out.replace(&many, ""), of_one.out.replace(&one, ""));
+    assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
+
+    // Only a part of the time.
+    let since = ["--since", "2026-10-29T12:00:00Z"];
+    let (one, many) = (folder.path("one-since"), folder.path("many-since"));
+    local(&[&[logs_at.as_str()], &since[..]].concat(), &one);
+    cluster.ingest(&[&[logs_at.as_str()], &since[..]].concat(), &many);
+    assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
+}
+
+#[test]
+fn a_broken_log_is_named_with_its_place_and_the_rest_is_counted() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(1, &folder);
+    let logs_at = organization(&folder, &small(9));
+    let packed = fs::read(&logs(&logs_at)[0]).unwrap();
+    fs::write(format!("{logs_at}/cut.json.gz"), &packed[..packed.len() - 20]).unwrap();
+    let good = record("g", "2026-03-01", Some("111122223333"), None);
+    fs::write(format!("{logs_at}/third.json"), log(&[good.clone(), good, "{\"eventTime\":7}".to_owned()])).unwrap();
+    std::os::unix::fs::symlink(folder.path("nowhere"), format!("{logs_at}/gone.json")).unwrap();
+    let (one, many) = (folder.path("one"), folder.path("many"));
+    let (of_one, of_many) = (local(&[&logs_at], &one), cluster.ingest(&[&logs_at], &many));
+    assert_eq!(of_many.status, 1, "{}", of_many.err);
+    assert!(of_many.err.contains("third.json: record 3: ") && of_many.err.contains("cut.json.gz: "), "{}", of_many.err);
+    assert_eq!(of_many.err, of_one.err);
+    assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
+    // A log that the bound on unpacking stops is stopped there too.
+    let bounded = cluster.ingest(&[&logs_at, "--max-unpacked", "1000"], &folder.path("bounded"));
+    assert!(bounded.err.contains("it unpacks to more than 1000 bytes"), "{}", bounded.err);
+}
+
+#[test]
+fn a_worker_that_is_killed_in_the_middle_changes_nothing() {
+    let folder = Folder::new();
+    let mut cluster = Cluster::start(2, &folder);
+    let logs_at = organization(&folder, &small(3));
+    let held = format!("{logs_at}/held.json");
+    let content = log(&[record("held", "2026-03-01", Some("111122223333"), Some("x"))]);
+    let (one, many) = (folder.path("one"), folder.path("many"));
+    fs::write(&held, &content).unwrap();
+    assert_eq!(local(&[&logs_at], &one).status, 0);
+    fs::remove_file(&held).unwrap();
+    pipe(&held);
+    let running = Running::start(&cluster.address, &[&logs_at], &many);
+    std::thread::sleep(Duration::from_secs(6));
+    let killed = Instant::now();
+    cluster.workers[0].kill();
+    // Whoever reads the pipe now is the other worker.
+    let writer = std::thread::spawn(move || fs::write(held, content).unwrap());
+    let ran = running.end(Duration::from_secs(60));
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    println!("ended {:?} after the kill", killed.elapsed());
+    writer.join().unwrap();
+    assert_eq!(rows(&many), rows(&one));
+    let manifest = [PathBuf::from("files.parquet")];
+    assert_eq!(differing(&many, &one), manifest, "only the state of the pipe differs");
+}
+
+#[test]
+fn after_a_lost_scheduler_another_run_reads_only_the_rest() {
+    let folder = Folder::new();
+    let mut cluster = Cluster::start(1, &folder);
+    let logs_at = organization(&folder, &small(4));
+    let held = format!("{logs_at}/zz-held.json");
+    pipe(&held);
+    let many = folder.path("many");
+    // So little memory that there are several portions; the last one is held up.
+    let few = ["--memory", "100KB"];
+    let running = Running::start(&cluster.address, &[&[logs_at.as_str()], &few[..]].concat(), &many);
+    let begun = Instant::now();
+    while !Path::new(&many).join("files.parquet").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no portion was committed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    cluster.scheduler.kill();
+    let ran = running.end(Duration::from_secs(60));
+    assert_eq!(ran.status, 2, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("error: ") && ran.err.contains("running again reads only the rest"), "{}", ran.err);
+    // Nobody is there: the same is said before anything begins.
+    let ran = cluster.ingest(&[&logs_at], &many);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains(&format!("no scheduler answers at `{}`", cluster.address)), "{}", ran.err);
+    drop(cluster);
+    fs::remove_file(&held).unwrap();
+    fs::write(&held, log(&[record("held", "2026-03-01", Some("111122223333"), Some("x"))])).unwrap();
+    let one = folder.path("one");
+    let of_one = local(&[&logs_at], &one);
+    let listed: u64 = number_before(&of_one.out, " of ");
+    // A cluster without workers says so; with one, the rest is read.
+    let mut cluster = Cluster::start(0, &folder);
+    let ran = cluster.ingest(&[&logs_at], &many);
+    assert_eq!((ran.status, ran.err.contains("has no workers")), (2, true), "{}", ran.err);
+    cluster.add_worker(&folder);
+    let ran = cluster.ingest(&[&[logs_at.as_str()], &few[..]].concat(), &many);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let read = number_before(&ran.out, " of ");
+    assert!(read > 0 && read < listed, "{}", ran.out);
+    assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
+}
+
+/// The number that stands before a text.
+fn number_before(text: &str, mark: &str) -> u64 {
+    let before = text.split(mark).next().unwrap();
+    before.rsplit(' ').next().unwrap().parse().unwrap()
+}

@@ -46,7 +46,9 @@ impl Folder {
         fn walk(folder: &Path, root: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
+                if path.is_dir() && path.file_name().unwrap() == ".staging" {
+                    // What was begun and not done counts nowhere; the next run removes it.
+                } else if path.is_dir() {
                     walk(&path, root, out);
                 } else if path.file_name().unwrap() != ".lock" {
                     out.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
@@ -184,8 +186,14 @@ fn a_portion_that_does_not_add_up_is_refused_by_name_and_changes_nothing() {
         let ids = portion.ids.values_mut().next().unwrap();
         ids[0] = known.id;
     });
-    let (reports, events) = read(&intake, 1..2);
+    // What was refused is still to be read.
+    drop(intake);
+    let mut intake = Intake::open(&[folder.logs()], &folder.0.join("many"), None, 1).unwrap();
+    assert_eq!(intake.logs().len(), 1);
+    let (reports, events) = read(&intake, 0..1);
     let portion = added_up(&intake, reports, &events);
-    intake.commit(1..2, portion).unwrap();
-    assert!(folder.tree("many") != before);
+    intake.commit(0..1, portion).unwrap();
+    let mapper = EventMapper::new(Catalogue::embedded());
+    ingest(&[folder.logs()], &folder.0.join("one"), &mapper, &IngestOptions::of_threads(1), &|_| {}).unwrap();
+    assert!(folder.tree("many") == folder.tree("one"), "the same bytes");
 }

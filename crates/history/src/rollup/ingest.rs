@@ -300,21 +300,20 @@ impl Writer {
         nothing: bool,
         merge: impl FnOnce(&Stage<'_>) -> Result<Merged, RollupError>,
     ) -> Result<(), RollupError> {
-        let mut observations = Vec::new();
-        let (mut changed, mut problems) = (false, Vec::new());
-        for done in done {
-            problems.extend(done.file.problems.iter().cloned());
-            observations.extend(done.observations);
-            changed |= self.manifest.files.get(&done.name) != Some(&done.file);
-            self.manifest.files.insert(done.name, done.file);
-        }
-        self.problems.extend(problems);
+        let done: Vec<Done> = done.collect();
+        let changed = done.iter().any(|done| self.manifest.files.get(&done.name) != Some(&done.file));
+        self.problems.extend(done.iter().flat_map(|done| done.file.problems.iter().cloned()));
         let fresh = !self.store.path(MARK).exists();
         if !changed && !fresh && nothing {
             return Ok(());
         }
         let change = self.store.stage()?;
         let merged = merge(&change)?;
+        let mut observations = Vec::new();
+        for done in done {
+            observations.extend(done.observations);
+            self.manifest.files.insert(done.name, done.file);
+        }
         for (day, cover) in by_day(observations) {
             let name = format!("coverage/{}.parquet", name_of_day(day));
             let damaged = |message: String| RollupError::Damaged { path: change.current(&name), message };

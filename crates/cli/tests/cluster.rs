@@ -239,7 +239,7 @@ fn the_rollup_of_a_cluster_is_that_of_one_machine() {
     // The same in portions, the second of which meets events that the first has counted; and a run with nothing new.
     let (parts, late) = (folder.path("parts"), format!("{logs_at}/late.json"));
     assert_eq!(cluster.ingest(&[&format!("{logs_at}/differing.json")], &parts).status, 0);
-    assert_eq!(cluster.ingest(&[&logs_at, "--memory", "100KB"], &parts).status, 0);
+    assert_eq!(cluster.ingest(&[&logs_at, "--memory", "2MB"], &parts).status, 0);
     assert_eq!(differing(&parts, &one), [] as [PathBuf; 0], "the same bytes");
     let again = cluster.ingest(&[&logs_at], &many);
     assert!(again.out.contains(" 0 of ") && again.status == 0, "{}{}", again.out, again.err);
@@ -315,7 +315,7 @@ fn after_a_lost_scheduler_another_run_reads_only_the_rest() {
     pipe(&held);
     let many = folder.path("many");
     // So little memory that there are several portions; the last one is held up.
-    let few = ["--memory", "100KB"];
+    let few = ["--memory", "500KB"];
     let running = Running::start(&cluster.address, &[&[logs_at.as_str()], &few[..]].concat(), &many);
     let begun = Instant::now();
     while !Path::new(&many).join("calls").exists() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use leastwise::access::Timestamp;
 use leastwise_server::store::{Location, StoreError};
-use leastwise_server::{Inputs, InputsFailure, Options, ServeFailure, Visit};
+use leastwise_server::{Inputs, InputsFailure, Options, ServeFailure, TlsFiles, Visit};
 
 use crate::evidence::{Evidence, EvidenceOptions};
 use crate::failure::{Exit, Failure};
@@ -43,6 +43,12 @@ pub(crate) struct ServeArguments {
     /// Let everybody in. Only on loopback, and only to try it out.
     #[arg(long)]
     insecure_no_auth: bool,
+    /// A certificate in PEM, with those that lead to a root behind it: then the server speaks TLS only. Renewed files are noticed.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// How to log.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -145,6 +151,16 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
     if arguments.insecure_no_auth {
         remark("warning: whoever reaches this address may do everything; `--insecure-no-auth` is for trying out only");
     }
+    let tls = arguments.tls_certificate.clone().zip(arguments.tls_key.clone());
+    let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
+    let is_public = arguments.oidc.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    if tls.is_none() && !is_public && !arguments.listen.ip().is_loopback() {
+        remark(
+            "warning: passwords and findings cross the network in the clear; give `--tls-certificate` and `--tls-key`, or a proxy and \
+             `--public-url https://…`",
+        );
+    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let options = Options {
         listen: arguments.listen,
         database: database.clone(),
@@ -152,15 +168,17 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
         region: arguments.region.clone(),
         requests_per_second: arguments.requests_per_second,
         insecure_no_auth: arguments.insecure_no_auth,
+        tls,
+        certificate_checked_every: Duration::from_secs(60),
         public_url: arguments.oidc.public_url.clone(),
         oidc: arguments.oidc.options()?,
     };
     let exports = Exports { folder: arguments.data.clone(), options: arguments.evidence.clone() };
     let ready = |address: SocketAddr, setup: Option<String>| {
         // Nobody may be reading; the server runs all the same.
-        print(&format!("listening on http://{address}, store {database}\n")).ok();
+        print(&format!("listening on {scheme}://{address}, store {database}\n")).ok();
         if let Some(token) = setup {
-            print(&format!("nobody can sign in yet: make the first user at http://{address}/setup?token={token}\n")).ok();
+            print(&format!("nobody can sign in yet: make the first user at {scheme}://{address}/setup?token={token}\n")).ok();
         }
     };
     match leastwise_server::run(options, Arc::new(exports), ready) {
@@ -169,6 +187,10 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
         Err(failure @ ServeFailure::Listen(_)) => {
             Err(Failure::bad_input(format!("{}: {failure}", arguments.listen), "choose another address with `--listen`"))
         }
+        Err(failure @ ServeFailure::Tls(_)) => Err(Failure::bad_input(
+            failure.to_string(),
+            "`--tls-certificate` wants the certificate with its chain, `--tls-key` its private key, both in PEM and readable",
+        )),
         Err(failure) => Err(Failure::bad_input(failure.to_string(), "see `leastwise serve --help`")),
     }
 }

@@ -99,6 +99,8 @@ impl Running {
         if writes && self.tended.is_none_or(|at| now.seconds() - at.seconds() >= 60) {
             store.reopen_due(now).await?;
             store.delete_old(now).await?;
+            store.clear_away().await?;
+            store.forget_tokens(now).await?;
             store.keep_history(now).await?;
             self.tended = Some(now);
         }
@@ -123,12 +125,13 @@ impl Running {
     async fn analyse(&self, writes: bool) {
         let (ready, is_ready) = oneshot::channel();
         let (state, inputs, handle) = (self.state.clone(), self.inputs.clone(), Handle::current());
+        let (holder, lease) = (self.holder.clone(), LEASE.max(2 * self.rescan_seconds()));
         let spawned = std::thread::Builder::new().name("analysis".to_owned()).spawn(move || {
             let mut ready = Some(ready);
             let started = std::time::Instant::now();
             let present = inputs.present();
             let outcome = inputs.analyse(present, &mut |analysis, logs| {
-                let thread = Thread { state: &state, handle: &handle, present };
+                let thread = Thread { state: &state, handle: &handle, present, holder: &holder, lease };
                 thread.live(analysis, logs, writes, started.elapsed(), &mut ready);
             });
             if let Err(failure) = outcome {
@@ -171,6 +174,9 @@ struct Thread<'t> {
     state: &'t AppState,
     handle: &'t Handle,
     present: Timestamp,
+    /// Who is in charge of writing, and for how many seconds from when it last said so.
+    holder: &'t str,
+    lease: i64,
 }
 
 impl Thread<'_> {
@@ -275,7 +281,14 @@ impl Thread<'_> {
         let Found { mut findings, coverage } = find(analysis, &exclusions(analyzer));
         findings.retain(|finding| is_looked_at(analysis, analyzer, finding.resource));
         findings.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut said = clock::now();
         for part in findings.chunks(BATCH) {
+            // Writing may take longer than a lease.
+            let now = clock::now();
+            if now.seconds() - said.seconds() >= self.lease / 4 {
+                self.handle.block_on(self.state.store.lease(LEASE_NAME, self.holder, now, self.lease))?;
+                said = now;
+            }
             let described =
                 part.iter().map(|finding| describe(analysis, risks, finding)).collect::<Result<Vec<FoundFinding>, _>>();
             let described = described.map_err(|error| StoreError::Unexpected(error.to_string()))?;

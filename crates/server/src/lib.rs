@@ -19,9 +19,11 @@ mod serve;
 mod state;
 pub mod store;
 mod telling;
+mod tls;
 pub mod wire;
 
 pub use desk::{Advice, Desk};
 pub use inputs::{Inputs, InputsFailure, Logs, Visit};
 pub use serve::{ServeFailure, run, serve, wait};
 pub use state::{AppState, Options};
+pub use tls::{TlsFailure, TlsFiles};

@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -17,6 +19,7 @@ use crate::inputs::Inputs;
 use crate::state::{AppState, Options};
 use crate::store::{Store, StoreError};
 use crate::telling::Sender;
+use crate::tls::{TlsFailure, TlsListener};
 use crate::{clock, health, wire};
 
 /// Why the server could not start.
@@ -26,6 +29,8 @@ pub enum ServeFailure {
     Store(StoreError),
     /// Nobody can listen there.
     Listen(std::io::Error),
+    /// The certificate or its key is not right.
+    Tls(TlsFailure),
     /// What was asked for is not safe.
     Refused(String),
 }
@@ -35,6 +40,7 @@ impl fmt::Display for ServeFailure {
         match self {
             ServeFailure::Store(error) => error.fmt(f),
             ServeFailure::Listen(error) => write!(f, "cannot listen: {error}"),
+            ServeFailure::Tls(failure) => failure.fmt(f),
             ServeFailure::Refused(why) => f.write_str(why),
         }
     }
@@ -90,6 +96,9 @@ pub async fn serve(
     if options.insecure_no_auth && !options.listen.ip().is_loopback() {
         return Err(ServeFailure::Refused("without authentication the server listens on loopback only".to_owned()));
     }
+    if let Some(files) = &options.tls {
+        files.read().map_err(ServeFailure::Tls)?;
+    }
     let store = Store::open(&options.database).await?;
     store.abandon_recommendations(clock::now()).await?;
     let desk = Desk::default();
@@ -103,7 +112,7 @@ pub async fn serve(
     };
     let entrance = Entrance {
         open: state.options.insecure_no_auth,
-        secure: state.options.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
+        secure: state.options.tls.is_some() || state.options.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
         setup: setup.as_ref().map(|(_, digest)| digest.clone()),
         region: state.options.region.clone(),
     };
@@ -114,17 +123,30 @@ pub async fn serve(
     let cycle = Cycle::start(state.clone(), inputs);
     let sender = Sender::start(store.clone(), format!("sender-{}", std::process::id()));
     ready(address, setup.map(|(token, _)| token));
+    let (tls, every) = (state.options.tls.clone(), state.options.certificate_checked_every);
     let router = router().merge(api.router()).fallback(wire::no_such_path).with_state(state).merge(pages);
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            told_to_stop().await;
-            stop.send(true).ok();
-        })
-        .await;
+    let stopped = async move {
+        told_to_stop().await;
+        stop.send(true).ok();
+    };
+    let served = match tls {
+        None => axum::serve(listener, router).with_graceful_shutdown(stopped).await,
+        Some(files) => {
+            let listener = TlsListener::start(listener, files, every)?;
+            let router = router.layer(axum::middleware::map_response(only_by_tls));
+            axum::serve(listener, router).with_graceful_shutdown(stopped).await
+        }
+    };
     cycle.stop().await;
     sender.stop().await;
     store.close().await;
     served.map_err(ServeFailure::Listen)
+}
+
+/// Has browsers come back by TLS only, for a year.
+async fn only_by_tls(mut response: Response) -> Response {
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    response
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::dashboard::OidcOptions;
 use crate::desk::Desk;
 use crate::store::{Location, Store};
+use crate::tls::TlsFiles;
 
 /// How the server is to be run.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ pub struct Options {
     pub requests_per_second: u32,
     /// Requests need no signature and pages no sign-in. Only on loopback.
     pub insecure_no_auth: bool,
+    /// The certificate with which it listens; without one, it does in the clear.
+    pub tls: Option<TlsFiles>,
+    /// How often is looked whether the certificate was renewed.
+    pub certificate_checked_every: Duration,
     /// Where browsers reach the server, if that is not where it listens; with `https://`, cookies are for TLS only.
     pub public_url: Option<String>,
     /// A provider with whom users may sign in to the dashboard.

@@ -2,6 +2,8 @@
 //!
 //! From counters, lists and the last run's report. It concludes nothing.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -76,10 +78,11 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     if let Some(analyzer) = &analyzer {
         let report = report(&site, analyzer).await?;
         let mut statistics = site.store().statistics(analyzer, usize::MAX).await?;
+        let known: BTreeSet<String> = statistics.accounts.iter().map(|totals| totals.account.clone()).collect();
         // Accounts that were looked at and have nothing open are shown too.
-        for known in list(&report, "/coverage/accounts") {
-            let account = text(known, "/account");
-            if !statistics.accounts.iter().any(|totals| totals.account == account) {
+        for looked_at in list(&report, "/coverage/accounts") {
+            let account = text(looked_at, "/account");
+            if !known.contains(account) {
                 statistics.accounts.push(crate::store::AccountTotals {
                     account: account.to_owned(),
                     active: 0,
@@ -122,8 +125,8 @@ pub(super) async fn show_one(
     let Some(analyzer) = analyzer else { return Err(StoreError::NotFound { what: "account", id: account }.into()) };
     let frame = frame(&site, &visitor, Some(&analyzer), "/accounts").await?;
     let report = report(&site, &analyzer).await?;
-    let statistics = site.store().statistics(&analyzer, usize::MAX).await?;
-    let totals = statistics.accounts.iter().find(|totals| totals.account == account);
+    let statistics = site.store().statistics_of(&analyzer, Some(std::slice::from_ref(&account)), 1).await?;
+    let totals = statistics.accounts.first();
     let types = totals.map(|totals| {
         let row = |(own, n): (&FindingKind, &u64)| {
             (kind(own.as_str()).to_owned(), format!("/findings?account={account}&type={}", own.as_str()), String::new(), *n)

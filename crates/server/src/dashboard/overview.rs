@@ -116,7 +116,10 @@ fn by_age(facet: &[(String, u64)], now: Timestamp) -> Bars {
 const BARS: usize = 6;
 
 fn groups(statistics: &Statistics, services: &[(String, u64)], days: &[(String, u64)], now: Timestamp) -> Vec<Bars> {
-    let more = |all: usize| if all > BARS { format!("and {} more", number(all as u64 - BARS as u64)) } else { String::new() };
+    let more = |all: u64| match all.saturating_sub(BARS as u64) {
+        0 => String::new(),
+        more => format!("and {} more", number(more)),
+    };
     let mut types: Vec<(FindingKind, u64)> = FindingKind::ALL.into_iter().map(|kind| (kind, statistics.active(kind))).collect();
     types.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let types = types
@@ -132,8 +135,8 @@ fn groups(statistics: &Statistics, services: &[(String, u64)], days: &[(String, 
         .map(|(service, n)| (service.clone(), format!("/findings?service={}", encoded(service)), String::new(), *n));
     vec![
         bars("By type", types.collect(), String::new()),
-        bars("By account", accounts.collect(), more(statistics.accounts.len())),
-        bars("By service", by_service.collect(), more(services.len())),
+        bars("By account", accounts.collect(), more(statistics.accounts_in_all)),
+        bars("By service", by_service.collect(), more(services.len() as u64)),
         by_age(days, now),
     ]
 }
@@ -221,7 +224,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
         });
     };
     let (store, now) = (site.store(), clock::now());
-    let statistics = store.statistics(&analyzer, usize::MAX).await?;
+    let statistics = store.statistics(&analyzer, BARS).await?;
     let facet = async |facet| store.facets(&analyzer, facet, FindingStatus::Active).await;
     let (services, risks, ages) = (facet(Facet::Service).await?, facet(Facet::Risk).await?, facet(Facet::Day).await?);
     let points = store.trend(&analyzer, Timestamp::from_seconds(now.seconds() - 60 * 86_400)).await?;
@@ -234,12 +237,12 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
         ..Query::of(&analyzer)
     };
     let first = store.list(&riskiest).await?.findings.iter().map(|finding| row(finding, now)).collect();
-    let (open, accounts) = (statistics.of_status(FindingStatus::Active), statistics.accounts.len());
+    let (open, accounts) = (statistics.of_status(FindingStatus::Active), statistics.accounts_in_all);
     let headline = match (open, accounts) {
         (0, _) => "No finding is open.".to_owned(),
         (1, _) => "1 finding is open.".to_owned(),
         (_, 1) => format!("{} are open in 1 account.", counted(open, "finding")),
-        _ => format!("{} are open in {}.", counted(open, "finding"), counted(accounts as u64, "account")),
+        _ => format!("{} are open in {}.", counted(open, "finding"), counted(accounts, "account")),
     };
     page(&Overview {
         frame,

@@ -151,7 +151,7 @@ impl Refusal {
                 (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", format!("Wait {seconds} seconds, then try again."))
             }
             Refusal::Store(error @ StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "Not found", format!("{error}.")),
-            Refusal::Store(error @ (StoreError::Exists { .. } | StoreError::TokenReused)) => {
+            Refusal::Store(error @ (StoreError::Exists { .. } | StoreError::Quota { .. } | StoreError::TokenReused)) => {
                 (StatusCode::CONFLICT, "That exists already", format!("{error}."))
             }
             Refusal::Store(error) if error.is_transient() => {

@@ -145,19 +145,23 @@ impl Store {
         if query("SELECT id FROM analyzers WHERE name = $1").bind(&new.name).fetch_optional(&mut *writing).await?.is_some() {
             return Err(StoreError::Exists { what: "analyzer", id: new.name.clone() });
         }
-        let row = query(
-            "INSERT INTO analyzers (name, arn, scope, status, unused_access_age, analysis_rule, created, revision, analysed_revision) \
-             VALUES ($1, $2, $3, 'ACTIVE', $4, $5, $6, 1, 0) RETURNING id",
+        let row = query("UPDATE numbers SET next = next + 1 WHERE name = 'analyzer' RETURNING next - 1")
+            .fetch_one(&mut *writing)
+            .await?;
+        let id: i64 = row.try_get(0)?;
+        query(
+            "INSERT INTO analyzers (id, name, arn, scope, status, unused_access_age, analysis_rule, created, revision, analysed_revision) \
+             VALUES ($1, $2, $3, $4, 'ACTIVE', $5, $6, $7, 1, 0)",
         )
+        .bind(id)
         .bind(&new.name)
         .bind(&new.arn)
         .bind(new.scope.as_str())
         .bind(i64::from(new.unused_access_age))
         .bind(exclusions_text(&new.exclusions))
         .bind(change.at.seconds())
-        .fetch_one(&mut *writing)
+        .execute(&mut *writing)
         .await?;
-        let id: i64 = row.try_get(0)?;
         put_tags(&mut writing, &new.arn, &new.tags).await?;
         for (name, filter) in &new.rules {
             super::rules::insert(&mut writing, id, name, filter, change.at).await?;
@@ -218,7 +222,7 @@ impl Store {
         self.analyzer(name).await
     }
 
-    /// Deletes an analyzer with everything that it has found.
+    /// Deletes an analyzer with everything that it has found: nobody sees that from then on, and [`Store::clear_away`] makes room of it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -228,13 +232,7 @@ impl Store {
             query("DELETE FROM analyzers WHERE name = $1 RETURNING id, arn").bind(name).fetch_optional(&mut *writing).await?;
         let row = row.ok_or_else(|| StoreError::missing("analyzer", name))?;
         let (id, arn): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        query("DELETE FROM details WHERE finding IN (SELECT seq FROM findings WHERE analyzer = $1)")
-            .bind(id)
-            .execute(&mut *writing)
-            .await?;
         for table in [
-            "DELETE FROM findings WHERE analyzer = $1",
-            "DELETE FROM services WHERE analyzer = $1",
             "DELETE FROM archive_rules WHERE analyzer = $1",
             "DELETE FROM staged WHERE analyzer = $1",
             "DELETE FROM runs WHERE analyzer = $1",

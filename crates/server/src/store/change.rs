@@ -44,6 +44,9 @@ impl Change {
     }
 }
 
+/// For how long a client token makes a request repeatable, in seconds: a day.
+pub const TOKENS_KEPT: i64 = 86_400;
+
 pub(super) type Writing = Transaction<'static, Any>;
 
 /// How a change begins.
@@ -70,6 +73,17 @@ impl Store {
             }
         }
         Ok(Begun::Fresh(writing))
+    }
+
+    /// Forgets client tokens that are older than [`TOKENS_KEPT`], and says how many.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget_tokens(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut writing = self.writing().await?;
+        let done = query("DELETE FROM tokens WHERE at < $1").bind(now.seconds() - TOKENS_KEPT).execute(&mut *writing).await?;
+        writing.commit().await?;
+        Ok(done.rows_affected())
     }
 
     /// Ends a change: writes audit log and token, and commits. What is returned is on disk then.

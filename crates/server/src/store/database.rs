@@ -107,6 +107,7 @@ struct Inner {
 }
 
 const FIRST: &str = include_str!("../../migrations/0001_first.sql");
+const PUBLICATION: &str = include_str!("../../migrations/0011_publication.sql");
 const EVENTS_OUT: &str = include_str!("../../migrations/0010_events_out.sql");
 /// For how long a request waits for a connection before it is told that the store is unreachable.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -136,9 +137,9 @@ impl Store {
             Dialect::Sqlite => (4, 1),
             Dialect::Postgres => (8, 8),
         };
-        let writes = pool(dialect, writers).connect_with(options.clone()).await?;
+        let writes = pool(dialect, writers, WRITER_CACHE).connect_with(options.clone()).await?;
         migrate(dialect, &writes).await?;
-        let reads = pool(dialect, readers).connect_with(options).await?;
+        let reads = pool(dialect, readers, READER_CACHE).connect_with(options).await?;
         Ok(Store { inner: Arc::new(Inner { reads, writes, dialect, location: location.clone() }) })
     }
 
@@ -173,6 +174,14 @@ impl Store {
         &self.inner.reads
     }
 
+    /// Begins to read several things of one moment.
+    pub(super) async fn reading(&self) -> Result<Writing, StoreError> {
+        Ok(match self.inner.dialect {
+            Dialect::Sqlite => self.inner.reads.begin().await?,
+            Dialect::Postgres => self.inner.reads.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+        })
+    }
+
     /// Begins to write. On SQLite there is one writer at a time, and the lock is taken at once: a transaction that begins by
     /// reading could otherwise find that what it read is out of date when it writes.
     pub(super) async fn writing(&self) -> Result<Writing, StoreError> {
@@ -183,7 +192,12 @@ impl Store {
     }
 }
 
-fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
+/// Pages that SQLite keeps in memory for the one connection that writes, in KiB: an analysis writes all over the indices.
+const WRITER_CACHE: u32 = 96 << 10;
+/// The same for each of those that read; the rest is in the memory of the operating system.
+const READER_CACHE: u32 = 24 << 10;
+
+fn pool(dialect: Dialect, connections: u32, cache: u32) -> AnyPoolOptions {
     let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
     // When the disk is full SQLite ends the transaction by itself; the library still believes that there is one then, and such a
     // connection would refuse every change from then on. The ping lets a rollback that is under way end first.
@@ -196,14 +210,16 @@ fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
     options.after_connect(move |connection, _| {
         Box::pin(async move {
             let settings = match dialect {
-                // 32 MiB of pages a connection; the log is cut back after 64 MiB.
-                Dialect::Sqlite => {
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 8000; PRAGMA cache_size = -32768; \
-                     PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = FILE"
+                // The log is taken over after 32 MiB, since an analysis writes the same pages again and again, and cut back after 64 MiB.
+                Dialect::Sqlite => format!(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 8000; PRAGMA cache_size = -{cache}; \
+                     PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = FILE"
+                ),
+                Dialect::Postgres => {
+                    "SET synchronous_commit = on; SET lock_timeout = '8s'; SET statement_timeout = '600s'".to_owned()
                 }
-                Dialect::Postgres => "SET synchronous_commit = on; SET lock_timeout = '8s'; SET statement_timeout = '600s'",
             };
-            connection.execute(settings).await?;
+            connection.execute(AssertSqlSafe(settings)).await?;
             Ok(())
         })
     })
@@ -219,7 +235,11 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
     };
     let migrator = Migrator {
-        migrations: Cow::Owned(vec![migration(1, "first", FIRST), migration(10, "events out", EVENTS_OUT)]),
+        migrations: Cow::Owned(vec![
+            migration(1, "first", FIRST),
+            migration(10, "events out", EVENTS_OUT),
+            migration(11, "publication", PUBLICATION),
+        ]),
         ..Migrator::DEFAULT
     };
     migrator.run(pool).await.map_err(|error| match error {

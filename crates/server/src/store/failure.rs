@@ -22,6 +22,15 @@ pub enum StoreError {
         /// Which one.
         id: String,
     },
+    /// There are as many as there may be.
+    Quota {
+        /// What sort of thing.
+        what: &'static str,
+        /// How many there may be.
+        most: u32,
+        /// What has so many.
+        of: String,
+    },
     /// The client token was used before, for another request.
     TokenReused,
     /// There is no room left on the disk, or a quota is used up. Nothing was changed.
@@ -49,6 +58,7 @@ impl fmt::Display for StoreError {
         match self {
             StoreError::NotFound { what, id } => write!(f, "there is no {what} `{id}`"),
             StoreError::Exists { what, id } => write!(f, "there is a {what} `{id}` already"),
+            StoreError::Quota { what, most, of } => write!(f, "`{of}` has {most} {what}s, which is as many as it may have"),
             StoreError::TokenReused => f.write_str("the client token was used before, with other parameters"),
             StoreError::Full(why) => write!(f, "the store has no room left: {why}"),
             StoreError::Unreachable(why) => write!(f, "the store cannot be reached: {why}"),

@@ -3,12 +3,15 @@
 //! A finding is ACTIVE or ARCHIVED while it is found, and RESOLVED when it no longer is; only an analysis resolves. One
 //! that was resolved cannot be changed, and is deleted after 90 days. Archived until a date, it becomes active again then.
 
+use std::collections::BTreeSet;
+
 use leastwise::access::Timestamp;
 use leastwise::findings::FindingKind;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row, query};
 
 use super::change::{Begun, Writing};
+use super::publication::settle;
 use super::tally::{Moved, Tally};
 use super::webhooks::tell;
 use super::{Analyzer, Change, Store, StoreError};
@@ -55,6 +58,56 @@ impl FindingStatus {
             _ => FindingStatus::Resolved,
         }
     }
+}
+
+/// What the numbers of statuses in the store mean at the moment, for one analyzer.
+///
+/// 0, 1 and 2 are active, archived and resolved. As long as a run writes, and after it has become visible until all its rows
+/// are settled, there are others: 3 and 4 arrive (active, archived), 5 and 6 leave (active, archived), 7 and 8 come back (to be
+/// active, archived). Before the run is visible they mean what was, after it what will be; so one flag changes them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Phase {
+    /// The run that writes or settles; 0 for none.
+    pub(super) run: i64,
+    /// Whether that run is visible.
+    pub(super) is_settling: bool,
+}
+
+impl Phase {
+    /// That of an analyzer, as a connection sees it; of one that is gone, that of none.
+    pub(super) async fn of(connection: &mut sqlx::AnyConnection, analyzer: i64) -> Result<Phase, StoreError> {
+        let row =
+            query("SELECT run, settling FROM analyzers WHERE id = $1").bind(analyzer).fetch_optional(&mut *connection).await?;
+        match row {
+            Some(row) => Ok(Phase { run: row.try_get(0)?, is_settling: row.try_get::<i64, _>(1)? != 0 }),
+            None => Ok(Phase { run: 0, is_settling: false }),
+        }
+    }
+
+    /// The numbers that mean a status.
+    pub(super) fn numbers(self, status: FindingStatus) -> &'static [i64] {
+        match (self.run != 0, self.is_settling, status) {
+            (false, _, FindingStatus::Active) => &[0],
+            (false, _, FindingStatus::Archived) => &[1],
+            (false, _, FindingStatus::Resolved) => &[2],
+            (true, false, FindingStatus::Active) => &[0, 5],
+            (true, false, FindingStatus::Archived) => &[1, 6],
+            (true, false, FindingStatus::Resolved) => &[2, 7, 8],
+            (true, true, FindingStatus::Active) => &[0, 3, 7],
+            (true, true, FindingStatus::Archived) => &[1, 4, 8],
+            (true, true, FindingStatus::Resolved) => &[2, 5, 6],
+        }
+    }
+
+    /// What a number means; nothing when nobody may see the finding.
+    pub(super) fn status(self, number: i64) -> Option<FindingStatus> {
+        FindingStatus::ALL.into_iter().find(|status| self.numbers(*status).contains(&number))
+    }
+}
+
+/// Numbers as a list in SQL.
+pub(super) fn listed(numbers: &[i64]) -> String {
+    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The number of a kind in the store.
@@ -201,8 +254,8 @@ pub(super) const COLUMNS: &str = "seq, id, kind, status, resource, resource_type
      archived_by, archived_why, archived_until";
 
 /// Reads a row of [`COLUMNS`]. What is still there was looked at when the analyzer's last analysis was.
-pub(super) fn read(row: &AnyRow, analysed: Option<Timestamp>) -> Result<FindingSummary, StoreError> {
-    let status = FindingStatus::of_number(row.try_get(3)?);
+pub(super) fn read(row: &AnyRow, phase: Phase, analysed: Option<Timestamp>) -> Result<FindingSummary, StoreError> {
+    let status = phase.status(row.try_get(3)?).unwrap_or(FindingStatus::Resolved);
     let looked_at = Timestamp::from_seconds(row.try_get(10)?);
     let by: Option<String> = row.try_get(12)?;
     let why = row.try_get(13)?;
@@ -238,17 +291,28 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn finding(&self, analyzer: &Analyzer, id: &str) -> Result<Finding, StoreError> {
+        // Details that came with a visible run wait under a negative number until they are settled.
         let sql = format!(
-            "SELECT {COLUMNS}, details, evidence FROM findings JOIN details ON details.finding = findings.seq \
+            "SELECT {COLUMNS}, run, settling, known.details, known.evidence, fresh.details, fresh.evidence FROM findings \
+             JOIN (SELECT id AS analyzer_id, run, settling FROM analyzers) AS of_run ON analyzer_id = analyzer \
+             JOIN details AS known ON known.finding = seq LEFT JOIN details AS fresh ON fresh.finding = -seq \
              WHERE id = $1 AND analyzer = $2"
         );
         let row = query(AssertSqlSafe(sql)).bind(id).bind(analyzer.id).fetch_optional(self.reads()).await?;
         let row = row.ok_or_else(|| StoreError::missing("finding", id))?;
+        let phase = Phase { run: row.try_get(15)?, is_settling: row.try_get::<i64, _>(16)? != 0 };
+        if phase.status(row.try_get(3)?).is_none() {
+            return Err(StoreError::missing("finding", id));
+        }
+        let text = |known: usize, fresh: usize| -> Result<String, StoreError> {
+            let fresh = if phase.is_settling { row.try_get::<Option<String>, _>(fresh)? } else { None };
+            fresh.map_or_else(|| Ok(row.try_get(known)?), Ok)
+        };
         Ok(Finding {
-            summary: read(&row, analyzer.analysed)?,
+            summary: read(&row, phase, analyzer.analysed)?,
             analyzer_arn: analyzer.arn.clone(),
-            details: row.try_get(15)?,
-            evidence: row.try_get(16)?,
+            details: text(17, 19)?,
+            evidence: text(18, 20)?,
         })
     }
 
@@ -257,21 +321,16 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn findings_of_resource(&self, analyzer: &Analyzer, resource: &str) -> Result<Vec<String>, StoreError> {
-        let mut ids = Vec::new();
-        for kind in 0..4_i64 {
-            for status in 0..2_i64 {
-                let rows = query("SELECT id FROM findings WHERE analyzer = $1 AND status = $2 AND kind = $3 AND resource = $4")
-                    .bind(analyzer.id)
-                    .bind(status)
-                    .bind(kind)
-                    .bind(resource)
-                    .fetch_all(self.reads())
-                    .await?;
-                for row in &rows {
-                    ids.push(row.try_get(0)?);
-                }
-            }
-        }
+        let mut reading = self.reading().await?;
+        let phase = Phase::of(&mut reading, analyzer.id).await?;
+        let mut open = phase.numbers(FindingStatus::Active).to_vec();
+        open.extend(phase.numbers(FindingStatus::Archived));
+        let sql = format!(
+            "SELECT id FROM findings WHERE analyzer = $1 AND status IN ({}) AND kind IN (0, 1, 2, 3) AND resource = $2 ORDER BY kind, status, seq",
+            listed(&open)
+        );
+        let rows = query(AssertSqlSafe(sql)).bind(analyzer.id).bind(resource).fetch_all(&mut *reading).await?;
+        let ids = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
         Ok(ids)
     }
 
@@ -290,8 +349,7 @@ impl Store {
         let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(0) };
         self.lock(&mut writing, analyzer.id).await?;
         all_there(&mut writing, analyzer, ids).await?;
-        let archived = archive(&mut writing, analyzer, ids, &change.actor, why, until, change.at).await?;
-        tell(&mut writing, analyzer.id, change.at).await?;
+        let archived = archive(&mut writing, analyzer.id, ids, &change.actor, why, until, change.at).await?;
         for id in ids {
             super::change::log(&mut writing, change, "ArchiveFinding", id, why).await?;
         }
@@ -308,8 +366,7 @@ impl Store {
         let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(0) };
         self.lock(&mut writing, analyzer.id).await?;
         all_there(&mut writing, analyzer, ids).await?;
-        let reopened = reopen(&mut writing, ids, change.at).await?;
-        tell(&mut writing, analyzer.id, change.at).await?;
+        let reopened = reopen(&mut writing, analyzer.id, ids, change.at).await?;
         for id in ids {
             super::change::log(&mut writing, change, "ReopenFinding", id, None).await?;
         }
@@ -334,8 +391,7 @@ impl Store {
             let change = Change { at: now, ..Change::own() };
             let Begun::Fresh(mut writing) = self.begin(&change).await? else { continue };
             self.lock(&mut writing, analyzer).await?;
-            reopened += reopen(&mut writing, std::slice::from_ref(&id), now).await?;
-            tell(&mut writing, analyzer, now).await?;
+            reopened += reopen(&mut writing, analyzer, std::slice::from_ref(&id), now).await?;
             self.finish(writing, &change, "ReopenFinding", &id, Some("the time for which it was archived is over"), "").await?;
         }
         Ok(reopened)
@@ -351,23 +407,30 @@ impl Store {
 }
 
 async fn all_there(writing: &mut Writing, analyzer: &Analyzer, ids: &[String]) -> Result<(), StoreError> {
-    for id in ids {
-        let row = query("SELECT 1 FROM findings WHERE id = $1 AND analyzer = $2")
-            .bind(id)
-            .bind(analyzer.id)
-            .fetch_optional(&mut **writing)
-            .await?;
-        if row.is_none() {
-            return Err(StoreError::missing("finding", id.clone()));
+    let phase = Phase::of(&mut *writing, analyzer.id).await?;
+    let mut known = BTreeSet::new();
+    for ids in ids.chunks(BATCH) {
+        let sql = format!("SELECT id, status FROM findings WHERE analyzer = $1 AND id IN ({})", places(2, ids.len()));
+        let mut rows = query(AssertSqlSafe(sql)).bind(analyzer.id);
+        for id in ids {
+            rows = rows.bind(id);
+        }
+        for row in rows.fetch_all(&mut **writing).await? {
+            if phase.status(row.try_get(1)?).is_some() {
+                known.insert(row.try_get::<String, _>(0)?);
+            }
         }
     }
-    Ok(())
+    match ids.iter().find(|id| !known.contains(*id)) {
+        Some(missing) => Err(StoreError::missing("finding", missing.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Puts active findings aside.
 pub(super) async fn archive(
     writing: &mut Writing,
-    analyzer: &Analyzer,
+    analyzer: i64,
     ids: &[String],
     by: &str,
     why: Option<&str>,
@@ -377,41 +440,62 @@ pub(super) async fn archive(
     let mut archived = 0;
     for ids in ids.chunks(BATCH) {
         // One that is archived already gets the new reason; its status and the counters stay.
-        let moved = Moved::of_ids(writing, ids, FindingStatus::Active).await?;
+        let known = decided(writing, analyzer, ids).await?;
+        let moved: Vec<Moved> = known.iter().filter(|one| matches!(one.status, 0 | 5)).cloned().collect();
+        let seqs: Vec<i64> = known.iter().filter(|one| matches!(one.status, 0 | 1 | 5 | 6)).map(|one| one.seq).collect();
+        Tally::of_move(writing, &moved, |status| status + 1).await?.write(writing).await?;
+        if seqs.is_empty() {
+            continue;
+        }
         let sql = format!(
-            "UPDATE findings SET status = 1, updated = $1, archived_by = $2, archived_why = $3, archived_until = $4 \
-             WHERE analyzer = $5 AND status < 2 AND id IN ({})",
-            places(6, ids.len())
+            "UPDATE findings SET status = CASE status WHEN 0 THEN 1 WHEN 5 THEN 6 ELSE status END, updated = $1, archived_by = $2, \
+             archived_why = $3, archived_until = $4 WHERE seq IN ({})",
+            places(5, seqs.len())
         );
-        let mut update =
-            query(AssertSqlSafe(sql)).bind(at.seconds()).bind(by).bind(why).bind(until.map(Timestamp::seconds)).bind(analyzer.id);
-        for id in ids {
-            update = update.bind(id);
+        let mut update = query(AssertSqlSafe(sql)).bind(at.seconds()).bind(by).bind(why).bind(until.map(Timestamp::seconds));
+        for seq in &seqs {
+            update = update.bind(*seq);
         }
         update.execute(&mut **writing).await?;
+        tell(writing, &seqs).await?;
         archived += moved.len() as u64;
-        Tally::of_move(writing, &moved, FindingStatus::Archived).await?.write(writing).await?;
     }
     Ok(archived)
 }
 
 /// Makes archived findings active.
-async fn reopen(writing: &mut Writing, ids: &[String], at: Timestamp) -> Result<u64, StoreError> {
+async fn reopen(writing: &mut Writing, analyzer: i64, ids: &[String], at: Timestamp) -> Result<u64, StoreError> {
     let mut reopened = 0;
     for ids in ids.chunks(BATCH) {
-        let moved = Moved::of_ids(writing, ids, FindingStatus::Archived).await?;
+        let known = decided(writing, analyzer, ids).await?;
+        let moved: Vec<Moved> = known.into_iter().filter(|one| matches!(one.status, 1 | 6)).collect();
+        Tally::of_move(writing, &moved, |status| status - 1).await?.write(writing).await?;
+        let seqs: Vec<i64> = moved.iter().map(|one| one.seq).collect();
+        if seqs.is_empty() {
+            continue;
+        }
         let sql = format!(
-            "UPDATE findings SET status = 0, updated = $1, archived_by = NULL, archived_why = NULL, archived_until = NULL \
-             WHERE status = 1 AND id IN ({})",
-            places(2, ids.len())
+            "UPDATE findings SET status = status - 1, updated = $1, archived_by = NULL, archived_why = NULL, archived_until = NULL \
+             WHERE seq IN ({})",
+            places(2, seqs.len())
         );
         let mut update = query(AssertSqlSafe(sql)).bind(at.seconds());
-        for id in ids {
-            update = update.bind(id);
+        for seq in &seqs {
+            update = update.bind(*seq);
         }
         update.execute(&mut **writing).await?;
+        tell(writing, &seqs).await?;
         reopened += moved.len() as u64;
-        Tally::of_move(writing, &moved, FindingStatus::Active).await?.write(writing).await?;
     }
     Ok(reopened)
+}
+
+/// Some findings of an analyzer as they stand, none of them in the middle of a visible run.
+async fn decided(writing: &mut Writing, analyzer: i64, ids: &[String]) -> Result<Vec<Moved>, StoreError> {
+    let mut known: Vec<Moved> = Moved::by_id(writing, analyzer, ids).await?.into_values().collect();
+    if Phase::of(&mut *writing, analyzer).await?.is_settling {
+        settle(writing, analyzer, &known).await?;
+        known = Moved::by_id(writing, analyzer, ids).await?.into_values().collect();
+    }
+    Ok(known)
 }

@@ -1,15 +1,16 @@
 //! Lists of findings: filtered, sorted, and page by page, at the same cost on the first page and on the last.
 //!
-//! A list is put together from ranges of an index: one for each status and kind (and account) that the filter leaves. Either the
-//! ranges are merged by a key that is in the index behind them, or they are read one after the other, which sorts by what the
-//! ranges are of. A page ends with a [`Cursor`]: the place in the order, not a number of rows, so that nothing is shown
-//! twice or left out when findings come and go in between. It opens no transaction and changes nothing.
+//! A list is put together from ranges of an index: one for each status and kind (and account) that the filter leaves and that
+//! there is. Either the ranges are merged by a key that is in the index behind them, or they are read one after the other, which
+//! sorts by what the ranges are of. A page ends with a [`Cursor`]: the place in the order, not a number of rows, so that nothing
+//! is shown twice or left out when findings come and go in between. Where no index knows what fits, a page looks at so many
+//! findings and no more; it may then be short, or empty, and the list goes on behind it all the same. It changes nothing.
 
-use leastwise::findings::FindingKind;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row, query};
 
-use super::findings::{self, FindingStatus, FindingSummary, ResourceType, kind_number, kind_of_number, places};
+use super::findings::{self, FindingStatus, FindingSummary, Phase, ResourceType, kind_number};
+use super::ranges::{Range, Ranges};
 use super::{Analyzer, Criterion, Dialect, Filter, FilterKey, Risk, Store, StoreError};
 
 /// What a list is sorted by.
@@ -77,7 +78,12 @@ pub struct Query {
     pub after: Option<Cursor>,
     /// The most findings on the page.
     pub limit: u32,
+    /// The most findings that are looked at for the page where no index knows which of them fit.
+    pub look: u32,
 }
+
+/// What [`Query::look`] is unless told otherwise.
+pub const LOOK: u32 = 2_000;
 
 impl Query {
     /// All findings of an analyzer, the newest first, 100 on a page.
@@ -95,6 +101,7 @@ impl Query {
             sort: Sort::default(),
             after: None,
             limit: 100,
+            look: LOOK,
         }
     }
 }
@@ -102,19 +109,9 @@ impl Query {
 /// A place in a list, behind the last finding of a page. Its text has no secret and no protection: who hands it out seals it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    range: Range,
+    pub(super) range: Range,
     key: Key,
     seq: i64,
-}
-
-/// One range of an index.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Range {
-    account: Option<String>,
-    /// Set only where the list is sorted by it.
-    resource_type: Option<i64>,
-    status: i64,
-    kind: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,23 +166,6 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-impl Range {
-    /// What it is narrowed by besides status and kind.
-    fn condition(&self, statement: &mut Statement) -> String {
-        let mut sql = String::new();
-        if let Some(account) = &self.account {
-            sql.push_str(&format!(" AND account = {}", statement.text(account)));
-        }
-        if let Some(own) = self.resource_type {
-            sql.push_str(&format!(" AND resource_type = {own}"));
-        }
-        sql
-    }
-}
-
-/// With so many ranges a merge costs more than reading past what does not fit.
-const RANGES: usize = 120;
-
 enum Value {
     Number(i64),
     Text(String),
@@ -207,6 +187,43 @@ impl Statement {
         self.values.push(Value::Text(value.to_owned()));
         format!("${}", self.values.len())
     }
+
+    fn key(&mut self, key: &Key) -> String {
+        match key {
+            Key::None => self.number(0),
+            Key::Number(number) => self.number(*number),
+            Key::Text(text) => self.text(text),
+        }
+    }
+
+    async fn rows(self, connection: &mut AnyConnection, sql: String) -> Result<Vec<AnyRow>, StoreError> {
+        let mut rows = query::<Any>(AssertSqlSafe(sql));
+        for value in self.values {
+            rows = match value {
+                Value::Number(number) => rows.bind(number),
+                Value::Text(text) => rows.bind(text),
+            };
+        }
+        Ok(connection.fetch_all(rows).await?)
+    }
+}
+
+/// A place in a group of ranges.
+struct Place {
+    /// Which of them, where they are read one after the other; else 0.
+    rank: usize,
+    key: Key,
+    seq: i64,
+}
+
+/// What a group of ranges is read with.
+struct Reading<'q> {
+    asked: &'q Query,
+    phase: Phase,
+    /// What the group is merged by; nothing where its ranges are read one after the other.
+    column: Option<&'static str>,
+    is_few: bool,
+    ranges: &'q [Range],
 }
 
 impl Store {
@@ -215,186 +232,195 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn list(&self, asked: &Query) -> Result<Page, StoreError> {
-        let mut connection = self.reads().acquire().await?;
-        self.page(&mut connection, asked).await
+        let mut reading = self.reading().await?;
+        self.page(&mut reading, asked).await
     }
 
-    /// A page of findings, by a connection that may be in the middle of a change.
+    /// A page that is looked for over and over until it is full, the list is at its end, or the time is over.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list_within(&self, asked: &Query, time: std::time::Duration) -> Result<Page, StoreError> {
+        let started = std::time::Instant::now();
+        let mut asked = asked.clone();
+        let mut page = self.list(&asked).await?;
+        while (page.findings.len() as u64) < u64::from(asked.limit) && started.elapsed() < time {
+            let Some(next) = page.next.take() else { break };
+            asked.after = Some(next);
+            let missing = u64::from(asked.limit) - page.findings.len() as u64;
+            let more = self.list(&Query { limit: u32::try_from(missing).unwrap_or(asked.limit), ..asked.clone() }).await?;
+            page.findings.extend(more.findings);
+            page.next = more.next;
+        }
+        Ok(page)
+    }
+
+    /// A page of findings, by a connection that is in the middle of reading or changing.
     pub(super) async fn page(&self, connection: &mut AnyConnection, asked: &Query) -> Result<Page, StoreError> {
+        let phase = Phase::of(connection, asked.analyzer).await?;
         let wanted = asked.limit.max(1) as usize + 1;
-        let ranges = self.ranges(connection, asked).await?;
-        let mut found = Vec::new();
-        let column = match asked.sort.key {
-            SortKey::Created => Some("seq"),
-            SortKey::Updated => Some("updated"),
-            SortKey::Resource => Some("resource"),
-            SortKey::Risk => Some("risk"),
-            SortKey::Id => Some("id"),
-            SortKey::Status | SortKey::FindingType | SortKey::Account | SortKey::ResourceType => None,
-        };
-        match column {
-            Some(column) => {
-                if !ranges.is_empty() {
-                    found = self.merged(connection, asked, &ranges, column, wanted).await?;
-                }
-            }
-            None => {
-                for range in &ranges {
-                    let missing = wanted - found.len();
-                    if missing == 0 {
-                        break;
-                    }
-                    let here = asked.after.as_ref().filter(|cursor| cursor.range == *range);
-                    let one = Query { after: here.cloned(), sort: Sort { key: SortKey::Created, ..asked.sort }, ..asked.clone() };
-                    found.extend(self.merged(connection, &one, std::slice::from_ref(range), "seq", missing).await?);
-                }
-            }
-        }
-        let mut rows = found.iter().map(|row| findings::read(row, asked.analysed)).collect::<Result<Vec<_>, _>>()?;
-        let more = rows.len() >= wanted;
-        rows.truncate(wanted - 1);
-        let next = rows.last().filter(|_| more).map(|last| cursor_behind(last, asked, column));
-        Ok(Page { findings: rows, next })
-    }
-
-    /// The ranges that the filter leaves, in the order of the list where that is an order of ranges.
-    async fn ranges(&self, connection: &mut AnyConnection, asked: &Query) -> Result<Vec<Range>, StoreError> {
-        let admits = |key: FilterKey, value: &str| asked.filter.of(key).is_none_or(|criterion| criterion.admits(value));
-        let kinds: Vec<i64> =
-            FindingKind::ALL.into_iter().filter(|kind| admits(FilterKey::FindingType, kind.as_str())).map(kind_number).collect();
-        let statuses: Vec<i64> = FindingStatus::ALL
-            .into_iter()
-            .filter(|status| admits(FilterKey::Status, status.as_str()) && asked.only.is_none_or(|only| only == *status))
-            .map(FindingStatus::number)
-            .collect();
-        let of_kind = |kind: i64| {
-            ResourceType::ALL.into_iter().any(|own| admits(FilterKey::ResourceType, own.as_str()) && can_be(kind, own))
-        };
-        let accounts = asked.filter.of(FilterKey::ResourceOwnerAccount).map(|criterion| criterion.eq.clone()).unwrap_or_default();
-        let mut ranges = Vec::new();
-        if accounts.is_empty() && asked.sort.key != SortKey::Account {
-            for status in &statuses {
-                ranges.extend(kinds.iter().filter(|kind| of_kind(**kind)).map(|kind| Range {
-                    status: *status,
-                    kind: *kind,
-                    ..Range::default()
-                }));
-            }
-        } else {
-            let sql = format!(
-                "SELECT account, status, kind FROM counts WHERE analyzer = $1 AND n > 0{}",
-                if accounts.is_empty() { String::new() } else { format!(" AND account IN ({})", places(2, accounts.len())) }
-            );
-            let mut rows = query(AssertSqlSafe(sql)).bind(asked.analyzer);
-            for account in &accounts {
-                rows = rows.bind(account);
-            }
-            for row in rows.fetch_all(&mut *connection).await? {
-                let (account, status, kind): (String, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                if admits(FilterKey::ResourceOwnerAccount, &account)
-                    && statuses.contains(&status)
-                    && kinds.contains(&kind)
-                    && of_kind(kind)
-                {
-                    ranges.push(Range { account: Some(account), status, kind, ..Range::default() });
-                }
-            }
-        }
-        if asked.sort.key == SortKey::ResourceType {
-            let of_type = |range: Range| {
-                let own = ResourceType::ALL.into_iter().filter(move |own| can_be(range.kind, *own));
-                own.map(move |own| Range { resource_type: Some(own.number()), ..range.clone() })
-            };
-            ranges = ranges.into_iter().flat_map(of_type).collect();
-        }
-        ranges.sort_by(|one, other| {
-            let of_type = |range: &Range| kind_of_number(range.kind).as_str();
-            match asked.sort.key {
-                SortKey::FindingType => of_type(one).cmp(of_type(other)).then_with(|| one.cmp(other)),
-                SortKey::ResourceType => one.resource_type.cmp(&other.resource_type).then_with(|| one.cmp(other)),
-                SortKey::Account => one.cmp(other),
-                _ => (one.status, one.kind, &one.account).cmp(&(other.status, other.kind, &other.account)),
-            }
-        });
-        if asked.sort.descending {
-            ranges.reverse();
-        }
-        let in_order =
-            !matches!(asked.sort.key, SortKey::Created | SortKey::Updated | SortKey::Resource | SortKey::Risk | SortKey::Id);
-        if let Some(cursor) = asked.after.as_ref().filter(|_| in_order)
-            && let Some(at) = ranges.iter().position(|range| *range == cursor.range)
+        let column = column_of(asked.sort.key);
+        let mut ranges = Ranges::of(connection, asked, phase, column).await?;
+        let is_few = ranges.is_few;
+        let is_sparse = !is_few && (column == Some("id") || is_sparse(asked, ranges.by_account));
+        let mut look = if is_sparse { Some(u64::from(asked.look.max(1))) } else { None };
+        let by_account = ranges.by_account;
+        let mut found: Vec<FindingSummary> = Vec::new();
+        let mut stopped = None;
+        while found.len() < wanted
+            && let Some((group, size)) = ranges.next(connection, wanted - found.len(), is_sparse).await?
         {
-            ranges.drain(..at);
+            let reading = Reading { asked, phase, column, is_few, ranges: &group };
+            let bound = match look {
+                Some(look) if look < size => self.bound(connection, &reading, look).await?,
+                _ => None,
+            };
+            for row in self.group(connection, &reading, bound.as_ref(), wanted - found.len()).await? {
+                found.push(findings::read(&row, phase, asked.analysed)?);
+            }
+            if let Some(bound) = bound {
+                let range = group.get(bound.rank).cloned().unwrap_or_default();
+                stopped = Some(Cursor {
+                    range: if column.is_none() { range } else { Range::default() },
+                    key: bound.key,
+                    seq: bound.seq,
+                });
+                break;
+            }
+            look = look.map(|look| look.saturating_sub(size).max(1));
         }
-        Ok(ranges)
+        if found.len() >= wanted {
+            found.truncate(wanted - 1);
+            let next = found.last().map(|last| cursor_behind(last, asked, column, by_account));
+            return Ok(Page { findings: found, next });
+        }
+        Ok(Page { findings: found, next: stopped })
     }
 
-    /// The first rows of several ranges, merged by a column and then by age.
-    async fn merged(
+    /// The place of the `look`th finding of a group, whether it fits or not; none when there are not so many.
+    async fn bound(&self, connection: &mut AnyConnection, reading: &Reading<'_>, look: u64) -> Result<Option<Place>, StoreError> {
+        let mut statement = Statement::default();
+        let of_key = reading.column.filter(|column| *column != "seq").unwrap_or("0 AS place");
+        let sql = self.select(reading, &mut statement, &format!("{of_key}, seq"), None, true);
+        let sql = format!("{sql} LIMIT 1 OFFSET {}", look - 1);
+        let rows = statement.rows(connection, sql).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let key = match reading.column {
+            Some("updated" | "risk") => Key::Number(row.try_get(0)?),
+            Some("resource" | "id") => Key::Text(row.try_get(0)?),
+            _ => Key::None,
+        };
+        let rank = if reading.column.is_none() { usize::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default() } else { 0 };
+        Ok(Some(Place { rank, key, seq: row.try_get(1)? }))
+    }
+
+    /// The first rows of a group that fit, up to a place.
+    async fn group(
         &self,
         connection: &mut AnyConnection,
-        asked: &Query,
-        ranges: &[Range],
-        column: &'static str,
+        reading: &Reading<'_>,
+        bound: Option<&Place>,
         limit: usize,
     ) -> Result<Vec<AnyRow>, StoreError> {
         let mut statement = Statement::default();
+        let sql = self.select(reading, &mut statement, findings::COLUMNS, bound, false);
+        statement.rows(connection, format!("{sql} LIMIT {limit}")).await
+    }
+
+    /// A group of ranges as SQL, in its order: from where the query goes on, up to a place.
+    fn select(
+        &self,
+        reading: &Reading<'_>,
+        statement: &mut Statement,
+        columns: &str,
+        bound: Option<&Place>,
+        is_anything: bool,
+    ) -> String {
+        let Reading { asked, phase, column, is_few, ranges } = *reading;
         let analyzer = statement.number(asked.analyzer);
-        let condition = self.condition(&mut statement, asked, &analyzer);
-        let (sign, order) = if asked.sort.descending { ("<", "DESC") } else { (">", "ASC") };
-        let behind = match (&asked.after, column) {
-            (None, _) => String::new(),
-            (Some(cursor), "seq") => format!(" AND seq {sign} {}", statement.number(cursor.seq)),
-            (Some(cursor), _) => {
-                let key = match &cursor.key {
-                    Key::None => statement.number(0),
-                    Key::Number(number) => statement.number(*number),
-                    Key::Text(text) => statement.text(text),
+        let condition = if is_anything { String::new() } else { self.condition(statement, asked, &analyzer, is_few) };
+        let (forth, back, order) = if asked.sort.descending { ("<", ">", "DESC") } else { (">", "<", "ASC") };
+        let (behind, up_to) = match column {
+            None => (String::new(), String::new()),
+            Some(column) => {
+                let mut beside = |sign: &str, key: &Key, seq: i64| match column {
+                    "seq" => format!(" AND seq {sign} {}", statement.number(seq)),
+                    "id" => format!(" AND id {sign} {}", statement.key(key)),
+                    _ => format!(" AND ({column}, seq) {sign} ({}, {})", statement.key(key), statement.number(seq)),
                 };
-                format!(" AND ({column}, seq) {sign} ({key}, {})", statement.number(cursor.seq))
+                let behind = asked.after.as_ref().map(|cursor| beside(forth, &cursor.key, cursor.seq));
+                let up_to = bound.map(|place| beside(&format!("{back}="), &place.key, place.seq));
+                (behind.unwrap_or_default(), up_to.unwrap_or_default())
             }
         };
-        let order = if column == "seq" { format!("seq {order}") } else { format!("{column} {order}, seq {order}") };
-        let columns = findings::COLUMNS;
-        let sql = if column == "id" || ranges.len() > RANGES {
-            // Read past what does not fit. The plus keeps the databases from choosing the index of the analyzer and sorting all.
-            let mut alternatives: Vec<String> = Vec::new();
-            for range in ranges {
-                let more = range.condition(&mut statement);
-                alternatives.push(format!("(status = {} AND kind = {}{more})", range.status, range.kind));
+        if is_few || column == Some("id") {
+            let mut statuses: Vec<i64> =
+                ranges.iter().flat_map(|range| phase.numbers(FindingStatus::of_number(range.status))).copied().collect();
+            let mut kinds: Vec<i64> = ranges.iter().map(|range| range.kind).collect();
+            for list in [&mut statuses, &mut kinds] {
+                list.sort_unstable();
+                list.dedup();
             }
-            format!(
-                "SELECT {columns} FROM findings WHERE +analyzer = {analyzer} AND ({}){condition}{behind} ORDER BY {order} LIMIT {limit}",
-                alternatives.join(" OR ")
-            )
-        } else {
-            let mut parts: Vec<String> = Vec::new();
-            for range in ranges {
-                let more = range.condition(&mut statement);
+            // What is few is found by what makes it few, and sorted. Else the order is that of ids, and the plus keeps the databases
+            // from choosing the index of the analyzer and sorting all.
+            let (plus, order) = match column.unwrap_or("seq") {
+                "id" if !is_few => ("+", format!("id {order}")),
+                "seq" => ("", format!("seq + 0 {order}")),
+                "risk" => ("", format!("risk + 0 {order}, seq {order}")),
+                "updated" => ("", format!("updated + 0 {order}, seq {order}")),
+                column => ("", format!("{column} || '' {order}, seq {order}")),
+            };
+            return format!(
+                "SELECT {columns} FROM findings WHERE {plus}analyzer = {analyzer} AND status IN ({}) AND kind IN ({}){condition}{behind}{up_to} \
+                 ORDER BY {order}",
+                findings::listed(&statuses),
+                findings::listed(&kinds)
+            );
+        }
+        let mut parts: Vec<String> = Vec::new();
+        let last = bound.filter(|_| column.is_none()).map_or(ranges.len(), |place| place.rank + 1);
+        for (rank, range) in ranges.iter().enumerate().take(last) {
+            let mut more = String::new();
+            if let Some(account) = &range.account {
+                more.push_str(&format!(" AND account = {}", statement.text(account)));
+            }
+            if let Some(own) = range.resource_type.filter(|_| !is_anything) {
+                more.push_str(&format!(" AND resource_type = {own}"));
+            }
+            let mut ranked = String::new();
+            if column.is_none() {
+                if let Some(cursor) = asked.after.as_ref().filter(|cursor| cursor.range == *range) {
+                    more.push_str(&format!(" AND seq {forth} {}", statement.number(cursor.seq)));
+                }
+                if let Some(place) = bound.filter(|place| place.rank == rank) {
+                    more.push_str(&format!(" AND seq {back}= {}", statement.number(place.seq)));
+                }
+                ranked = format!(", {rank} AS part");
+            }
+            for status in phase.numbers(FindingStatus::of_number(range.status)) {
                 parts.push(format!(
-                    "SELECT {columns} FROM findings WHERE analyzer = {analyzer} AND status = {} AND kind = {}{more}{condition}{behind}",
-                    range.status, range.kind
+                    "SELECT {columns}{ranked} FROM findings WHERE analyzer = {analyzer} AND status = {status} AND kind = {}{more}{condition}{behind}{up_to}",
+                    range.kind
                 ));
             }
-            format!("{} ORDER BY {order} LIMIT {limit}", parts.join(" UNION ALL "))
-        };
-        let mut rows = query::<Any>(AssertSqlSafe(sql));
-        for value in statement.values {
-            rows = match value {
-                Value::Number(number) => rows.bind(number),
-                Value::Text(text) => rows.bind(text),
-            };
         }
-        Ok(connection.fetch_all(rows).await?)
+        let order = match column {
+            None => format!("part, seq {order}"),
+            Some("seq") => format!("seq {order}"),
+            Some(column) => format!("{column} {order}, seq {order}"),
+        };
+        format!("{} ORDER BY {order}", parts.join(" UNION ALL "))
     }
 
     /// What must fit besides the range, as SQL that begins with ` AND`.
-    fn condition(&self, statement: &mut Statement, asked: &Query, analyzer: &str) -> String {
+    fn condition(&self, statement: &mut Statement, asked: &Query, analyzer: &str, is_few: bool) -> String {
         let mut sql = String::new();
         for (key, column) in
             [(FilterKey::Resource, "resource"), (FilterKey::Id, "id"), (FilterKey::ResourceOwnerAccount, "account")]
         {
             if let Some(criterion) = asked.filter.of(key) {
+                // Said in this way, the databases do not take an index of accounts where the order needs another.
+                let column = if key == FilterKey::ResourceOwnerAccount && !is_few { "(account || '')" } else { column };
                 self.criterion(&mut sql, statement, column, criterion);
             }
         }
@@ -419,6 +445,12 @@ impl Store {
         }
         if let Some(service) = &asked.service {
             let service = statement.text(service);
+            if is_few {
+                sql.push_str(&format!(
+                    " AND seq IN (SELECT finding FROM services WHERE analyzer = {analyzer} AND service = {service})"
+                ));
+                return sql;
+            }
             sql.push_str(&format!(
                 " AND EXISTS (SELECT 1 FROM services WHERE services.analyzer = {analyzer} AND services.service = {service} AND services.finding = findings.seq)"
             ));
@@ -449,7 +481,35 @@ impl Store {
     }
 }
 
-fn cursor_behind(last: &FindingSummary, asked: &Query, column: Option<&str>) -> Cursor {
+/// What ranges are merged by; nothing where the order is one of ranges.
+fn column_of(key: SortKey) -> Option<&'static str> {
+    match key {
+        SortKey::Created => Some("seq"),
+        SortKey::Updated => Some("updated"),
+        SortKey::Resource => Some("resource"),
+        SortKey::Risk => Some("risk"),
+        SortKey::Id => Some("id"),
+        SortKey::Status | SortKey::FindingType | SortKey::Account | SortKey::ResourceType => None,
+    }
+}
+
+/// Whether much of what is in the ranges may not fit.
+fn is_sparse(asked: &Query, by_account: bool) -> bool {
+    let says = |key: FilterKey| asked.filter.of(key).is_some_and(|one| !one.neq.is_empty() || !one.contains.is_empty());
+    let account = asked.filter.of(FilterKey::ResourceOwnerAccount).is_some_and(|one| !one.eq.is_empty());
+    says(FilterKey::Resource)
+        || says(FilterKey::Id)
+        || says(FilterKey::ResourceOwnerAccount) && !by_account
+        || account && !by_account
+        || asked.filter.of(FilterKey::ResourceType).is_some()
+        || asked.sort.key == SortKey::ResourceType
+        || asked.risk != Risk::default()
+        || asked.created_from.is_some()
+        || asked.created_before.is_some()
+        || asked.service.is_some()
+}
+
+fn cursor_behind(last: &FindingSummary, asked: &Query, column: Option<&str>, by_account: bool) -> Cursor {
     let key = match column {
         Some("updated") => Key::Number(last.updated.seconds()),
         Some("risk") => Key::Number(i64::from(last.risk.0)),
@@ -457,22 +517,14 @@ fn cursor_behind(last: &FindingSummary, asked: &Query, column: Option<&str>) -> 
         Some("id") => Key::Text(last.id.clone()),
         _ => Key::None,
     };
-    let by_account = asked.sort.key == SortKey::Account
-        || asked.filter.of(FilterKey::ResourceOwnerAccount).is_some_and(|criterion| !criterion.eq.is_empty());
-    let range = Range {
-        account: by_account.then(|| last.account.clone()),
-        resource_type: (asked.sort.key == SortKey::ResourceType).then(|| last.resource_type.number()),
-        status: last.status.number(),
-        kind: kind_number(last.kind),
+    let range = match column {
+        Some(_) => Range::default(),
+        None => Range {
+            account: by_account.then(|| last.account.clone()),
+            resource_type: (asked.sort.key == SortKey::ResourceType).then(|| last.resource_type.number()),
+            status: last.status.number(),
+            kind: kind_number(last.kind),
+        },
     };
     Cursor { range, key, seq: last.seq }
-}
-
-/// Whether a finding of a kind can be about a role, or about a user.
-fn can_be(kind: i64, resource: ResourceType) -> bool {
-    match kind_of_number(kind) {
-        FindingKind::UnusedIamRole => resource == ResourceType::Role,
-        FindingKind::UnusedIamUserAccessKey | FindingKind::UnusedIamUserPassword => resource == ResourceType::User,
-        FindingKind::UnusedPermission => true,
-    }
 }

@@ -15,8 +15,10 @@
 //! | `filter.rs` | [`Filter`]: key → eq, neq, contains, exists; as JSON in the provider's own form |
 //! | `findings.rs` | [`Finding`]s: `finding` (whole), `findings_status` (archive, reopen) |
 //! | `listing.rs` | `list`: a [`Query`] to a [`Page`], with a [`Cursor`] to the next one |
+//! | `ranges.rs` | which ranges of the indices a list is put together from |
 //! | `statistics.rs` | `statistics`, `facets` (by service, risk, day of creation), `trend` |
-//! | `analysis.rs` | writing an analysis: only differences, all at once |
+//! | `analysis.rs` | writing an analysis: only differences |
+//! | `publication.rs` | making it visible all at once, or taking it back; clearing away what is old |
 //! | `recommendations.rs` | `start_recommendation`, `finish_recommendation`, `recommendation` |
 //! | `people.rs` | users, sessions, API keys: rows only; who may what is decided in `access/` |
 //! | `audit.rs` | `audit`: the log of changes |
@@ -42,6 +44,8 @@ mod filter;
 mod findings;
 mod listing;
 mod people;
+mod publication;
+mod ranges;
 mod recommendations;
 mod rules;
 mod settings;
@@ -54,14 +58,14 @@ pub use analysis::{FoundFinding, KEPT_DAYS, Run, RunRow, RunSummary};
 pub use analyzers::{AnalysisRule, Analyzer, NewAnalyzer, Scope};
 pub use audit::AuditRow;
 pub use backup::{backup, restore};
-pub use change::{Change, ClientToken};
+pub use change::{Change, ClientToken, TOKENS_KEPT};
 pub use database::{Dialect, Location, Store};
 pub use failure::StoreError;
 pub use filter::{Criterion, Filter, FilterKey, FilterProblem};
 pub use findings::{Archiving, Finding, FindingStatus, FindingSummary, ResourceType, Risk};
-pub use listing::{Cursor, Page, Query, Sort, SortKey};
+pub use listing::{Cursor, LOOK, Page, Query, Sort, SortKey};
 pub use people::{ApiKey, Session, User};
 pub use recommendations::{Recommendation, RecommendationError, RecommendationStatus};
-pub use rules::ArchiveRule;
-pub use statistics::{AccountTotals, Count, Facet, Statistics, TrendPoint};
+pub use rules::{ArchiveRule, MOST_RULES};
+pub use statistics::{AccountTotals, Facet, Statistics, TrendPoint};
 pub use webhooks::{Delivery, Waiting, Webhook};

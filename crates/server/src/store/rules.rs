@@ -10,6 +10,9 @@ use sqlx::{Row, query};
 use super::change::{Begun, Writing};
 use super::{Change, Filter, FindingStatus, Query, Store, StoreError};
 
+/// The most rules of one analyzer ("IAM Access Analyzer quotas").
+pub const MOST_RULES: u32 = 100;
+
 /// An archive rule of an analyzer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveRule {
@@ -66,11 +69,19 @@ impl Store {
     /// Makes a rule.
     ///
     /// # Errors
-    /// [`StoreError::Exists`], [`StoreError::NotFound`] when there is no such analyzer.
+    /// [`StoreError::Exists`], [`StoreError::Quota`], [`StoreError::NotFound`] when there is no such analyzer.
     pub async fn create_rule(&self, analyzer: &str, name: &str, filter: &Filter, change: &Change) -> Result<(), StoreError> {
         let analyzer = self.analyzer(analyzer).await?;
         let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(()) };
+        self.lock(&mut writing, analyzer.id).await?;
         insert(&mut writing, analyzer.id, name, filter, change.at).await?;
+        let there = query("SELECT CAST(COUNT(*) AS BIGINT) FROM archive_rules WHERE analyzer = $1")
+            .bind(analyzer.id)
+            .fetch_one(&mut *writing)
+            .await?;
+        if there.try_get::<i64, _>(0)? > i64::from(MOST_RULES) {
+            return Err(StoreError::Quota { what: "archive rule", most: MOST_RULES, of: analyzer.name });
+        }
         self.finish(writing, change, "CreateArchiveRule", &subject(&analyzer, name), Some(&filter.to_string()), "").await
     }
 
@@ -154,20 +165,26 @@ impl Store {
     pub async fn apply_rule(&self, analyzer: &str, name: &str, change: &Change) -> Result<u64, StoreError> {
         let rule = self.rule(analyzer, name).await?;
         let analyzer = self.analyzer(analyzer).await?;
-        let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(0) };
+        // Bit by bit, so that nobody waits for a rule that fits very much; asked for again after a failure, it does the rest.
+        if let Begun::Again(_) = self.begin(change).await? {
+            return Ok(0);
+        }
         let by = format!("rule:{name}");
-        let mut asked = Query { filter: rule.filter, limit: 500, ..Query::of(&analyzer) };
-        asked.only = Some(FindingStatus::Active);
+        let mut asked = Query { filter: rule.filter, limit: 300, only: Some(FindingStatus::Active), ..Query::of(&analyzer) };
         let mut archived = 0;
         loop {
+            let mut writing = self.writing().await?;
+            self.lock(&mut writing, analyzer.id).await?;
             let page = self.page(&mut writing, &asked).await?;
             let ids: Vec<String> = page.findings.into_iter().map(|finding| finding.id).collect();
-            if ids.is_empty() {
-                break;
+            archived += super::findings::archive(&mut writing, analyzer.id, &ids, &by, None, None, change.at).await?;
+            writing.commit().await?;
+            match page.next {
+                Some(next) => asked.after = Some(next),
+                None => break,
             }
-            archived += super::findings::archive(&mut writing, &analyzer, &ids, &by, None, None, change.at).await?;
         }
-        super::webhooks::tell(&mut writing, analyzer.id, change.at).await?;
+        let Begun::Fresh(writing) = self.begin(change).await? else { return Ok(archived) };
         let note = format!("{archived} findings archived");
         self.finish(writing, change, "ApplyArchiveRule", &subject(&analyzer, name), Some(&note), "").await?;
         Ok(archived)

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use leastwise::access::Timestamp;
 use leastwise::access::time::DAY;
 use leastwise::findings::FindingKind;
-use sqlx::{Row, query};
+use sqlx::{AssertSqlSafe, Row, query};
 
-use super::findings::{FindingStatus, kind_of_number};
+use super::findings::{FindingStatus, Phase, kind_of_number, listed, places};
 use super::{Analyzer, Store, StoreError};
 
 /// The findings of one account that are active.
@@ -24,26 +24,15 @@ pub struct AccountTotals {
     pub by_kind: BTreeMap<FindingKind, u64>,
 }
 
-/// How many findings of an analyzer are of one account, kind and status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Count {
-    /// The account.
-    pub account: String,
-    /// The kind.
-    pub kind: FindingKind,
-    /// The status.
-    pub status: FindingStatus,
-    /// How many.
-    pub findings: u64,
-}
-
 /// The totals of an analyzer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Numbers of findings by kind and status; what is not there is 0.
     pub by_kind: BTreeMap<(FindingKind, FindingStatus), u64>,
-    /// Accounts with active findings, the one with most first.
+    /// Accounts with active findings, the one with most first; as many as were asked for.
     pub accounts: Vec<AccountTotals>,
+    /// How many accounts have active findings.
+    pub accounts_in_all: u64,
 }
 
 impl Statistics {
@@ -94,55 +83,95 @@ pub struct TrendPoint {
     pub count: u64,
 }
 
+/// Accounts whose kinds are asked for at once.
+const ACCOUNTS: usize = 500;
+
 fn number(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
 impl Store {
-    /// The numbers of findings of an analyzer, those that are not 0.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn counts(&self, analyzer: &Analyzer) -> Result<Vec<Count>, StoreError> {
-        let rows = query("SELECT account, kind, status, n FROM counts WHERE analyzer = $1 AND n > 0")
-            .bind(analyzer.id)
-            .fetch_all(self.reads())
-            .await?;
-        let count = |row: &sqlx::any::AnyRow| {
-            let (kind, status) = (kind_of_number(row.try_get(1)?), FindingStatus::of_number(row.try_get(2)?));
-            Ok(Count { account: row.try_get(0)?, kind, status, findings: number(row.try_get(3)?) })
-        };
-        rows.iter().map(count).collect()
-    }
-
     /// The totals of an analyzer, with the `accounts` accounts that have most active findings.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn statistics(&self, analyzer: &Analyzer, accounts: usize) -> Result<Statistics, StoreError> {
-        let rows = query("SELECT account, kind, status, n FROM counts WHERE analyzer = $1 AND n > 0")
-            .bind(analyzer.id)
-            .fetch_all(self.reads())
-            .await?;
+        self.statistics_of(analyzer, None, accounts).await
+    }
+
+    /// The totals of some accounts of an analyzer, or of all, with the `top` accounts that have most active findings.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn statistics_of(
+        &self,
+        analyzer: &Analyzer,
+        only: Option<&[String]>,
+        top: usize,
+    ) -> Result<Statistics, StoreError> {
+        let mut reading = self.reading().await?;
+        let phase = Phase::of(&mut reading, analyzer.id).await?;
         let mut statistics = Statistics::default();
-        let mut by_account: BTreeMap<String, BTreeMap<FindingKind, u64>> = BTreeMap::new();
-        for row in &rows {
-            let kind = kind_of_number(row.try_get(1)?);
-            let status = FindingStatus::of_number(row.try_get(2)?);
-            let n = number(row.try_get(3)?);
-            *statistics.by_kind.entry((kind, status)).or_default() += n;
-            if status == FindingStatus::Active {
-                *by_account.entry(row.try_get(0)?).or_default().entry(kind).or_default() += n;
+        let these = |from: usize| match only {
+            None => String::new(),
+            Some([]) => " AND 1 = 0".to_owned(),
+            Some(accounts) => format!(" AND account IN ({})", places(from, accounts.len())),
+        };
+        let sums = match only {
+            None => "SELECT CAST(value AS BIGINT), status, n FROM facets WHERE analyzer = $1 AND facet = 'kind'".to_owned(),
+            Some(_) => format!(
+                "SELECT kind, status, CAST(SUM(n) AS BIGINT) FROM counts WHERE analyzer = $1{} GROUP BY kind, status",
+                these(2)
+            ),
+        };
+        let mut sums = query(AssertSqlSafe(sums)).bind(analyzer.id);
+        for account in only.unwrap_or_default() {
+            sums = sums.bind(account);
+        }
+        for row in sums.fetch_all(&mut *reading).await? {
+            if let Some(status) = phase.status(row.try_get(1)?) {
+                *statistics.by_kind.entry((kind_of_number(row.try_get(0)?), status)).or_default() += number(row.try_get(2)?);
             }
         }
-        let total = |(account, by_kind): (String, BTreeMap<FindingKind, u64>)| AccountTotals {
-            account,
-            active: by_kind.values().sum(),
-            by_kind,
-        };
-        statistics.accounts = by_account.into_iter().map(total).collect();
-        statistics.accounts.sort_by(|one, other| other.active.cmp(&one.active).then_with(|| one.account.cmp(&other.account)));
-        statistics.accounts.truncate(accounts);
+        if top == 0 {
+            return Ok(statistics);
+        }
+        let active = listed(phase.numbers(FindingStatus::Active));
+        let sql = format!(
+            "SELECT account, CAST(SUM(n) AS BIGINT) AS active, COUNT(*) OVER () FROM counts WHERE analyzer = $1 AND status IN ({active}) \
+             AND n > 0{} GROUP BY account ORDER BY active DESC, account LIMIT $2",
+            these(3)
+        );
+        let mut largest = query(AssertSqlSafe(sql)).bind(analyzer.id).bind(i64::try_from(top).unwrap_or(i64::MAX));
+        for account in only.unwrap_or_default() {
+            largest = largest.bind(account);
+        }
+        for row in largest.fetch_all(&mut *reading).await? {
+            statistics.accounts_in_all = number(row.try_get(2)?);
+            statistics.accounts.push(AccountTotals {
+                account: row.try_get(0)?,
+                active: number(row.try_get(1)?),
+                by_kind: BTreeMap::new(),
+            });
+        }
+        for part in statistics.accounts.chunks_mut(ACCOUNTS) {
+            let sql = format!(
+                "SELECT account, kind, n FROM counts WHERE analyzer = $1 AND status IN ({active}) AND n > 0 AND account IN ({})",
+                places(2, part.len())
+            );
+            let mut kinds = query(AssertSqlSafe(sql)).bind(analyzer.id);
+            for totals in part.iter() {
+                kinds = kinds.bind(totals.account.clone());
+            }
+            let mut by_account: BTreeMap<String, BTreeMap<FindingKind, u64>> = BTreeMap::new();
+            for row in kinds.fetch_all(&mut *reading).await? {
+                let of = by_account.entry(row.try_get(0)?).or_default();
+                *of.entry(kind_of_number(row.try_get(1)?)).or_default() += number(row.try_get(2)?);
+            }
+            for totals in part {
+                totals.by_kind = by_account.remove(&totals.account).unwrap_or_default();
+            }
+        }
         Ok(statistics)
     }
 
@@ -156,14 +185,14 @@ impl Store {
         facet: Facet,
         status: FindingStatus,
     ) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows = query(
-            "SELECT value, n FROM facets WHERE analyzer = $1 AND status = $2 AND facet = $3 AND n > 0 ORDER BY n DESC, value",
-        )
-        .bind(analyzer.id)
-        .bind(status.number())
-        .bind(facet.as_str())
-        .fetch_all(self.reads())
-        .await?;
+        let mut reading = self.reading().await?;
+        let phase = Phase::of(&mut reading, analyzer.id).await?;
+        let sql = format!(
+            "SELECT value, CAST(SUM(n) AS BIGINT) AS n FROM facets WHERE analyzer = $1 AND status IN ({}) AND facet = $2 AND n > 0 \
+             GROUP BY value ORDER BY n DESC, value",
+            listed(phase.numbers(status))
+        );
+        let rows = query(AssertSqlSafe(sql)).bind(analyzer.id).bind(facet.as_str()).fetch_all(&mut *reading).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, number(row.try_get(1)?)))).collect()
     }
 
@@ -194,15 +223,34 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn keep_history(&self, now: Timestamp) -> Result<(), StoreError> {
+        let day = now.seconds().div_euclid(DAY);
         let mut writing = self.writing().await?;
-        query(
-            "INSERT INTO history (analyzer, day, kind, status, n) \
-             SELECT analyzer, CAST($1 AS BIGINT), kind, status, CAST(SUM(n) AS BIGINT) FROM counts WHERE analyzer >= 0 GROUP BY analyzer, kind, status \
-             ON CONFLICT (analyzer, day, kind, status) DO UPDATE SET n = excluded.n",
+        let sums = query(
+            "SELECT analyzer, CAST(value AS BIGINT), facets.status, n, run, settling FROM facets JOIN analyzers ON analyzers.id = analyzer \
+             WHERE facet = 'kind'",
         )
-        .bind(now.seconds().div_euclid(DAY))
-        .execute(&mut *writing)
+        .fetch_all(&mut *writing)
         .await?;
+        let mut totals: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
+        for row in &sums {
+            let phase = Phase { run: row.try_get(4)?, is_settling: row.try_get::<i64, _>(5)? != 0 };
+            if let Some(status) = phase.status(row.try_get(2)?) {
+                *totals.entry((row.try_get(0)?, row.try_get(1)?, status.number())).or_default() += row.try_get::<i64, _>(3)?;
+            }
+        }
+        for ((analyzer, kind, status), n) in totals {
+            query(
+                "INSERT INTO history (analyzer, day, kind, status, n) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (analyzer, day, kind, status) DO UPDATE SET n = excluded.n",
+            )
+            .bind(analyzer)
+            .bind(day)
+            .bind(kind)
+            .bind(status)
+            .bind(n)
+            .execute(&mut *writing)
+            .await?;
+        }
         writing.commit().await?;
         Ok(())
     }

@@ -5,9 +5,10 @@
 //! between stays due. So each state that lasts is told at least once. What is sent is made from the finding at that time.
 
 use leastwise::access::Timestamp;
-use sqlx::{Row, query};
+use sqlx::{AssertSqlSafe, Row, query};
 
 use super::change::{Begun, Writing};
+use super::findings::places;
 use super::{Change, Store, StoreError};
 
 /// A receiver of events.
@@ -54,18 +55,20 @@ pub struct Waiting {
     pub problem: Option<String>,
 }
 
-/// Makes every finding of an analyzer that changed at `at` due for every webhook.
-pub(super) async fn tell(writing: &mut Writing, analyzer: i64, at: Timestamp) -> Result<(), StoreError> {
-    query(
+/// Makes the state of findings due for every webhook.
+pub(super) async fn tell(writing: &mut Writing, seqs: &[i64]) -> Result<(), StoreError> {
+    let sql = format!(
         "INSERT INTO deliveries (webhook, finding, version, attempts, due) \
          SELECT webhooks.id, findings.id, findings.updated, 0, findings.updated FROM findings CROSS JOIN webhooks \
-         WHERE findings.analyzer = $1 AND findings.status IN (0, 1, 2) AND findings.kind IN (0, 1, 2, 3) AND findings.updated = $2 \
+         WHERE findings.seq IN ({}) \
          ON CONFLICT (webhook, finding) DO UPDATE SET version = excluded.version, attempts = 0, due = excluded.due",
-    )
-    .bind(analyzer)
-    .bind(at.seconds())
-    .execute(&mut **writing)
-    .await?;
+        places(1, seqs.len())
+    );
+    let mut insert = query(AssertSqlSafe(sql));
+    for seq in seqs {
+        insert = insert.bind(*seq);
+    }
+    insert.execute(&mut **writing).await?;
     Ok(())
 }
 

@@ -9,10 +9,7 @@ use super::Reply;
 use super::error::WireError;
 use super::page::USUAL;
 use super::request::Call;
-use crate::store::{ArchiveRule, Filter, FilterProblem};
-
-/// The most rules of one analyzer ("IAM Access Analyzer quotas").
-const MOST_RULES: usize = 100;
+use crate::store::{ArchiveRule, Filter, FilterProblem, MOST_RULES, StoreError};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,22 +93,15 @@ pub(super) fn filter(value: &Value) -> Result<Filter, WireError> {
 
 /// That an analyzer may have so many rules.
 pub(super) fn within_quota(rules: usize, analyzer: &str) -> Result<(), WireError> {
-    if rules <= MOST_RULES {
+    if rules <= MOST_RULES as usize {
         return Ok(());
     }
-    let message = format!("an analyzer has at most {MOST_RULES} archive rules");
-    Err(WireError::Quota(message, analyzer.to_owned(), "ArchiveRule"))
+    Err(StoreError::Quota { what: "archive rule", most: MOST_RULES, of: analyzer.to_owned() }.into())
 }
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, WireError> {
     let new: Written = call.input()?;
     let filter = filter(&new.filter)?;
-    let most = u32::try_from(MOST_RULES).unwrap_or(u32::MAX);
-    let there = call.api.store.rules(&new.analyzer_name, None, most).await?;
-    // One that is there already is a conflict, or the same request again.
-    if there.iter().all(|rule| rule.name != new.rule_name) {
-        within_quota(there.len() + 1, &new.analyzer_name)?;
-    }
     call.api.store.create_rule(&new.analyzer_name, &new.rule_name, &filter, &call.change()).await?;
     Reply::empty()
 }

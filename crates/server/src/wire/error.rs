@@ -175,6 +175,7 @@ impl From<StoreError> for WireError {
         match error {
             StoreError::NotFound { what, id } => WireError::NotFound(message, id, resource_type(what)),
             StoreError::Exists { what, id } => WireError::Conflict(message, id, resource_type(what)),
+            StoreError::Quota { what, of, .. } => WireError::Quota(message, of, resource_type(what)),
             StoreError::TokenReused => WireError::field("clientToken", "was used before, with other parameters"),
             error @ (StoreError::Full(_) | StoreError::Unreachable(_) | StoreError::Unexpected(_)) => {
                 WireError::Internal(error.to_string())

@@ -86,9 +86,23 @@ pub(super) fn read(operation: &Operation, labels: &[(&str, &str)], asked: &Asked
         }
     }
     let input = Value::Object(input);
+    if has_nul(&input) {
+        let why = "a text has the character U+0000, which is in no name, filter or document".to_owned();
+        return Err(WireError::Validation(Reason::CannotParse, why, Vec::new()));
+    }
     match model.problems(operation, &input) {
         problems if problems.is_empty() => Ok(input),
         problems => Err(WireError::fields(problems)),
+    }
+}
+
+/// Whether a text has the one character that PostgreSQL cannot keep.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(all) => all.iter().any(has_nul),
+        Value::Object(all) => all.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
     }
 }
 
@@ -143,6 +157,8 @@ mod tests {
             ("GET", "/analyzer", "maxResults=x", ""),
             ("GET", "/analyzer", "nextToken=%ff", ""),
             ("GET", "/analyzer/%ff", "", ""),
+            ("GET", "/analyzer/a%00", "", ""),
+            ("POST", "/findingv2", "", r#"{"analyzerArn": "a:a:a:a:a:analyzer/x", "filter": {"resource": {"eq": ["\u0000"]}}}"#),
             ("POST", "/policy/validation", "", r#"{"policyDocument": 1, "policyType": "IDENTITY_POLICY"}"#),
         ] {
             let error = input(method, path, query, body).unwrap_err();
@@ -150,7 +166,7 @@ mod tests {
         }
         let error = input("PUT", "/analyzer", "", "").unwrap_err();
         assert!(matches!(error, WireError::Validation(Reason::FieldValidationFailed, _, problems) if problems.len() == 2));
-        let error = input("GET", "/analyzer/a%00", "", "").unwrap_err();
+        let error = input("GET", "/analyzer/a%20", "", "").unwrap_err();
         assert!(matches!(error, WireError::Validation(Reason::FieldValidationFailed, ..)));
     }
 }

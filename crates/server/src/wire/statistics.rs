@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use leastwise::access::AccountId;
 use leastwise::findings::FindingKind;
 use serde::{Deserialize, Serialize};
 
@@ -70,31 +69,15 @@ fn number(count: u64) -> i32 {
 pub(super) async fn of_findings(call: &Call<'_>) -> Result<Reply, WireError> {
     let asked: Asked = call.input()?;
     let analyzer = call.api.store.analyzer_of_arn(&asked.analyzer_arn).await?;
-    let (mut of_status, mut of_kind) = (BTreeMap::new(), BTreeMap::new());
-    let mut of_account: BTreeMap<String, BTreeMap<FindingKind, u64>> = BTreeMap::new();
-    for count in call.api.store.counts(&analyzer).await? {
-        if !AccountId::parse(&count.account).is_some_and(|account| call.who.sees(account)) {
-            continue;
-        }
-        *of_status.entry(count.status).or_default() += count.findings;
-        if count.status == FindingStatus::Active {
-            *of_kind.entry(count.kind).or_default() += count.findings;
-            *of_account.entry(count.account).or_default().entry(count.kind).or_default() += count.findings;
-        }
-    }
-    let total = |status: FindingStatus| number(of_status.get(&status).copied().unwrap_or_default());
-    let mut accounts: Vec<(u64, String, BTreeMap<FindingKind, u64>)> =
-        of_account.into_iter().map(|(account, kinds)| (kinds.values().sum(), account, kinds)).collect();
-    accounts.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
-    let top = accounts.into_iter().take(TOP).map(|(active, account, kinds)| OfAccount {
-        account,
-        number_of_active_findings: number(active),
-        details: kinds.into_iter().map(|(kind, count)| (kind.as_str(), number(count))).collect(),
+    let only: Option<Vec<String>> = call.who.accounts.as_ref().map(|own| own.iter().map(ToString::to_string).collect());
+    let known = call.api.store.statistics_of(&analyzer, only.as_deref(), TOP).await?;
+    let top = known.accounts.iter().map(|totals| OfAccount {
+        account: totals.account.clone(),
+        number_of_active_findings: number(totals.active),
+        details: totals.by_kind.iter().map(|(kind, count)| (kind.as_str(), number(*count))).collect(),
     });
-    let of_type = |kind: FindingKind| OfType {
-        unused_access_type: kind.as_str(),
-        total: number(of_kind.get(&kind).copied().unwrap_or_default()),
-    };
+    let of_type = |kind: FindingKind| OfType { unused_access_type: kind.as_str(), total: number(known.active(kind)) };
+    let total = |status: FindingStatus| number(known.of_status(status));
     let statistics = UnusedAccess {
         unused_access_type_statistics: FindingKind::ALL.into_iter().map(of_type).collect(),
         top_accounts: top.collect(),

@@ -132,6 +132,21 @@ async fn rules(bed: &Bed) {
     assert_eq!(store.apply_rule("rules", "second", &Change::own()).await.unwrap(), 1);
     assert_eq!(status(&listed(store, &own).await), [Active, Archived, Archived]);
     counters_are_right(store, &own).await;
+    // Two at once do not get past the quota together.
+    let both = async |from: u32| {
+        let mut made = 0;
+        for n in 0..60 {
+            let name = format!("r-{}", from + n);
+            match store.create_rule("rules", &name, &wider, &Change::own()).await {
+                Ok(()) => made += 1,
+                Err(StoreError::Quota { most, .. }) => assert_eq!(most, MOST_RULES),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        made
+    };
+    let (one, other) = tokio::join!(both(0), both(1_000));
+    assert_eq!(one + other + 1, MOST_RULES);
     store.delete_rule("rules", "second", &Change::own()).await.unwrap();
     assert!(matches!(store.rule("rules", "second").await, Err(StoreError::NotFound { .. })));
     store.delete_analyzer("rules", &Change::own()).await.unwrap();
@@ -147,6 +162,12 @@ async fn tokens(bed: &Bed) {
     assert_eq!(store.create_analyzer(&new, &change("one")).await.unwrap(), made);
     assert_eq!(store.create_analyzer(&new, &change("other")).await, Err(StoreError::TokenReused));
     assert!(matches!(store.create_analyzer(&new, &Change::own()).await, Err(StoreError::Exists { .. })));
+    // It is remembered for a day.
+    let now = made.created;
+    assert_eq!(store.forget_tokens(now).await.unwrap(), 0);
+    assert_eq!(store.create_analyzer(&new, &change("one")).await.unwrap(), made);
+    assert_eq!(store.forget_tokens(Timestamp::from_seconds(now.seconds() + 86_401)).await.unwrap(), 1);
+    assert!(matches!(store.create_analyzer(&new, &change("one")).await, Err(StoreError::Exists { .. })));
 }
 
 async fn half(bed: &Bed) {

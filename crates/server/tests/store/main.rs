@@ -5,4 +5,5 @@
 mod bed;
 mod life_cycle;
 mod lists;
+mod publication;
 mod survives;

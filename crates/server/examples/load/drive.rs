@@ -1,0 +1,188 @@
+//! A client that signs: asks for pages in every order with every filter, first ones and deep ones, at a rate that does not wait for
+//! answers, with statistics in between; and says how long each took, from the moment when it was due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// What is asked of whom.
+pub(crate) struct Asked {
+    pub(crate) address: String,
+    pub(crate) key: String,
+    pub(crate) secret: String,
+    pub(crate) seconds: u64,
+    pub(crate) rate: f64,
+}
+
+const ARN: &str = "arn:aws:access-analyzer:us-east-1:100000000000:analyzer/load";
+/// How deep a deep page is.
+const DEEP: usize = 40;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+struct Client {
+    http: reqwest::Client,
+    asked: Asked,
+}
+
+impl Client {
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let now = leastwise_server::clock::now().to_string().replace(['-', ':'], "");
+        let day = &now[..8];
+        let digest = hex(&Sha256::digest(body.as_bytes()));
+        let host = &self.asked.address;
+        let canonical = format!("POST\n{path}\n\nhost:{host}\nx-amz-date:{now}\n\nhost;x-amz-date\n{digest}");
+        let scope = format!("{day}/us-east-1/access-analyzer/aws4_request");
+        let text = format!("AWS4-HMAC-SHA256\n{now}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
+        let key = ["us-east-1", "access-analyzer", "aws4_request"]
+            .iter()
+            .fold(mac(format!("AWS4{}", self.asked.secret).as_bytes(), day), |key, part| mac(&key, part));
+        let signature = hex(&mac(&key, &text));
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}",
+            self.asked.key
+        );
+        let request = self.http.post(format!("http://{host}{path}")).header("host", host).header("x-amz-date", &now);
+        let answer = request.header("authorization", authorization).body(body).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn page(&self, query: &Value) -> Value {
+        self.post("/findingv2", query).await
+    }
+}
+
+/// Every order with every sort of filter.
+fn queries(some_id: &str, some_resource: &str) -> Vec<(String, Value)> {
+    let twenty: Vec<String> = (0..20).map(|n| format!("{:012}", 100_000_000_000_u64 + n * 41)).collect();
+    let filters = [
+        ("no filter", json!({})),
+        ("active", json!({"status": {"eq": ["ACTIVE"]}})),
+        ("archived or resolved", json!({"status": {"neq": ["ACTIVE"]}})),
+        ("one type", json!({"findingType": {"eq": ["UnusedIAMRole"]}})),
+        ("archived roles", json!({"status": {"eq": ["ARCHIVED"]}, "findingType": {"contains": ["Role"]}})),
+        ("users", json!({"resourceType": {"eq": ["AWS::IAM::User"]}})),
+        ("one account", json!({"resourceOwnerAccount": {"eq": ["100000000123"]}})),
+        ("one account, active", json!({"resourceOwnerAccount": {"eq": ["100000000777"]}, "status": {"eq": ["ACTIVE"]}})),
+        ("twenty accounts", json!({"resourceOwnerAccount": {"eq": twenty}})),
+        ("not one account", json!({"resourceOwnerAccount": {"neq": ["100000000123"]}})),
+        ("accounts that contain", json!({"resourceOwnerAccount": {"contains": ["0077"]}})),
+        ("resource contains, common", json!({"resource": {"contains": ["team-1"]}})),
+        ("resource contains, one in 97", json!({"resource": {"contains": ["team-42/"]}})),
+        ("resource contains, nothing", json!({"resource": {"contains": ["nowhere"]}})),
+        ("not some resource", json!({"resource": {"neq": [some_resource]}})),
+        ("one resource", json!({"resource": {"eq": [some_resource]}})),
+        ("one id", json!({"id": {"eq": [some_id]}})),
+        ("id contains", json!({"id": {"contains": ["abc"]}})),
+        ("has a resource", json!({"resource": {"exists": true}})),
+    ];
+    let sorts = ["createdAt", "updatedAt", "resource", "status", "findingType", "resourceOwnerAccount", "resourceType", "id"];
+    let mut all = Vec::new();
+    for (name, filter) in filters {
+        for sort in sorts {
+            for order in ["ASC", "DESC"] {
+                let mut query = json!({"analyzerArn": ARN, "sort": {"attributeName": sort, "orderBy": order}});
+                if filter != json!({}) {
+                    query["filter"] = filter.clone();
+                }
+                all.push((format!("{name} | {sort} {order}"), query));
+            }
+        }
+    }
+    all
+}
+
+fn at(times: &[f64], part: f64) -> f64 {
+    times.get(((times.len() - 1) as f64 * part).round() as usize).copied().unwrap_or_default()
+}
+
+fn sums(mut times: Vec<f64>) -> Value {
+    times.sort_by(f64::total_cmp);
+    let round = |ms: f64| (ms * 100.0).round() / 100.0;
+    json!({"requests": times.len(), "p50": round(at(&times, 0.5)), "p99": round(at(&times, 0.99)), "max": round(at(&times, 1.0))})
+}
+
+/// Asks, and prints what it measured.
+pub(crate) async fn drive(asked: Asked) {
+    let (seconds, rate) = (asked.seconds, asked.rate);
+    let client = Arc::new(Client { http: reqwest::Client::builder().no_proxy().build().unwrap(), asked });
+    let first = client.page(&json!({"analyzerArn": ARN})).await;
+    let some = &first["findings"][50];
+    let (id, resource) = (some["id"].as_str().unwrap(), some["resource"].as_str().unwrap());
+    // Half of them as they are, half deep in the list.
+    let mut all = Vec::new();
+    for (name, query) in queries(id, resource) {
+        let (mut deep, mut depth) = (query.clone(), 0);
+        while depth < DEEP {
+            let page = client.page(&deep).await;
+            let Some(token) = page["nextToken"].as_str() else { break };
+            deep["nextToken"] = token.into();
+            depth += 1;
+        }
+        all.push((name.clone(), query));
+        if depth > 0 {
+            all.push((name, deep));
+        }
+    }
+    // In an order that is the same every time and puts nothing beside its like.
+    let length = all.len();
+    let step = (length * 5 / 8..).find(|step| (2..=*step).all(|n| step % n != 0 || length % n != 0)).unwrap();
+    let all = Arc::new(all);
+    let (mut tasks, mut counts) = (Vec::new(), Vec::new());
+    let started = Instant::now();
+    for n in 0.. {
+        let due = started + Duration::from_secs_f64(n as f64 / rate);
+        if due - started >= Duration::from_secs(seconds) {
+            break;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        let (own, all, which) = (client.clone(), all.clone(), n * step % length);
+        tasks.push(tokio::spawn(async move {
+            own.page(&all[which].1).await;
+            (which, due.elapsed().as_secs_f64() * 1_000.0)
+        }));
+        if n % 20 == 0 {
+            let own = client.clone();
+            counts.push(tokio::spawn(async move {
+                own.post("/analyzer/findings/statistics", &json!({"analyzerArn": ARN})).await;
+                due.elapsed().as_secs_f64() * 1_000.0
+            }));
+        }
+    }
+    let (mut times, mut by_name): (Vec<f64>, BTreeMap<String, Vec<f64>>) = Default::default();
+    for task in tasks {
+        let (which, time) = task.await.unwrap();
+        times.push(time);
+        by_name.entry(all[which].0.clone()).or_default().push(time);
+    }
+    let mut statistics = Vec::new();
+    for count in counts {
+        statistics.push(count.await.unwrap());
+    }
+    let mut slowest: Vec<(f64, String)> = by_name
+        .into_iter()
+        .map(|(name, mut times)| {
+            times.sort_by(f64::total_cmp);
+            ((at(&times, 0.5) * 100.0).round() / 100.0, name)
+        })
+        .collect();
+    slowest.sort_by(|one, other| other.0.total_cmp(&one.0));
+    slowest.truncate(15);
+    println!("{}", json!({"lists": sums(times), "statistics": sums(statistics), "slowestByMedian": slowest}));
+}

@@ -47,8 +47,16 @@ async function open(options = {}) {
 
 async function picture(page, name, fullPage = true) {
   if (!pictures) return;
-  if (fullPage) await page.evaluate(() => window.scrollTo(0, 0));
+  if (!fullPage) {
+    await page.screenshot({ path: join(pictures, `${name}.png`) });
+    return;
+  }
+  // In a window as high as the page: what sticks to the top of the window is at the top of the picture then.
+  const size = page.viewportSize();
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.setViewportSize({ ...size, height: Math.max(size.height, await page.evaluate(() => document.documentElement.scrollHeight)) });
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
+  await page.setViewportSize(size);
 }
 
 /** Fails at serious violations of accessibility. axe is run beside the page's scripts, which the policy does not let in. */
@@ -294,9 +302,17 @@ test("on a phone nothing sticks out and everything is there", async () => {
 test("every page is accessible on a wide screen, light and dark", async () => {
   for (const colorScheme of ["light", "dark"]) {
     const page = await open({ colorScheme });
-    for (const path of PAGES) {
-      await page.goto(server.base + path);
-      await picture(page, `wide-${colorScheme}${path.replaceAll("/", "-")}`);
+    // The appearance that the system has not chosen is the one on offer.
+    await page.goto(server.base);
+    await page.getByRole("button", { name: colorScheme === "dark" ? "Light" : "Dark" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: colorScheme === "dark" ? "Dark" : "Light" }).count(), 0);
+    const finding = await page.request.get(`${server.base}/findings/export.json?q=platform-scanner-12&type=UnusedPermission`);
+    const [{ id, resourceOwnerAccount, resource }] = await finding.json();
+    const more = [`/findings/${id}/evidence`, `/accounts/${resourceOwnerAccount}`, `/principals/${encodeURIComponent(resource)}`, "/findings/nothing-of-that-name", "/findings?q=nowhere-at-all"];
+    for (const path of [...PAGES, ...more]) {
+      const answer = await page.goto(server.base + path);
+      assert.equal(answer.status(), path.includes("nothing-of") ? 404 : 200, path);
+      await picture(page, `wide-${colorScheme}${path.replace(id, "id").replace(encodeURIComponent(resource), "arn").replaceAll(/[/?=]/g, "-")}`);
       await accessible(page, `${path}, ${colorScheme}`);
     }
     await page.context().close();

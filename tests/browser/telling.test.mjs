@@ -58,8 +58,6 @@ before(async () => {
   const settings = await visit("/settings");
   const url = `http://127.0.0.1:${receiver.address().port}/hook`;
   const added = await visit("/settings/webhooks", { csrf: csrf(settings), url, form: "eventbridge" });
-  // A delivery is of whatever changed in the second of the change; the first analysis is to be another second.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
   hook = { url, secret: added.text.match(/id="secret">([0-9a-f]{64})</)[1] };
 });
 

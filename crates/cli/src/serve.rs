@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use leastwise::access::Timestamp;
+use leastwise::access::{AccountId, Timestamp};
 use leastwise_server::store::{Location, StoreError};
 use leastwise_server::{Inputs, InputsFailure, Options, ServeFailure, TlsFiles, Visit};
 
@@ -37,6 +37,9 @@ pub(crate) struct ServeArguments {
     /// The AWS region in the ARNs of analyzers.
     #[arg(long, value_name = "NAME", default_value = "us-east-1")]
     region: String,
+    /// The account in the ARNs of analyzers [default: that of the first analyzer, or of the exports].
+    #[arg(long, value_name = "ID", value_parser = account)]
+    account: Option<AccountId>,
     /// How many requests of the API a key may make in a second; 0 for any number.
     #[arg(long, value_name = "N", default_value_t = 0)]
     requests_per_second: u32,
@@ -56,6 +59,10 @@ pub(crate) struct ServeArguments {
     oidc: crate::oidc::OidcArguments,
     #[command(flatten)]
     evidence: EvidenceOptions,
+}
+
+fn account(text: &str) -> Result<AccountId, String> {
+    AccountId::parse(text).ok_or_else(|| "an account has 12 digits".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -166,6 +173,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
         database: database.clone(),
         rescan: Duration::from_secs(arguments.rescan),
         region: arguments.region.clone(),
+        account: arguments.account,
         requests_per_second: arguments.requests_per_second,
         insecure_no_auth: arguments.insecure_no_auth,
         tls,

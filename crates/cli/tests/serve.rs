@@ -4,12 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use leastwise_server::store::{FindingStatus, Location, Query, Store, StoreError};
+use leastwise::access::Timestamp;
+use leastwise_server::store::{Change, FindingStatus, Location, Query, Store, StoreError, Webhook};
 use leastwise_server::wait;
 
 const AS_OF: [&str; 2] = ["--as-of", "2026-11-01"];
@@ -191,6 +192,86 @@ fn what_analyze_finds_is_served_and_changes_are_noticed_and_copies_can_be_put_ba
     assert_eq!(kept(&store).unwrap(), expected);
 }
 
+/// Takes one request of a webhook: its id, and the connection to answer on.
+fn one_delivery(receiver: &TcpListener) -> (String, TcpStream) {
+    let (stream, _) = receiver.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut reader = BufReader::new(stream);
+    let (mut id, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        match name {
+            "webhook-id" => id = value.to_owned(),
+            "content-length" => length = value.parse().unwrap(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (id, reader.into_inner())
+}
+
+#[test]
+fn what_a_webhook_did_not_acknowledge_is_delivered_again_after_a_crash_and_a_slow_receiver_delays_no_other() {
+    let data = Folder::new("crash");
+    assert!(leastwise(&["demo", "--out", data.path()]).status.success());
+    let path = data.0.join("leastwise.db");
+    let server = Server::start(data.path());
+    soon("the first analysis", || kept(&path).ok().filter(|found| !found.is_empty()));
+    let (receiver, slow) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let id = wait(async {
+        let store = Store::open(&Location::Sqlite(path.clone())).await.unwrap();
+        // The slow one sorts before the other, takes connections, and never answers.
+        for (id, listener) in [("a-slow", &slow), ("b-quick", &receiver)] {
+            let hook = Webhook {
+                id: id.to_owned(),
+                url: format!("http://{}/hook", listener.local_addr().unwrap()),
+                form: "eventbridge".to_owned(),
+                secret: "secret".to_owned(),
+                created: Timestamp::from_seconds(0),
+            };
+            store.create_webhook(&hook, &Change::own()).await.unwrap();
+        }
+        let analyzer = store.analyzer("leastwise").await.unwrap();
+        let first = store.list(&Query { only: Some(FindingStatus::Active), ..Query::of(&analyzer) }).await.unwrap().findings;
+        let ids = vec![first[0].id.clone(), first[1].id.clone()];
+        store.archive(&analyzer, &ids, Some("for a test"), None, &Change::by("user:ada")).await.unwrap();
+        store.close().await;
+        ids
+    })
+    .unwrap();
+    let begun = Instant::now();
+    let (first, unanswered) = one_delivery(&receiver);
+    assert!(begun.elapsed() < Duration::from_secs(9), "it waits for the slow one");
+    assert!(id.iter().any(|id| first.starts_with(id.as_str())), "{first}");
+    // Killed after it was sent and before it was acknowledged.
+    drop(server);
+    drop(unanswered);
+    let server = Server::start(data.path());
+    let mut got = Vec::new();
+    while got.len() < 2 {
+        let (id, mut stream) = one_delivery(&receiver);
+        write!(stream, "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+        got.push(id);
+    }
+    assert!(got.contains(&first), "{first} came again, with the same id: {got:?}");
+    got.dedup();
+    assert_eq!(got.len(), 2, "what was acknowledged does not come again");
+    let left = soon("both are written down as delivered", || {
+        wait(async {
+            let store = Store::open(&Location::Sqlite(path.clone())).await.unwrap();
+            let left = (store.waiting("b-quick").await.unwrap().count, store.waiting("a-slow").await.unwrap().count);
+            store.close().await;
+            (left.0 == 0).then_some(left.1)
+        })
+        .unwrap()
+    });
+    assert_eq!(left, 2, "the slow one has not been told anything yet");
+    drop(server);
+}
+
 #[test]
 fn what_cannot_be_served_is_said_with_advice() {
     let nowhere = leastwise(&["serve", "--data", "/nowhere/at/all"]);
@@ -203,12 +284,17 @@ fn what_cannot_be_served_is_said_with_advice() {
         (["--database", "postgres://user:secret@127.0.0.1:1/db"], "cannot be reached"),
         (["--as-of", "yesterday"], "`yesterday` is no date"),
         (["--listen", "192.0.2.1:80"], "cannot listen"),
+        (["--tls-certificate", "/nowhere.pem"], "--tls-key"),
     ] {
         let done = leastwise(&["serve", "--data", data.path(), arguments[0], arguments[1]]);
         assert_eq!(done.status.code(), Some(2), "{arguments:?}");
         assert!(text(&done.stderr).contains(message), "{arguments:?}: {}", text(&done.stderr));
         assert!(!text(&done.stderr).contains("secret"), "{}", text(&done.stderr));
     }
+    let tls = ["--tls-certificate", "/nowhere.pem", "--tls-key", "/nowhere.key"];
+    let done = leastwise(&[&["serve", "--data", data.path()], tls.as_slice()].concat());
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("/nowhere.pem: No such file"), "{}", text(&done.stderr));
     let open = leastwise(&["serve", "--data", data.path(), "--listen", "0.0.0.0:0", "--insecure-no-auth"]);
     assert_eq!(open.status.code(), Some(2));
     assert!(text(&open.stderr).contains("on loopback only"), "{}", text(&open.stderr));

@@ -27,3 +27,7 @@ INSERT INTO numbers (name, next) SELECT 'analyzer', COALESCE(MAX(id), 0) + 1 FRO
 -- Totals by kind stand beside the other facets, so that totals need no sum over accounts.
 INSERT INTO facets (analyzer, status, facet, value, n)
   SELECT analyzer, status, 'kind', CAST(kind AS TEXT), CAST(SUM(n) AS BIGINT) FROM counts GROUP BY analyzer, status, kind;
+
+-- Each webhook has a queue of its own.
+DROP INDEX deliveries_due;
+CREATE INDEX deliveries_due ON deliveries (webhook, due);

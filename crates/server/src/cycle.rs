@@ -27,7 +27,7 @@ use crate::describe::{describe, exclusions, is_looked_at};
 use crate::desk::Message;
 use crate::inputs::{Inputs, Logs};
 use crate::risk::Risks;
-use crate::state::AppState;
+use crate::state::{AppState, analyzer_arn};
 use crate::store::{Analyzer, Change, FoundFinding, NewAnalyzer, RunSummary, Scope, Store, StoreError};
 
 /// The cycle, running.
@@ -310,9 +310,10 @@ async fn default_analyzer(state: &AppState, analysis: &Analysis<'_>) -> Result<(
     }
     let accounts = analysis.access.accounts();
     let Some(first) = accounts.first() else { return Ok(()) };
+    let own = state.options.account.unwrap_or(first.id).to_string();
     let new = NewAnalyzer {
         name: "leastwise".to_owned(),
-        arn: format!("arn:aws:access-analyzer:{}:{}:analyzer/leastwise", state.options.region, first.id),
+        arn: analyzer_arn(&state.options.region, &own, "leastwise"),
         scope: if accounts.len() > 1 { Scope::Organization } else { Scope::Account },
         unused_access_age: days_of(analysis),
         exclusions: Vec::new(),

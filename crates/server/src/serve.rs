@@ -115,6 +115,7 @@ pub async fn serve(
         secure: state.options.tls.is_some() || state.options.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
         setup: setup.as_ref().map(|(_, digest)| digest.clone()),
         region: state.options.region.clone(),
+        account: state.options.account.map(|account| account.to_string()),
     };
     let provider = state.options.oidc.clone().map(Provider::new).transpose().map_err(ServeFailure::Refused)?;
     let (stop, stopping) = watch::channel(false);

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leastwise::access::AccountId;
+
 use crate::dashboard::OidcOptions;
 use crate::desk::Desk;
 use crate::store::{Location, Store};
@@ -22,6 +24,8 @@ pub struct Options {
     pub rescan: Duration,
     /// The AWS region that is put into the ARNs of analyzers, and that requests are signed for.
     pub region: String,
+    /// The account in the ARNs of analyzers that are made; unless told, that of the first analyzer or of the exports.
+    pub account: Option<AccountId>,
     /// How many requests of the provider's API a key may make in a second; 0 for any number.
     pub requests_per_second: u32,
     /// Requests need no signature and pages no sign-in. Only on loopback.
@@ -35,6 +39,19 @@ pub struct Options {
     /// A provider with whom users may sign in to the dashboard.
     pub oidc: Option<OidcOptions>,
 }
+
+/// The ARN of an analyzer, in the partition of its region ("Amazon Resource Names", AWS General Reference).
+pub(crate) fn analyzer_arn(region: &str, account: &str, name: &str) -> String {
+    let partition = match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    format!("arn:{partition}:access-analyzer:{region}:{account}:analyzer/{name}")
+}
+
+/// The account of analyzers as long as nobody has said one and nothing was read.
+pub(crate) const NO_ACCOUNT: &str = "000000000000";
 
 /// The state of every handler: `axum::extract::State<AppState>`.
 #[derive(Debug, Clone)]

@@ -101,6 +101,7 @@ async fn a_server_with_a_certificate_speaks_tls_alone_and_takes_a_renewed_one() 
         database: Location::Sqlite(folder.0.join("store.db")),
         rescan: Duration::from_secs(3_600),
         region: "us-east-1".to_owned(),
+        account: None,
         requests_per_second: 0,
         insecure_no_auth: false,
         tls: Some(folder.files()),

@@ -47,6 +47,7 @@ fn serve(path: String, count: u64, is_open: bool) {
         database: location.clone(),
         rescan: Duration::from_secs(3_600),
         region: "us-east-1".to_owned(),
+        account: None,
         requests_per_second: 0,
         insecure_no_auth: is_open,
         tls: None,

@@ -143,7 +143,8 @@ pub(super) async fn show_one(
         ..Query::of(&analyzer)
     };
     let now = clock::now();
-    let rows = site.store().list(&query).await?.findings.iter().map(|finding| row(finding, now)).collect();
+    let found = site.store().list_within(&query, std::time::Duration::from_millis(200)).await?;
+    let rows = found.findings.iter().map(|finding| row(finding, now)).collect();
     let open = totals.map_or(0, |totals| totals.active);
     page(&AccountPage {
         frame,

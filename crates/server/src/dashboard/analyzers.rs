@@ -13,6 +13,7 @@ use super::frame::{Frame, frame};
 use super::site::{Refusal, Site, local, page};
 use super::visitor::{Level, Visitor, cookie_line};
 use super::words::{counted, encoded, moment, number};
+use crate::state::{NO_ACCOUNT, analyzer_arn};
 use crate::store::{Analyzer, FindingStatus, NewAnalyzer, RunRow, Scope};
 
 #[derive(Debug, Clone)]
@@ -121,11 +122,11 @@ pub(super) async fn create(State(site): State<Site>, visitor: Visitor, Sent(form
         Scope::Account if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) => account,
         Scope::Account => return Err(Refusal::Bad("An account's number has 12 digits.".to_owned())),
         // As the default analyzer: the account of whichever is there already.
-        Scope::Organization => known.first().map_or("000000000000", Analyzer::account),
+        Scope::Organization => site.account().or_else(|| known.first().map(Analyzer::account)).unwrap_or(NO_ACCOUNT),
     };
     let new = NewAnalyzer {
         name: name.to_owned(),
-        arn: format!("arn:aws:access-analyzer:{}:{account}:analyzer/{name}", site.region()),
+        arn: analyzer_arn(site.region(), account, name),
         scope,
         unused_access_age: days,
         exclusions: Vec::new(),

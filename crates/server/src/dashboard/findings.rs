@@ -155,7 +155,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let (mut rows, mut next, mut says, mut form) = (Vec::new(), None, String::new(), Vec::new());
     if let Some(analyzer) = &analyzer {
         let asked = query_of(&query, analyzer, now);
-        let found = site.store().list(&asked).await?;
+        let found = site.store().list_within(&asked, SEARCHING).await?;
         rows = found.findings.iter().map(|finding| row(finding, now)).collect();
         next = found.next;
         form = choices(&site, analyzer, &query).await?;
@@ -179,12 +179,16 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
         says = match total {
             Some(total) if next.is_none() && asked.after.is_none() => counted(total, "finding"),
             Some(total) => format!("{} of {}", number(rows.len() as u64), counted(total, "finding")),
-            None if next.is_some() => format!("{} findings, and more on the next page", number(rows.len() as u64)),
+            // The search may have ended before the page was full.
+            None if next.is_some() => match rows.len() {
+                0 => "None so far; the search goes on with the next page".to_owned(),
+                found => format!("{}, and perhaps more on the next page", counted(found as u64, "finding")),
+            },
             None => format!("{}, the last page", counted(rows.len() as u64, "finding")),
         };
     }
     let filtered = ["q", "type", "risk", "account", "service", "age", "after"].iter().any(|name| !query.of(name).is_empty());
-    let first = query.with("after", "");
+    let (first, goes_on) = (query.with("after", ""), next.is_some());
     page(&FindingsPage {
         frame,
         export_csv: first.address("/findings/export.csv"),
@@ -201,7 +205,12 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
         first_page: if query.of("after").is_empty() { String::new() } else { first.address("/findings") },
         next_page: next.map(|cursor| query.with("after", &cursor.to_string()).address("/findings")).unwrap_or_default(),
         may_archive: visitor.may(Level::Archive),
-        empty: if filtered {
+        empty: if goes_on {
+            Empty {
+                title: "Nothing fits so far.",
+                says: "There are too many findings to look at all of them at once. The search goes on with the next page.",
+            }
+        } else if filtered {
             Empty { title: "Nothing fits the filter.", says: "Take something out of it, or look at all statuses." }
         } else {
             Empty {
@@ -230,6 +239,9 @@ pub(super) fn reason(form: &Fields) -> Result<Option<&str>, Refusal> {
         reason => Ok(Some(reason)),
     }
 }
+
+/// For how long a page is looked for when few findings fit.
+const SEARCHING: std::time::Duration = std::time::Duration::from_millis(400);
 
 /// The most findings that are changed at once.
 const BULK: usize = 500;
@@ -336,6 +348,8 @@ async fn export(site: Site, visitor: Visitor, form: Form) -> Result<Response, Re
     let rest = Rest { site, asked, form, started: false };
     let rows = stream::try_unfold(rest, async |mut rest| -> Result<_, std::io::Error> {
         let Some(asked) = rest.asked.take() else { return Ok(None) };
+        // So much is looked at that a rare filter does not ask a million times for nothing.
+        let asked = Query { look: 50_000, ..asked };
         let found = rest.site.store().list(&asked).await.map_err(|error| std::io::Error::other(error.to_string()))?;
         let mut out = String::new();
         for finding in &found.findings {

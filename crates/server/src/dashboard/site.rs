@@ -28,6 +28,8 @@ pub(crate) struct Entrance {
     pub(crate) setup: Option<String>,
     /// The AWS region in the ARNs of analyzers that are made here.
     pub(crate) region: String,
+    /// The account in them, if somebody said one.
+    pub(crate) account: Option<String>,
 }
 
 /// The state of all handlers of the dashboard. Cheap to clone.
@@ -79,6 +81,10 @@ impl Site {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.inner.throttle
+    }
+
+    pub(super) fn account(&self) -> Option<&str> {
+        self.inner.entrance.account.as_deref()
     }
 
     pub(super) fn region(&self) -> &str {

@@ -410,7 +410,7 @@ async fn all_there(writing: &mut Writing, analyzer: &Analyzer, ids: &[String]) -
     let phase = Phase::of(&mut *writing, analyzer.id).await?;
     let mut known = BTreeSet::new();
     for ids in ids.chunks(BATCH) {
-        let sql = format!("SELECT id, status FROM findings WHERE analyzer = $1 AND id IN ({})", places(2, ids.len()));
+        let sql = format!("SELECT id, status FROM findings WHERE +analyzer = $1 AND id IN ({})", places(2, ids.len()));
         let mut rows = query(AssertSqlSafe(sql)).bind(analyzer.id);
         for id in ids {
             rows = rows.bind(id);

@@ -363,13 +363,15 @@ impl Store {
             }
             // What is few is found by what makes it few, and sorted. Else the order is that of ids, and the plus keeps the databases
             // from choosing the index of the analyzer and sorting all.
-            let (plus, order) = match column.unwrap_or("seq") {
-                "id" if !is_few => ("+", format!("id {order}")),
-                "seq" => ("", format!("seq + 0 {order}")),
-                "risk" => ("", format!("risk + 0 {order}, seq {order}")),
-                "updated" => ("", format!("updated + 0 {order}, seq {order}")),
-                column => ("", format!("{column} || '' {order}, seq {order}")),
+            let order = match column.unwrap_or("seq") {
+                "id" if !is_few => format!("id {order}"),
+                "seq" => format!("seq + 0 {order}"),
+                "risk" => format!("risk + 0 {order}, seq {order}"),
+                "updated" => format!("updated + 0 {order}, seq {order}"),
+                column => format!("{column} || '' {order}, seq {order}"),
             };
+            let by_id = asked.filter.of(FilterKey::Id).is_some_and(|id| !id.eq.is_empty()) || !is_few;
+            let plus = if by_id { "+" } else { "" };
             return format!(
                 "SELECT {columns} FROM findings WHERE {plus}analyzer = {analyzer} AND status IN ({}) AND kind IN ({}){condition}{behind}{up_to} \
                  ORDER BY {order}",

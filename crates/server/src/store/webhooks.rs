@@ -40,7 +40,7 @@ pub struct Delivery {
     pub webhook: String,
     /// The finding's id.
     pub finding: String,
-    /// The moment of the state that is to be told, in seconds since 1970.
+    /// The moment of the state that is to be told, in seconds since 1970; a later state has a greater one, even within a second.
     pub version: i64,
     /// Attempts that failed.
     pub attempts: u32,
@@ -61,7 +61,8 @@ pub(super) async fn tell(writing: &mut Writing, seqs: &[i64]) -> Result<(), Stor
         "INSERT INTO deliveries (webhook, finding, version, attempts, due) \
          SELECT webhooks.id, findings.id, findings.updated, 0, findings.updated FROM findings CROSS JOIN webhooks \
          WHERE findings.seq IN ({}) \
-         ON CONFLICT (webhook, finding) DO UPDATE SET version = excluded.version, attempts = 0, due = excluded.due",
+         ON CONFLICT (webhook, finding) DO UPDATE SET attempts = 0, due = excluded.due, \
+         version = CASE WHEN excluded.version > deliveries.version THEN excluded.version ELSE deliveries.version + 1 END",
         places(1, seqs.len())
     );
     let mut insert = query(AssertSqlSafe(sql));
@@ -123,16 +124,19 @@ impl Store {
         self.finish(writing, change, "DeleteWebhook", id, None, "").await
     }
 
-    /// What is due for delivery, the longest due first.
+    /// What is due for delivery to a webhook, the longest due first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn deliveries(&self, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        let rows = query("SELECT webhook, finding, version, attempts FROM deliveries WHERE due <= $1 ORDER BY due LIMIT $2")
-            .bind(now.seconds())
-            .bind(i64::from(limit))
-            .fetch_all(self.reads())
-            .await?;
+    pub async fn deliveries(&self, webhook: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        let rows = query(
+            "SELECT webhook, finding, version, attempts FROM deliveries WHERE webhook = $1 AND due <= $2 ORDER BY due LIMIT $3",
+        )
+        .bind(webhook)
+        .bind(now.seconds())
+        .bind(i64::from(limit))
+        .fetch_all(self.reads())
+        .await?;
         rows.iter()
             .map(|row| {
                 Ok(Delivery {

@@ -1,4 +1,4 @@
-//! Sends what is due to webhooks: signed, tried again with growing pauses, at least once.
+//! Sends what is due to webhooks: signed, tried again with growing pauses, at least once, and to each at its own pace.
 //!
 //! One server of a store sends at a time, by a lease. The signature is that of the Standard Webhooks scheme: HMAC-SHA256 over
 //! `id.timestamp.body`, in base64, so that receivers can check it with libraries that exist. It follows no redirect, and a receiver
@@ -72,36 +72,56 @@ async fn run(store: Store, holder: String, mut stopped: watch::Receiver<bool>) {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "webhooks cannot be sent"),
     };
+    let mut busy: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     loop {
-        tokio::select! {
-            _ = stopped.changed() => break,
-            done = round(&store, &client, &holder) => if let Err(error) = done {
-                tracing::warn!(%error, "webhooks wait for the store");
+        busy.retain(|_, task| !task.is_finished());
+        match round(&store, &holder, &busy).await {
+            Ok(webhooks) => {
+                for webhook in webhooks {
+                    let (store, client, id) = (store.clone(), client.clone(), webhook.id.clone());
+                    let task = tokio::spawn(async move {
+                        if let Err(error) = send_due(&store, &client, &webhook).await {
+                            tracing::warn!(webhook = webhook.id, %error, "a webhook waits for the store");
+                        }
+                    });
+                    busy.insert(id, task);
+                }
             }
+            Err(error) => tracing::warn!(%error, "webhooks wait for the store"),
         }
         tokio::select! {
             _ = stopped.changed() => break,
             () = tokio::time::sleep(PAUSE) => {}
         }
     }
+    busy.values().for_each(JoinHandle::abort);
     store.release(LEASE_NAME, &holder).await.ok();
 }
 
-async fn round(store: &Store, client: &reqwest::Client, holder: &str) -> Result<(), StoreError> {
-    let webhooks: BTreeMap<String, Webhook> = store.webhooks().await?.into_iter().map(|one| (one.id.clone(), one)).collect();
-    let now = clock::now();
-    if webhooks.is_empty() || !store.lease(LEASE_NAME, holder, now, LEASE).await? {
+/// The webhooks that nothing is sent to at the moment, if it is for this server to send.
+async fn round(store: &Store, holder: &str, busy: &BTreeMap<String, JoinHandle<()>>) -> Result<Vec<Webhook>, StoreError> {
+    let mut webhooks = store.webhooks().await?;
+    if webhooks.is_empty() || !store.lease(LEASE_NAME, holder, clock::now(), LEASE).await? {
+        return Ok(Vec::new());
+    }
+    webhooks.retain(|webhook| !busy.contains_key(&webhook.id));
+    Ok(webhooks)
+}
+
+/// Sends some of what is due to one webhook, one after the other.
+async fn send_due(store: &Store, client: &reqwest::Client, webhook: &Webhook) -> Result<(), StoreError> {
+    let due = store.deliveries(&webhook.id, clock::now(), BATCH).await?;
+    if due.is_empty() {
         return Ok(());
     }
     let analyzers = store.analyzers(None, 1000).await?;
-    for delivery in store.deliveries(now, BATCH).await? {
-        let found = find(store, &analyzers, &delivery.finding).await?;
-        let (Some(webhook), Some((analyzer, finding))) = (webhooks.get(&delivery.webhook), found) else {
-            // Webhook or finding are gone.
+    for delivery in due {
+        let Some((analyzer, finding)) = find(store, &analyzers, &delivery.finding).await? else {
+            // The finding is gone.
             store.delivered(&delivery).await?;
             continue;
         };
-        match send(client, webhook, analyzer, &finding).await {
+        match send(client, webhook, analyzer, &finding, delivery.version).await {
             Ok(()) => store.delivered(&delivery).await?,
             Err(problem) => fail(store, webhook, &delivery, &problem).await?,
         }
@@ -130,10 +150,16 @@ async fn fail(store: &Store, webhook: &Webhook, delivery: &Delivery, problem: &s
     store.postpone(delivery, due, problem).await
 }
 
-async fn send(client: &reqwest::Client, webhook: &Webhook, analyzer: &Analyzer, finding: &Finding) -> Result<(), String> {
+async fn send(
+    client: &reqwest::Client,
+    webhook: &Webhook,
+    analyzer: &Analyzer,
+    finding: &Finding,
+    version: i64,
+) -> Result<(), String> {
     let body = body(&webhook.form, analyzer, finding).to_string();
-    // The same state has the same id, so that a receiver can tell a repetition.
-    let id = format!("{}-{}", finding.summary.id, finding.summary.updated.seconds());
+    // The same state has the same id, so that a receiver can tell a repetition; another one within the same second has not.
+    let id = format!("{}-{version}-{}", finding.summary.id, finding.summary.status.as_str().to_lowercase());
     let at = clock::now().seconds();
     let signature = signature(&webhook.secret, &id, at, &body).ok_or("the secret cannot sign")?;
     let request = client

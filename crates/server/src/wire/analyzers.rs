@@ -13,6 +13,7 @@ use super::error::WireError;
 use super::page::USUAL;
 use super::request::Call;
 use super::{Reply, tags};
+use crate::state::{NO_ACCOUNT, analyzer_arn};
 use crate::store::{AnalysisRule, Analyzer, NewAnalyzer, Scope};
 
 /// The days of `unusedAccessAge` when none are given.
@@ -206,24 +207,18 @@ fn age(days: Option<i64>) -> Result<u32, WireError> {
     valid.ok_or_else(|| WireError::field("configuration.unusedAccess.unusedAccessAge", "is not from 1 to 365"))
 }
 
-/// The partition of a region ("Amazon Resource Names", AWS General Reference).
-fn partition(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
-
-/// The account in the ARNs of analyzers: that of the first one, and for good.
+/// The account in the ARNs of analyzers: as told, else that of the first one, and for good.
 async fn account(call: &Call<'_>) -> Result<String, WireError> {
+    if let Some(told) = &call.api.account {
+        return Ok(told.to_string());
+    }
     let store = &call.api.store;
     if let Some(known) = store.setting("account").await? {
         return Ok(known);
     }
     match store.analyzers(None, 1).await?.first() {
         Some(analyzer) => Ok(store.settle("account", analyzer.account()).await?),
-        None => Ok("000000000000".to_owned()),
+        None => Ok(NO_ACCOUNT.to_owned()),
     }
 }
 
@@ -246,7 +241,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, WireError> {
     let tags: Vec<(String, String)> = create.tags.unwrap_or_default().into_iter().collect();
     tags::check(&tags, &[])?;
     let (region, account) = (&call.api.region, account(call).await?);
-    let arn = format!("arn:{}:access-analyzer:{region}:{account}:analyzer/{}", partition(region), create.analyzer_name);
+    let arn = analyzer_arn(region, &account, &create.analyzer_name);
     let (unused_access_age, exclusions) = (age(days)?, exclusions(rule)?);
     let new = NewAnalyzer { name: create.analyzer_name, arn, scope, unused_access_age, exclusions, tags, rules };
     let made = call.api.store.create_analyzer(&new, &call.change()).await?;

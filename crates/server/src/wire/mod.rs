@@ -51,6 +51,7 @@ pub struct Api {
     gate: Arc<Gate>,
     tokens: Tokens,
     region: String,
+    account: Option<AccountId>,
     rate: Arc<Rate>,
 }
 
@@ -64,7 +65,7 @@ impl Api {
         let gate = Arc::new(if options.insecure_no_auth { Gate::open() } else { Gate::signed(None) });
         let tokens = Tokens::of_key(store.secret("next-token").await?);
         let rate = Arc::new(Rate::of(options.requests_per_second));
-        Ok(Api { store, desk, gate, tokens, region: options.region.clone(), rate })
+        Ok(Api { store, desk, gate, tokens, region: options.region.clone(), account: options.account, rate })
     }
 
     /// A router with every path of the model.

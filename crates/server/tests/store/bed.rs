@@ -85,6 +85,31 @@ impl Cluster {
         cluster
     }
 
+    /// One that takes encrypted connections only; its certificate for `localhost` is in the file.
+    pub(crate) fn encrypted(folder: &std::path::Path) -> (Cluster, PathBuf) {
+        let cluster = Cluster::start(folder);
+        cluster.down();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let certificate = cluster.data.join("server.crt");
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(cluster.data.join("server.key"), made.signing_key.serialize_pem()).unwrap();
+        run(Command::new("chmod").arg("600").arg(cluster.data.join("server.key")));
+        std::fs::write(cluster.data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n").unwrap();
+        std::fs::write(cluster.data.join("postgresql.auto.conf"), "ssl = on\n").unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("-R").arg("postgres").arg(folder));
+        }
+        cluster.up();
+        let copy = folder.join("root.pem");
+        std::fs::copy(&certificate, &copy).unwrap();
+        (cluster, copy)
+    }
+
+    /// Its address with some way of encryption.
+    pub(crate) fn url_with(&self, mode: &str) -> String {
+        format!("postgres://postgres@localhost:{}/postgres?sslmode={mode}", self.port)
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }

@@ -7,3 +7,4 @@ mod life_cycle;
 mod lists;
 mod publication;
 mod survives;
+mod telling;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::bed::{Bed, Folder, analyzer, found};
+use crate::bed::{Bed, Cluster, Folder, analyzer, found};
 use leastwise::access::Timestamp;
 use leastwise_server::store::*;
 
@@ -198,6 +198,25 @@ async fn a_lost_database_is_said_and_its_return_is_noticed() {
     assert_eq!(store.analyzer("lost").await.unwrap().name, "lost");
     store.create_analyzer(&crate::bed::new_analyzer("new", Scope::Account), &Change::own()).await.unwrap();
     store.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_postgresql_is_encrypted_as_the_address_says_and_never_silently_plain() {
+    let folder = Folder::new("encrypted");
+    let (cluster, root) = Cluster::encrypted(&folder.0);
+    let open = async |mode: &str| Store::open(&Location::parse(&cluster.url_with(mode)).unwrap()).await;
+    // The cluster takes nothing but encrypted connections.
+    assert!(open("disable").await.unwrap_err().to_string().contains("no encryption"), "{:?}", open("disable").await.unwrap_err());
+    for mode in ["prefer", "require", &format!("verify-full&sslrootcert={}", root.display())] {
+        open(mode).await.unwrap_or_else(|error| panic!("{mode}: {error}")).ping().await.unwrap();
+    }
+    let error = open("verify-full").await.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    // And one that cannot encrypt is refused when it has to.
+    let other = Folder::new("plain");
+    let plain = Cluster::start(&other.0);
+    let error = Store::open(&Location::parse(&plain.url_with("require")).unwrap()).await.unwrap_err().to_string();
+    assert!(error.contains("TLS"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

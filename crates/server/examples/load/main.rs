@@ -4,7 +4,14 @@
 //! its address and key, and ends with its input; `load drive ADDRESS KEY SECRET SECONDS RATE` asks, and prints one JSON line.
 //! Part of no build.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 mod drive;
 mod made_up;

@@ -213,7 +213,11 @@ async fn people(bed: &Bed) {
     let (aside, again) = (some(&shown, Active), some(&shown, Archived));
     store.archive(&own, &aside, Some("after"), None, &change).await.unwrap();
     store.reopen(&own, &again, &change).await.unwrap();
-    assert_eq!(store.archive(&own, &[resolved.clone()], None, None, &change).await.unwrap(), 0, "what is resolved stays so");
+    assert_eq!(
+        store.archive(&own, std::slice::from_ref(&resolved), None, None, &change).await.unwrap(),
+        0,
+        "what is resolved stays so"
+    );
     for (ids, status) in [(&aside, Archived), (&again, Active)] {
         for id in ids {
             expected.get_mut(id).unwrap().0 = status;

@@ -39,7 +39,7 @@ pub(crate) struct ServeArguments {
     region: String,
     /// The account in the ARNs of analyzers [default: that of the first analyzer, or of the exports].
     #[arg(long, value_name = "ID", value_parser = account)]
-    account: Option<AccountId>,
+    analyzer_account: Option<AccountId>,
     /// How many requests of the API a key may make in a second; 0 for any number.
     #[arg(long, value_name = "N", default_value_t = 0)]
     requests_per_second: u32,
@@ -173,7 +173,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
         database: database.clone(),
         rescan: Duration::from_secs(arguments.rescan),
         region: arguments.region.clone(),
-        account: arguments.account,
+        account: arguments.analyzer_account,
         requests_per_second: arguments.requests_per_second,
         insecure_no_auth: arguments.insecure_no_auth,
         tls,

@@ -210,6 +210,19 @@ test("a finding is archived with a reason until a day, and made active again", a
   await page.locator("#table tbody .who").click();
   await page.getByRole("button", { name: "Make active again" }).click();
   await page.getByText("Active again.").waitFor();
+  // What people write is text, wherever it is shown.
+  const hurt = `<img class="hurt" src="x"> & "quoted" '}{`;
+  await page.getByLabel("Reason").fill(hurt);
+  await page.getByRole("button", { name: "Archive" }).click();
+  await page.getByText(`By ana: ${hurt}`).waitFor();
+  const finding = page.url();
+  for (const where of [finding, `${server.base}/audit`, `${server.base}/findings?q=${encodeURIComponent(hurt)}`, `${server.base}/findings?sort=${encodeURIComponent(hurt)}`]) {
+    await page.goto(where);
+    assert.equal(await page.locator(".hurt").count(), 0, where);
+  }
+  await page.goto(finding);
+  await page.getByRole("button", { name: "Make active again" }).click();
+  await page.getByText("Active again.").waitFor();
   await page.context().close();
 });
 
@@ -365,6 +378,42 @@ test("a form of another site, an old form and a user without the right change no
   assert.equal(answer.headers()["x-content-type-options"], "nosniff");
   assert.equal(answer.headers()["cache-control"], "no-store");
   await page.context().close();
+});
+
+test("who may only look changes nothing, with a form of their own either", async () => {
+  const page = await open();
+  await page.goto(`${server.base}/settings`);
+  const add = page.locator("form[action='/settings/users']");
+  await add.getByLabel("Name").fill("rio");
+  await add.getByLabel("Password").fill(PASSWORD);
+  await add.getByLabel("May").selectOption({ index: 0 });
+  await add.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("rowheader", { name: "rio" }).waitFor();
+  await page.context().close();
+  const own = await open({ storageState: undefined });
+  await own.goto(`${server.base}/sign-in`);
+  await own.getByLabel("Name").fill("rio");
+  await own.getByLabel("Password").fill(PASSWORD);
+  await own.getByRole("button", { name: "Sign in", exact: true }).click();
+  await own.waitForURL(`${server.base}/`);
+  await openFinding(own, "billing-deploy-14");
+  assert.equal(await own.getByRole("button", { name: "Archive" }).count(), 0);
+  const id = new URL(own.url()).pathname.split("/")[2];
+  const csrf = await own.locator("input[name=csrf]").first().inputValue();
+  const headers = { "sec-fetch-site": "same-origin" };
+  for (const [path, form] of [
+    [`/findings/${id}/archive`, { csrf, reason: "because" }],
+    ["/findings/bulk", { csrf, id, do: "archive" }],
+    ["/rules", { csrf, name: "all", q: "a" }],
+    ["/settings/users", { csrf, name: "max", password: PASSWORD, level: "administer" }],
+  ]) {
+    const answer = await own.request.post(server.base + path, { form, headers, maxRedirects: 0 });
+    assert.equal(answer.status(), 403, path);
+  }
+  await own.reload();
+  await own.locator(".tag.active, .chip, .status").first().waitFor();
+  assert.match(await own.locator("main").innerText(), /active/);
+  await own.context().close();
 });
 
 test("no page loads from elsewhere, breaks its own policy, or has a script fail", () => {

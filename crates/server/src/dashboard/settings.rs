@@ -65,9 +65,9 @@ async fn settings(site: &Site, visitor: &Visitor, secret: String) -> Result<Resp
         href: format!("/settings/users/{}", encoded(&user.name)),
         own: user.name == visitor.name,
         level: match Level::parse(&user.scopes) {
-            Level::Read => "may look",
-            Level::Archive => "may archive and accept",
-            Level::Administer => "may do everything",
+            Level::Read => "look",
+            Level::Archive => "archive and accept",
+            Level::Administer => "do everything",
         }
         .to_owned(),
         since: day(user.created),

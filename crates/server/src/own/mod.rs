@@ -12,7 +12,7 @@ mod stream;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -47,7 +47,9 @@ fn operations() -> Vec<(&'static str, &'static str, MethodRouter<Site>)> {
 
 /// All addresses of the own API.
 pub(crate) fn router() -> Router<Site> {
-    operations().into_iter().fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
+    let nowhere = any(async || Problem::missing("there is no such address"));
+    let router = Router::new().route("/api/{*rest}", nowhere);
+    operations().into_iter().fold(router, |router, (_, path, handler)| router.route(path, handler))
 }
 
 /// `GET /metrics`, for Prometheus.

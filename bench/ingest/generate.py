@@ -1,10 +1,14 @@
 """Makes up CloudTrail deliveries of realistic variety: 340,000 events of 1 to 2 kB are 500 MB unpacked. Same seed, same files.
 
-usage: generate.py OUT [--events N] [--seed S] [--accounts N] [--days N] [--file-events N]
+Principals have habits: each makes a few of the calls, mostly about a few things, and some are much busier than others. Objects in
+S3, instances and sessions are mostly new ones. With --even everybody does everything to everything, which makes the most rows.
+
+usage: generate.py OUT [--events N] [--seed S] [--accounts N] [--days N] [--roles N] [--even] [--file-events N]
 """
 
 import argparse
 import gzip
+import itertools
 import os
 import random
 from datetime import datetime, timedelta, timezone
@@ -57,9 +61,8 @@ def uuid(rng):
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
-def identity(rng, account, roles):
-    kind = rng.random()
-    number = rng.randrange(roles)
+def identity(rng, account, number):
+    kind = number % 100 / 100  # what a principal is stays the same
     if kind < 0.06:
         service = rng.choice(["ec2", "lambda", "cloudtrail", "autoscaling"]) + ".amazonaws.com"
         return f'{{"type":"AWSService","invokedBy":"{service}"}}'
@@ -73,9 +76,20 @@ def identity(rng, account, roles):
             f'"mfaAuthenticated":"false"}},"ec2RoleDelivery":"2.0"}}}}')
 
 
-def record(rng, account, region, time, roles, long):
-    source, name, reads, _, request, resources, response = rng.choice(DECK)
-    values = {"t": rng.randrange(60), "u": f"{rng.getrandbits(64):016x}", "r": region, "a": account, "long": long}
+def habits(rng, roles, even):
+    """Calls and things of each principal, and how busy it is."""
+    if even:
+        return [(DECK, range(60)) for _ in range(roles)], [1] * roles
+    own = [(rng.choices(DECK, k=rng.randint(2, 9)), rng.choices(range(60), k=rng.randint(1, 5)) * 8 + [rng.randrange(60)]) for _ in range(roles)]
+    return own, [1 / (place + 1) for place in range(roles)]
+
+
+def record(rng, account, region, time, who, long):
+    people, weights = who
+    number = rng.choices(range(len(people)), cum_weights=weights)[0]
+    deck, things = people[number]
+    source, name, reads, _, request, resources, response = rng.choice(deck)
+    values = {"t": rng.choice(things), "u": f"{rng.getrandbits(64):016x}", "r": region, "a": account, "long": long}
     data = name in ("GetObject", "PutObject", "GetItem", "Invoke", "ReceiveMessage")
     error = ""
     chance = rng.random()
@@ -86,10 +100,10 @@ def record(rng, account, region, time, roles, long):
     elif chance < 0.03:
         error = '"errorCode":"ThrottlingException","errorMessage":"Rate exceeded",'
     listed = f'"resources":{resources.format(**values)},' if resources else ""
-    return (f'{{"eventVersion":"1.11","userIdentity":{identity(rng, account, roles)},"eventTime":"{time:%Y-%m-%dT%H:%M:%SZ}","eventSource":"{source}.amazonaws.com",'
+    return (f'{{"eventVersion":"1.11","userIdentity":{identity(rng, account, number)},"eventTime":"{time:%Y-%m-%dT%H:%M:%SZ}","eventSource":"{source}.amazonaws.com",'
             f'"eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(256)}","userAgent":"[{rng.choice(AGENTS)}]",{error}'
             f'"requestParameters":{request.format(**values)},"responseElements":{response.format(**values)},"additionalEventData":{{"SignatureVersion":"SigV4",'
-            f'"CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{rng.getrandbits(400):0100x}","bytesTransferredOut":{rng.randrange(99999)}}},'
+            f'"CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{rng.getrandbits(300):076x}","bytesTransferredOut":{rng.randrange(99999)}}},'
             f'"requestID":"{uuid(rng)}","eventID":"{uuid(rng)}","readOnly":{str(reads).lower()},{listed}"eventType":"AwsApiCall","managementEvent":{str(not data).lower()},'
             f'"recipientAccountId":"{account}","eventCategory":"{"Data" if data else "Management"}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256",'
             f'"clientProvidedHostHeader":"{source}.{region}.amazonaws.com"}}}}')
@@ -105,11 +119,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--accounts", type=int, default=8)
     parser.add_argument("--days", type=int, default=10)
-    parser.add_argument("--roles", type=int, default=60)
+    parser.add_argument("--roles", type=int, default=300)
+    parser.add_argument("--even", action="store_true")
     parser.add_argument("--file-events", type=int, default=1500)
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
-    long = "IQoJb3JpZ2luX2VjE" + "Zm9vYmFy/+" * 60
+    long = "IQoJb3JpZ2luX2VjE" + "Zm9vYmFy/+" * 20
+    people, weights = habits(rng, arguments.roles, arguments.even)
+    who = people, list(itertools.accumulate(weights))
     start = datetime(2026, 10, 1, tzinfo=timezone.utc)
     files = max(1, arguments.events // arguments.file_events)
     made = size = 0
@@ -118,7 +135,7 @@ def main():
         region = REGIONS[number // arguments.accounts % len(REGIONS)]
         at = start + timedelta(seconds=number * arguments.days * 86_400 / files)
         count = min(arguments.file_events, arguments.events - made)
-        records = [record(rng, account, region, at + timedelta(seconds=rng.randrange(300)), arguments.roles, long) for _ in range(count)]
+        records = [record(rng, account, region, at + timedelta(seconds=rng.randrange(300)), who, long) for _ in range(count)]
         if number % 50 == 49:
             records.append(records[0])  # delivered twice
         text = ('{"Records":[' + ",".join(records) + "]}").encode()

@@ -17,7 +17,7 @@ use leastwise::report::html::{escaped, html, recommended};
 use leastwise::report::markdown::markdown;
 
 use crate::everybody::{Answer, answer_all, each_once};
-use crate::evidence::{Evidence, EvidenceOptions};
+use crate::evidence::{Evidence, EvidenceOptions, UsageOption};
 use crate::failure::{Exit, Failure};
 use crate::output::{Colours, print, print_failure, write_folder};
 use crate::recommend::line;
@@ -28,10 +28,8 @@ use crate::table::table;
 pub(crate) struct AnalyzeArguments {
     /// A folder of exports, laid out in any way (docs/inputs.md).
     folder: Option<PathBuf>,
-    /// A folder of `leastwise ingest`, in the place of the logs that FOLDER may hold.
-    #[cfg(feature = "ingest")]
-    #[arg(long, value_name = "DIR", help_heading = "Inputs (docs/inputs.md)")]
-    usage: Vec<PathBuf>,
+    #[command(flatten)]
+    usage: UsageOption,
     #[command(flatten)]
     evidence: EvidenceOptions,
     #[command(flatten)]
@@ -90,22 +88,10 @@ impl ExclusionOptions {
 /// Runs the command.
 pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
     let exclusions = arguments.exclusions.read()?;
-    let mut evidence = Evidence::find(arguments.folder.as_deref(), &arguments.evidence)?;
+    let evidence =
+        Evidence::find(arguments.folder.as_deref(), &arguments.evidence)?.with_usage(&arguments.usage, &arguments.evidence)?;
     // The page and the folder show recommendations, for which every recorded request is needed too.
     let advised = arguments.out.is_some() || arguments.format == Format::Html;
-    #[cfg(feature = "ingest")]
-    {
-        if advised && !arguments.usage.is_empty() {
-            let help = "name the logs themselves, or take another format";
-            return Err(Failure::bad_input(
-                "recommendations are replayed against every event, which `--usage` does not have",
-                help,
-            ));
-        }
-        evidence.take_usage(&arguments.usage, &arguments.evidence)?;
-    }
-    #[cfg(not(feature = "ingest"))]
-    let _ = &mut evidence;
     let mapper = evidence.mapper();
     let mut log = RequestLog::new(&mapper, Scope::All, evidence.period());
     let analysis = evidence.analyse(&mut |event| {
@@ -113,6 +99,9 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
             log.record(event)
         }
     });
+    if advised {
+        evidence.replay_usage(&mut log)?;
+    }
     let found = find(&analysis, &exclusions);
     match &arguments.out {
         None => {

@@ -11,6 +11,7 @@ use clap::Args;
 use leastwise::access::access_keys::AccessKeyList;
 use leastwise::access::{AccountsReader, Affects, CredentialReport, Timestamp};
 use leastwise::analysis::{Analysis, DEFAULT_TOLERANCE, InputProblem, Place, Records, UndatedExports};
+use leastwise::backtest::RequestLog;
 use leastwise::usage::{Collector, DeniedAttempts, Event, EventMapper, LastAccessedReader, Rules, TrackingPeriod};
 use leastwise_history::{DescribedTrails, ReadOptions, Reading, TrailFacts};
 use leastwise_policy::Catalogue;
@@ -73,6 +74,27 @@ pub(crate) struct EvidenceOptions {
     /// The most bytes that one compressed log may unpack to.
     #[arg(long, value_name = "BYTES", default_value_t = ReadOptions::default().max_unpacked)]
     max_unpacked: u64,
+}
+
+/// Folders of usage, for commands that take them beside or in the place of logs.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct UsageOption {
+    /// A folder of `leastwise ingest`, in the place of the logs that a folder of exports may hold.
+    #[cfg(feature = "ingest")]
+    #[arg(long, value_name = "DIR", help_heading = "Inputs (docs/inputs.md)")]
+    usage: Vec<PathBuf>,
+}
+
+impl UsageOption {
+    /// Refuses folders of usage where they cannot answer, with the reason.
+    pub(crate) fn refuse(&self, why: &str) -> Result<(), Failure> {
+        #[cfg(feature = "ingest")]
+        if !self.usage.is_empty() {
+            return Err(Failure::bad_input(format!("{why}, which `--usage` does not have"), "name the logs themselves"));
+        }
+        let _ = why;
+        Ok(())
+    }
 }
 
 /// Reads one file: its name, its bytes, and where its problems go.
@@ -212,18 +234,34 @@ impl Evidence {
 
     /// Takes folders of usage in the place of the logs that were found without being named.
     #[cfg(feature = "ingest")]
-    pub(crate) fn take_usage(&mut self, folders: &[PathBuf], options: &EvidenceOptions) -> Result<(), Failure> {
-        if folders.is_empty() {
-            return Ok(());
+    pub(crate) fn with_usage(mut self, usage: &UsageOption, options: &EvidenceOptions) -> Result<Evidence, Failure> {
+        if usage.usage.is_empty() {
+            return Ok(self);
         }
         let (mut named, mut problems) = (Vec::new(), Vec::new());
         for path in &options.cloudtrail {
             find(path, Some(Kind::Logs), &mut named, &mut problems)?;
         }
         self.files.retain(|file| file.0 != Kind::Logs || named.contains(file));
-        for folder in folders {
+        for folder in &usage.usage {
             self.usage.push(leastwise_history::rollup::Usage::open(folder).map_err(crate::ingest::failed)?);
         }
+        Ok(self)
+    }
+
+    /// There are no folders of usage in this build.
+    #[cfg(not(feature = "ingest"))]
+    pub(crate) fn with_usage(self, _: &UsageOption, _: &EvidenceOptions) -> Result<Evidence, Failure> {
+        Ok(self)
+    }
+
+    /// Fills a log of requests from the folders of usage.
+    pub(crate) fn replay_usage(&self, log: &mut RequestLog<'_>) -> Result<(), Failure> {
+        #[cfg(feature = "ingest")]
+        for usage in &self.usage {
+            usage.replay(log).map_err(crate::ingest::failed)?;
+        }
+        let _ = log;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use leastwise::usage::{Attribution, Event, EventMapper, Mapping, ReportStatus, a
 use leastwise_policy::{ActionName, Catalogue};
 use serde_json::{Value, json};
 
-use crate::evidence::{Evidence, EvidenceOptions};
+use crate::evidence::{Evidence, EvidenceOptions, UsageOption};
 use crate::failure::{Exit, Failure};
 use crate::output::{Colours, print};
 use crate::recommend::{ViewFormat, pretty, principal};
@@ -27,6 +27,8 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     #[command(flatten)]
+    usage: UsageOption,
+    #[command(flatten)]
     evidence: EvidenceOptions,
     /// What to print.
     #[arg(long, value_enum, default_value_t = ViewFormat::Text, help_heading = "Output")]
@@ -38,7 +40,8 @@ const SAMPLE: usize = 5;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
-    let evidence = Evidence::find(arguments.from.as_deref(), &arguments.evidence)?;
+    let evidence =
+        Evidence::find(arguments.from.as_deref(), &arguments.evidence)?.with_usage(&arguments.usage, &arguments.evidence)?;
     let action = known_action(evidence.catalogue(), &arguments.action)?;
     // The records behind the answer are gathered while the logs are read for the ledger.
     let mapper = evidence.mapper();

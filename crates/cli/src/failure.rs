@@ -14,6 +14,9 @@ pub(crate) enum Exit {
     BadInput = 2,
     /// Our own fault.
     Fault = 3,
+    /// Somebody stopped it, as shells say it of SIGINT.
+    #[cfg(feature = "ingest")]
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

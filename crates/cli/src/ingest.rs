@@ -2,14 +2,16 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use leastwise::access::Timestamp;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
-use leastwise_history::rollup::{IngestOptions, Ingested, Progress, RollupError, ingest};
+use leastwise_history::rollup::{IngestOptions, Ingested, Progress, RollupError, StoreOptions, ingest, is_remote};
 use leastwise_policy::Catalogue;
 
 use crate::failure::{Exit, Failure};
@@ -20,16 +22,18 @@ pub(crate) const HELP: &str = "Examples:
       the first time all of it, the next time only what is new
   leastwise ingest AWSLogs/ --out usage/ --since 2026-08-01
       nothing that was delivered before that day is looked at
+  leastwise ingest s3://bucket/AWSLogs --out usage/
+      straight from the bucket (in a build with the feature `s3`)
   leastwise analyze exports/ --usage usage/
       the findings, without reading the logs again
 
-A run that is killed loses and doubles nothing: run it again. Exit status 1: some file or record could not be read; it is named,
+A run that is killed loses and doubles nothing: run it again. Ctrl-C keeps what was read so far (status 130). Exit status 1: some file or record could not be read; it is named,
 and `analyze` calls nothing unused that it would have shown. docs/usage.md tells what is in the folder.";
 
 /// What `leastwise ingest` takes.
 #[derive(Debug, Args)]
 pub(crate) struct IngestArguments {
-    /// CloudTrail logs of any form: files, and folders of any depth.
+    /// CloudTrail logs of any form: files, folders of any depth, and `s3://bucket/prefix`.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The folder of usage; made when it is not there, added to when it is.
@@ -48,6 +52,12 @@ pub(crate) struct IngestArguments {
     #[cfg(feature = "cluster")]
     #[arg(long, value_name = "HOST:PORT", value_parser = crate::cluster::address)]
     cluster: Option<leastwise_cluster::Address>,
+    /// Where the object store is, when it is not AWS: http://localhost:5000. Keys and region come from the environment.
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL", help_heading = "Object stores")]
+    endpoint_url: Option<String>,
+    /// How long one request to an object store may take. What fails is tried again, with pauses, for three minutes at most.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Object stores")]
+    request_timeout: u64,
     /// The most bytes that one compressed log may unpack to.
     #[arg(long, value_name = "BYTES", default_value_t = ReadOptions::default().max_unpacked)]
     max_unpacked: u64,
@@ -62,7 +72,7 @@ pub(crate) fn run(arguments: &IngestArguments) -> Result<Exit, Failure> {
         Timestamp::parse(text)
             .ok_or_else(|| Failure::bad_input(format!("`{text}` is no date"), "write it as 2026-11-01 or 2026-11-01T12:00:00Z"))
     });
-    if let Some(path) = arguments.paths.iter().find(|path| !path.exists()) {
+    if let Some(path) = arguments.paths.iter().find(|path| !is_remote(path) && !path.exists()) {
         return Err(Failure::bad_input(format!("{}: is not there", path.display()), "name files or folders of logs"));
     }
     let threads = arguments.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -70,18 +80,27 @@ pub(crate) fn run(arguments: &IngestArguments) -> Result<Exit, Failure> {
     let options = IngestOptions {
         read: ReadOptions { max_unpacked: arguments.max_unpacked, ..ReadOptions::default() },
         since: since.transpose()?,
+        stores: StoreOptions {
+            endpoint: arguments.endpoint_url.clone(),
+            timeout: Duration::from_secs(arguments.request_timeout),
+            ..StoreOptions::default()
+        },
         memory: arguments.memory.map_or(standard.memory, |memory| usize::try_from(memory).unwrap_or(usize::MAX)),
         ..standard
     };
-    let mapper = EventMapper::new(Catalogue::embedded());
     let bar = Bar::new();
+    let here = || {
+        stop_when_interrupted(&options.stop);
+        let mapper = EventMapper::new(Catalogue::embedded());
+        ingest(&arguments.paths, &arguments.out, &mapper, &options, &|progress| bar.show(progress)).map_err(failed)
+    };
     #[cfg(feature = "cluster")]
     let done = match &arguments.cluster {
         Some(scheduler) => on_cluster(scheduler, arguments, &options, &bar)?,
-        None => ingest(&arguments.paths, &arguments.out, &mapper, &options, &|progress| bar.show(progress)).map_err(failed)?,
+        None => here()?,
     };
     #[cfg(not(feature = "cluster"))]
-    let done = ingest(&arguments.paths, &arguments.out, &mapper, &options, &|progress| bar.show(progress)).map_err(failed)?;
+    let done = here()?;
     bar.shown.finish_and_clear();
     let shown = arguments.out.display();
     for problem in done.problems.iter().take(PROBLEMS) {
@@ -91,6 +110,10 @@ pub(crate) fn run(arguments: &IngestArguments) -> Result<Exit, Failure> {
         remark(&format!("warning: {} more problems", done.problems.len() - PROBLEMS));
     }
     print(&format!("{shown}: {}\n", summary(&done)))?;
+    if done.stopped {
+        remark("stopped: what was read is kept, and the next run reads the rest");
+        return Ok(Exit::Interrupted);
+    }
     Ok(if done.problems.is_empty() { Exit::Clean } else { Exit::Findings })
 }
 
@@ -102,6 +125,13 @@ fn on_cluster(
     options: &IngestOptions,
     bar: &Bar,
 ) -> Result<Ingested, Failure> {
+    if let Some(path) = arguments.paths.iter().chain([&arguments.out]).find(|path| is_remote(path)) {
+        let help = "copy the logs where all workers see them, or read the bucket on one machine, without `--cluster`";
+        return Err(Failure::bad_input(
+            format!("{}: workers of a cluster read folders that all of them see", path.display()),
+            help,
+        ));
+    }
     let options = leastwise_cluster::JobOptions {
         scheduler: scheduler.clone(),
         since: options.since,
@@ -111,6 +141,18 @@ fn on_cluster(
     };
     let done = leastwise_cluster::ingest(&arguments.paths, &arguments.out, &options, &|progress| bar.show(progress));
     done.map_err(|error| crate::cluster::failed(&error))
+}
+
+/// The first Ctrl-C ends the run behind the logs that are being read; the second ends it at once, which loses and doubles
+/// nothing either.
+fn stop_when_interrupted(stop: &Arc<AtomicBool>) {
+    let stop = Arc::clone(stop);
+    // Without a handler Ctrl-C ends the program at once.
+    let _ = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
 }
 
 fn summary(done: &Ingested) -> String {

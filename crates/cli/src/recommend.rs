@@ -13,7 +13,7 @@ use leastwise::report::recommendation::{recommendation, refusal};
 
 use crate::analyze::ExclusionOptions;
 use crate::everybody::{Answer, answer, answer_all, each_once};
-use crate::evidence::{Evidence, EvidenceOptions};
+use crate::evidence::{Evidence, EvidenceOptions, UsageOption};
 use crate::failure::{Exit, Failure};
 use crate::output::{Colours, print, write_folder};
 use crate::plan_text;
@@ -30,6 +30,8 @@ pub(crate) struct RecommendArguments {
     /// A folder of exports, laid out in any way (docs/inputs.md).
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    #[command(flatten)]
+    usage: UsageOption,
     #[command(flatten)]
     evidence: EvidenceOptions,
     #[command(flatten)]
@@ -83,7 +85,8 @@ fn subject<'a>(analysis: &'a Analysis<'a>, exclusions: &Exclusions, text: &str) 
 /// Runs the command.
 pub(crate) fn run(arguments: &RecommendArguments) -> Result<Exit, Failure> {
     let exclusions = arguments.exclusions.read()?;
-    let evidence = Evidence::find(arguments.from.as_deref(), &arguments.evidence)?;
+    let evidence =
+        Evidence::find(arguments.from.as_deref(), &arguments.evidence)?.with_usage(&arguments.usage, &arguments.evidence)?;
     match &arguments.subject {
         Some(subject) => for_one(arguments, &evidence, &exclusions, subject),
         None => for_all(arguments, &evidence, &exclusions),
@@ -99,6 +102,7 @@ fn for_one(arguments: &RecommendArguments, evidence: &Evidence, exclusions: &Exc
     let concerned = advisor.propose(asked).map_err(|fault| Failure::fault(fault.to_string()))?.map(|p| p.affected());
     let mut log = RequestLog::new(&analysis.mapper, Scope::only(&concerned.unwrap_or_default()), analysis.period);
     evidence.read_logs(&mut |event| log.record(event), &mut Vec::new());
+    evidence.replay_usage(&mut log)?;
     let answer = answer(&advisor, &log, asked)?;
     let shown = match (&answer, arguments.format) {
         (Err(why), ViewFormat::Text) => format!("{}\n  nothing is recommended: {why}\n", asked.arn),
@@ -123,6 +127,7 @@ fn for_all(arguments: &RecommendArguments, evidence: &Evidence, exclusions: &Exc
     let mapper = evidence.mapper();
     let mut log = RequestLog::new(&mapper, Scope::All, evidence.period());
     let analysis = evidence.analyse(&mut |event| log.record(event));
+    evidence.replay_usage(&mut log)?;
     let basis = Basis::of(&analysis, Choices::default());
     let advisor = Advisor::new(basis).excluding(exclusions.clone());
     let principals = each_once(analysis.access.principals());

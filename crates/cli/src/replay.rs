@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::analyze::ExclusionOptions;
 use crate::everybody::{Answer, answer_all, each_once};
-use crate::evidence::{Evidence, EvidenceOptions};
+use crate::evidence::{Evidence, EvidenceOptions, UsageOption};
 use crate::failure::{Exit, Failure};
 use crate::output::{Colours, print};
 use crate::recommend::{ViewFormat, pretty};
@@ -23,6 +23,8 @@ pub(crate) struct ReplayArguments {
     /// A folder of exports, laid out in any way (docs/inputs.md).
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    #[command(flatten)]
+    usage: UsageOption,
     #[command(flatten)]
     evidence: EvidenceOptions,
     #[command(flatten)]
@@ -38,10 +40,15 @@ pub(crate) struct ReplayArguments {
 /// Runs the command.
 pub(crate) fn run(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     let exclusions = arguments.exclusions.read()?;
-    let evidence = Evidence::find(arguments.from.as_deref(), &arguments.evidence)?;
+    if arguments.split_half {
+        arguments.usage.refuse("`--split-half` learns from events up to a moment within a day")?;
+    }
+    let evidence =
+        Evidence::find(arguments.from.as_deref(), &arguments.evidence)?.with_usage(&arguments.usage, &arguments.evidence)?;
     let mapper = evidence.mapper();
     let mut log = RequestLog::new(&mapper, Scope::All, evidence.period());
     let analysis = evidence.analyse(&mut |event| log.record(event));
+    evidence.replay_usage(&mut log)?;
     let halves = Halves::of(analysis.ledger.coverage()).filter(|_| arguments.split_half);
     let mut first = Collector::new(&analysis.mapper);
     let mut second = halves.map(|halves| RequestLog::new(&analysis.mapper, Scope::All, halves.rest));

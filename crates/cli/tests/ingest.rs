@@ -313,3 +313,176 @@ fn rows_come_as_a_table_and_as_csv_and_by_resource() {
     assert!(by_resource.len() > rows.len() && by_resource.iter().any(|row| objects(&row)));
     assert_eq!(by_resource.iter().filter(|row| row.get("resource").is_none()).count(), rows.len());
 }
+
+/// Records of every kind of identity and outcome, and with everything in odd places that JSON allows.
+fn odd_records(mark: &str) -> Vec<String> {
+    let identities = [
+        r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/r/s","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/a/b/r"},"attributes":{"x":"}"}}}"#,
+        r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ann@example.com","sessionContext":{"sessionIssuer":{}}}"#,
+        r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/r/s","sessionContext":null,"onBehalfOf":{"userId":"1","identityStoreArn":"arn:aws:identitystore::1:identitystore/d-1"}}"#,
+        r#"{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/p/ann","userName":"ann","accountId":"111122223333"}"#,
+        r#"{"type":"IAMUser","userName":"ben","accountId":"111122223333"}"#,
+        r#"{"type":"IAMUser","userName":"HIDDEN_DUE_TO_SECURITY_REASONS","accountId":"111122223333"}"#,
+        r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root","accountId":"111122223333"}"#,
+        r#"{"type":"FederatedUser","arn":"arn:aws:sts::111122223333:federated-user/g","sessionContext":{"sessionIssuer":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/p/ann"}}}"#,
+        r#"{"type":"AWSService","invokedBy":"ec2.amazonaws.com"}"#,
+        r#"{"invokedBy":"config.amazonaws.com","accountId":"111122223333"}"#,
+        r#"{"type":"AWSAccount","accountId":"444455556666","principalId":"AIDA"}"#,
+        r#"{"type":"AWSAccount","accountId":"ANONYMOUS_PRINCIPAL","principalId":""}"#,
+        r#"{"type":"SAMLUser","principalId":"x:ann","userName":"ann","identityProvider":"p"}"#,
+        r#"{"type":"WebIdentityUser","principalId":"accounts.google.com:app:1","userName":"1"}"#,
+        r#"{"type":"IdentityCenterUser","accountId":"111122223333","onBehalfOf":{"userId":"2"},"credentialId":"c"}"#,
+        r#"{"type":"Unknown"}"#,
+        "{}",
+        "null",
+    ];
+    let errors = [
+        "",
+        r#""errorCode":"AccessDenied","errorMessage":"\"no\" {["#,
+        r#""errorCode":"","#,
+        r#""errorCode":"Client.DryRunOperation","#,
+        r#""errorCode":null,"#,
+        r#""errorCode":"VpceAccessDenied","#,
+    ];
+    let mut records = Vec::new();
+    for (at, who) in identities.iter().enumerate() {
+        let error = errors[at % errors.len()].replace(" {[", " {[\",");
+        let time = format!("2026-10-{:02}T23:59:{:02}Z", 1 + at % 3, at);
+        records.push(format!(
+            r#"{{"eventVersion":"1.11","userIdentity":{who},"eventTime":"{time}","eventSource":"s3.amazonaws.com","eventName":"Get{at}","awsRegion":"eu-west-1",{error}"requestParameters":{{"bucketName":"b","key":"a\\\"]}}{{é\u00e9\\","x":[1.5e3,-2,true,null,[]]}},"responseElements":{{"a":"]}}\"","b":[{{}},{{"c":"\\"}}]}},"eventID":"{mark}-{at}","readOnly":true,"eventType":"AwsApiCall","recipientAccountId":"111122223333"}}"#
+        ));
+    }
+    // Names and values that are written with escapes, in another order, without an id, without an account.
+    records.push(format!(r#"{{"event\u004eame":"Li\u0073tBuckets","eventID":"{mark}-e","eventSource":"s3.amazonaws.com","eventTime":"2026-10-02T01:02:03Z","userIdentity":{{"\u0074ype":"Root","accountId":"111122223333"}},"recipientAccountId":"111122223333","awsRegion":"us-east-1"}}"#));
+    records.push(r#"{"eventName":"NoId","eventSource":"x.amazonaws.com","eventTime":"2026-10-02T01:02:03Z","userIdentity":{"type":"AWSService","invokedBy":"x.amazonaws.com"},"resources":null,"requestParameters":null}"#.to_owned());
+    records.push(format!(r#"{{"eventName":"Listed","eventSource":"s3.amazonaws.com","eventTime":"2026-10-02T01:02:03Z","eventID":"{mark}-l","userIdentity":{{"type":"Root","accountId":"111122223333"}},"recipientAccountId":"111122223333","awsRegion":"us-east-1","resources":[{{"accountId":"1","ARN":"arn:aws:s3:::b/\u00e9\"x","type":"T"}},{{"type":"T"}},{{"ARN":null}}]}}"#));
+    records
+}
+
+#[test]
+fn odd_records_in_every_layout_have_the_plain_tally() {
+    let folder = Folder::new();
+    let logs = folder.path("logs");
+    fs::create_dir_all(&logs).unwrap();
+    let put = |name: &str, text: String| fs::write(Path::new(&logs).join(name), text).unwrap();
+    let gz = |text: &str| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    let wrapped = |mark: &str| format!("{{\"Records\":[{}]}}", odd_records(mark).join(","));
+    let pretty = |text: &str| serde_json::to_string_pretty(&serde_json::from_str::<Value>(text).unwrap()).unwrap();
+    put("delivered.json", wrapped("a"));
+    put("mark.json", format!("\u{feff}{}", wrapped("b")));
+    put("pretty.json", pretty(&wrapped("c")));
+    put("list.json", format!("[{}]", odd_records("d").join(" ,\n")));
+    put("lines.ndjson", odd_records("e").join("\n"));
+    put("two.json", wrapped("f") + &wrapped("g"));
+    let events: Vec<String> = odd_records("h")
+        .iter()
+        .map(|record| format!("{{\"EventId\":\"x\",\"CloudTrailEvent\":{}}}", Value::from(record.as_str())))
+        .collect();
+    put("lookup.json", format!("{{\"Events\":[{}],\"NextToken\":\"t\"}}", events.join(",")));
+    put("more.json", format!("{{\"x\":{{\"Records\":[1]}},\"Records\":[{}],\"y\":\"z\"}}", odd_records("i").join(",")));
+    fs::write(Path::new(&logs).join("one.json.gz"), gz(&wrapped("j"))).unwrap();
+    fs::write(Path::new(&logs).join("members.json.gz"), [gz(&wrapped("k")), gz(&wrapped("l"))].concat()).unwrap();
+    put("again.json", wrapped("a"));
+    let ran = ingest(&[&logs], &folder.path("usage"));
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    let expected = tally(&[&logs]);
+    assert!(expected.len() > 15, "{}", expected.len());
+    assert_eq!(usage(&folder.path("usage")), expected);
+    // The quick way and the tolerant one say the same.
+    for (quick, tolerant) in [("delivered.json", "lines.ndjson"), ("one.json.gz", "list.json")] {
+        let rows = |name: &str| {
+            let out = folder.path(&format!("of-{name}"));
+            ingest(&[&format!("{logs}/{name}")], &out);
+            leastwise(&["usage", &out, "--resources", "--format", "ndjson"], "").out
+        };
+        assert_eq!(rows(quick), rows(tolerant));
+    }
+}
+
+#[test]
+fn recommendations_from_usage_are_those_from_the_logs_and_replayed_as_well() {
+    let folder = Folder::new();
+    let org = organization(&folder, &Options { data_events: true, ..small(3) });
+    let at = folder.path("usage");
+    ingest(&[&format!("{org}/cloudtrail")], &at);
+    let period = ["--as-of", "2026-11-01", "--tracking-period", "5", "--tolerance", "0"];
+    let run = |command: &[&str], usage: bool| {
+        let more: &[&str] = if usage { &["--usage", &at] } else { &[] };
+        let ran = leastwise(&[command, more, &period].concat(), "");
+        assert!(ran.status <= 1, "{}", ran.err);
+        ran.out
+    };
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let replay = |usage: bool| {
+        let mut told = json(&run(&["replay", "--from", &org, "--format", "json"], usage));
+        assert!(told["replay"]["requests"].as_u64().unwrap() > 100);
+        // Of a call that names several resources only the resources are known, not the calls.
+        told.as_object_mut().unwrap().remove("replay").unwrap();
+        told
+    };
+    assert_eq!(replay(true), replay(false));
+    let plans = |usage: bool| -> Vec<Value> {
+        let text = run(&["recommend", "--all", "--from", &org, "--format", "json"], usage);
+        let mut plans: Vec<Value> = text.lines().map(json).collect();
+        fn strip(value: &mut Value) {
+            match value {
+                Value::Object(members) => {
+                    members.remove("replay");
+                    members.values_mut().for_each(strip);
+                }
+                Value::Array(items) => items.iter_mut().for_each(strip),
+                _ => {}
+            }
+        }
+        plans.iter_mut().for_each(strip);
+        plans
+    };
+    let (recalled, direct) = (plans(true), plans(false));
+    assert!(!direct.is_empty());
+    assert_eq!(recalled, direct);
+    let who = direct.iter().find_map(|plan| plan["resource"].as_str()).expect("a plan says for whom it is").to_owned();
+    assert!(run(&["recommend", &who, "--from", &org], true).contains(&who));
+    let explained = json(&run(&["explain", &who, "iam:GetRole", "--from", &org, "--format", "json"], true));
+    let from_logs = json(&run(&["explain", &who, "iam:GetRole", "--from", &org, "--format", "json"], false));
+    assert_eq!((&explained["state"], &explained["events"]["count"]), (&from_logs["state"], &from_logs["events"]["count"]));
+    let page = run(&["analyze", &org, "--format", "html"], true);
+    assert!(page.contains("<html") && page.contains(&who));
+    run(&["analyze", &org, "--out", &folder.path("report")], true);
+    let lines = fs::read_to_string(folder.path("report") + "/recommendations.ndjson").unwrap();
+    assert_eq!(lines.lines().count(), direct.len());
+    let ran = leastwise(&["replay", "--from", &org, "--usage", &at, "--split-half"], "");
+    assert!(ran.status == 2 && ran.err.contains("which `--usage` does not have"), "{}", ran.err);
+}
+
+#[test]
+fn control_c_keeps_what_was_read_and_the_next_run_reads_the_rest() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &Options { events: 20_000, ..small(6) }));
+    ingest(&[&logs_at], &folder.path("whole"));
+    let whole = tree(&folder.path("whole"));
+    let mut stopped = 0;
+    for wait in [10, 20, 40, 80, 160] {
+        let out = folder.path(&format!("stopped-{wait}"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+            .args(["ingest", &logs_at, "--out", &out, "--threads", "1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let status = child.wait().unwrap().code();
+        // Before the program looks for it the signal ends it like any other.
+        stopped += u32::from(status == Some(130));
+        if status == Some(130) {
+            assert_eq!(leastwise(&["usage", &out], "").status, 0, "nothing is half written");
+        }
+        assert_eq!(ingest(&[&logs_at], &out).status, 0);
+        assert!(tree(&out) == whole, "the same bytes");
+    }
+    assert!(stopped > 0, "none was still going");
+}

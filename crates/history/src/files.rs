@@ -49,20 +49,32 @@ fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
             // A link to a folder could lead round in a circle; one to a file is read.
             Ok(kind) if kind.is_symlink() && path.is_dir() => found(Found::Other(path)),
             Ok(_) if is_digest(path) => found(Found::Digest),
-            Ok(_) if is_called_a_log(path) => found(Found::Log(path)),
+            Ok(_) if is_called_a_log(path) && !is_of_another_service(path) => found(Found::Log(path)),
             Ok(_) => found(Found::Other(path)),
         }
     }
 }
 
-fn is_digest(path: &Path) -> bool {
+pub(crate) fn is_digest(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "CloudTrail-Digest")
         || path.file_name().is_some_and(|name| name.to_string_lossy().contains("_CloudTrail-Digest_"))
 }
 
-fn is_called_a_log(path: &Path) -> bool {
+pub(crate) fn is_called_a_log(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     [".json", ".jsonl", ".ndjson", ".csv", ".gz", ".log"].iter().any(|end| name.ends_with(end))
+}
+
+/// Whether another service than CloudTrail delivered it: `AWSLogs/[o-…/]account/Config/…`. Several may share a bucket.
+pub(crate) fn is_of_another_service(path: &Path) -> bool {
+    let mut parts = path.iter().map(|part| part.to_string_lossy()).skip_while(|part| part != "AWSLogs").skip(1);
+    let is_account = |part: &str| part.len() == 12 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let account = parts.find(|part| !part.starts_with("o-")).filter(|part| is_account(part));
+    match (account, parts.next(), parts.next()) {
+        // What lies in the folder of the account itself may be anything.
+        (Some(_), Some(service), Some(_)) => !service.starts_with("CloudTrail"),
+        _ => false,
+    }
 }
 
 /// A log, ready to be read as what it holds.
@@ -129,5 +141,27 @@ impl<R: Read> Read for Bounded<R> {
         let read = self.input.read(buffer.get_mut(..most).unwrap_or_default())?;
         self.left -= read as u64;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_services_deliver_into_the_same_bucket_is_no_log() {
+        let other = |path: &str| is_of_another_service(Path::new(path));
+        assert!(
+            other("x/AWSLogs/111122223333/Config/eu-west-1/2026/1/1/a.json.gz")
+                && other("AWSLogs/o-1/111122223333/vpcflowlogs/a.log.gz")
+        );
+        for log in [
+            "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/01/a.json.gz",
+            "AWSLogs/111122223333/a.json",
+            "AWSLogs/a/b/c.json",
+            "x/y/z/a.json",
+        ] {
+            assert!(!other(log), "{log}");
+        }
     }
 }

@@ -12,6 +12,7 @@ mod record;
 #[cfg(feature = "rollup")]
 pub mod rollup;
 mod rows;
+mod scan;
 mod split;
 mod structs;
 mod trails;
@@ -26,7 +27,7 @@ use leastwise::access::Timestamp;
 use leastwise::usage::{Event, TrailCoverage};
 
 use coverage::{FileFacts, Tracker};
-use reading::FileReader;
+use reading::{FileReader, Origin};
 pub use trails::{DescribedTrails, StatedTrail};
 
 /// How to read.
@@ -144,7 +145,7 @@ impl Reader<'_> {
     fn file(&mut self, path: &Path) {
         let Reader { options, visit, files, reading, seen, tracker } = self;
         reading.files += 1;
-        let read = files.read(path, &path.display().to_string(), options, &mut |event| {
+        let read = files.read(Origin::File(path), &path.display().to_string(), options, &mut |event| {
             // Events without an id are all new.
             if event.id.as_deref().is_none_or(|id| seen.insert(number_of(id))) {
                 reading.events += 1;
@@ -160,16 +161,33 @@ impl Reader<'_> {
 
 /// An `eventID` as a number: the UUID that it is, or a digest of what else it may be.
 fn number_of(id: &str) -> u128 {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(u128::from);
-    let read = id
-        .bytes()
-        .filter(|byte| *byte != b'-')
-        .try_fold((0u128, 0), |(number, digits), byte| Some((number << 4 | digit(byte).filter(|_| digits < 32)?, digits + 1)));
-    match read {
-        Some((number, 32)) => number,
-        _ => digest(id.bytes()),
+    let (mut number, mut digits, mut wrong) = (0u128, 0, 0);
+    for byte in id.bytes().filter(|byte| *byte != b'-') {
+        let digit = DIGITS.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT);
+        wrong |= digit;
+        number = number << 4 | u128::from(digit & 15);
+        digits += 1;
     }
+    if wrong >= NO_DIGIT || digits != 32 { digest(id.bytes()) } else { number }
 }
+
+const NO_DIGIT: u8 = 16;
+
+/// What each byte is as a hexadecimal digit.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        // Constant, and below 256.
+        #[allow(clippy::indexing_slicing)]
+        {
+            digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
+            digits[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        }
+        digit += 1;
+    }
+    digits
+};
 
 /// Fowler, Noll and Vo's hash, variant 1a, in 128 bits: public constants, the same on every machine.
 fn digest(bytes: impl Iterator<Item = u8>) -> u128 {

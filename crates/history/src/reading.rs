@@ -34,6 +34,21 @@ pub(crate) struct FileReading {
     pub(crate) unread: bool,
 }
 
+/// Where a log comes from.
+pub(crate) enum Origin<'p> {
+    /// A file of this machine.
+    File(&'p Path),
+    /// The bytes of it all.
+    #[cfg(feature = "s3")]
+    Bytes(&'p [u8]),
+    /// Its bytes, as they come.
+    #[cfg(feature = "s3")]
+    Stream(Box<dyn BufRead + 'p>),
+    /// Nowhere, for this reason.
+    #[cfg(feature = "s3")]
+    Nowhere(String),
+}
+
 /// Reads logs one after the other; keeps its memory in between.
 pub(crate) struct FileReader {
     unpacker: Unpacker,
@@ -48,14 +63,25 @@ impl FileReader {
     /// Reads a log. `name` is what it is called in problems.
     pub(crate) fn read(
         &mut self,
-        path: &Path,
+        origin: Origin<'_>,
         name: &str,
         options: &ReadOptions,
         give: &mut dyn FnMut(&Event<'_>),
     ) -> FileReading {
         let facts = FileFacts::of_name(name);
         let mut one = OneFile { name, options, facts, problems: Vec::new(), count: 0, events: 0, skip: 0, unread: false, give };
-        self.file(path, &mut one);
+        match origin {
+            Origin::File(path) => self.file(path, &mut one),
+            #[cfg(feature = "s3")]
+            Origin::Bytes(bytes) => self.bytes(bytes, &mut one),
+            #[cfg(feature = "s3")]
+            Origin::Stream(input) => one.stream(input),
+            #[cfg(feature = "s3")]
+            Origin::Nowhere(message) => {
+                one.unread = true;
+                one.problem(None, message);
+            }
+        }
         one.end()
     }
 

@@ -145,11 +145,6 @@ fn unwrap(text: &str, depth: u32, looked_up: &mut bool, give: &mut dyn FnMut(&Ev
 }
 
 impl Record<'_> {
-    /// Whether what makes an event stands deeper in it.
-    pub(crate) fn is_wrapper(&self) -> bool {
-        self.name.is_none()
-    }
-
     fn give(self, depth: u32, looked_up: &mut bool, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
         if self.name.is_none() && depth > 0 {
             if let Some(inner) = &self.looked_up {
@@ -209,7 +204,7 @@ impl<'a> Record<'a> {
             account: self.account.and_then(|account| AccountId::parse(&account.0)),
             identity: self.identity.map(RecordIdentity::into_identity),
             error_code: self.error_code.map(|code| code.0).filter(|code| !code.is_empty()),
-            kind: self.kind.map_or(EventKind::ApiCall, |kind| EventKind::parse(&kind.0)),
+            kind: self.kind.filter(|kind| !kind.0.is_empty()).map_or(EventKind::ApiCall, |kind| EventKind::parse(&kind.0)),
             category: category_of(
                 self.category.as_ref().map(|text| text.0.as_ref()),
                 self.management.as_ref().map(|text| text.0.as_ref()),

@@ -25,10 +25,11 @@ impl Unpacker {
     pub(crate) fn whole(&mut self, packed: &[u8], limit: usize) -> Option<&[u8]> {
         let size = packed.last_chunk::<4>().map(|size| u32::from_le_bytes(*size))?;
         let size = usize::try_from(size).ok().filter(|size| *size <= limit && *size / MOST <= packed.len())?;
-        // The library stops behind the first member without saying so. A second one begins with these bytes; where they
-        // stand by chance the slower reader does no harm.
-        let rest = packed.get(MEMBER.len()..)?;
-        if memchr::memmem::find(rest, &MEMBER).is_some() {
+        // The library stops behind the first member without saying so. A second one begins with these bytes, behind the
+        // first one's size; it is the size looked for here, since no other text is taken for the whole.
+        let ends =
+            |at: usize| at.checked_sub(4).and_then(|size| packed.get(size..at)) == packed.last_chunk::<4>().map(|size| &size[..]);
+        if memchr::memmem::find_iter(packed, &MEMBER).any(ends) {
             return None;
         }
         if self.text.len() < size {

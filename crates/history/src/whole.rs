@@ -3,12 +3,13 @@
 //! The quick way for what CloudTrail delivers. It knows nothing of broken records: at the first one it stops, says how many
 //! it gave, and the tolerant way (`split`) goes on behind those.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use leastwise::usage::Event;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use leastwise::access::{AccountId, Timestamp};
+use leastwise::usage::{Event, EventKind, EventResource, Identity};
 
-use crate::record::Record;
+use crate::record::{category_of, request_of, truth_of};
+use crate::scan::{Odd, Scanner};
 
 /// Whether the text looks like a delivered file, from its first bytes.
 pub(crate) fn is_delivery(text: &[u8]) -> bool {
@@ -16,111 +17,243 @@ pub(crate) fn is_delivery(text: &[u8]) -> bool {
     rest.trim_ascii_start().starts_with(b"\"Records\"")
 }
 
-/// Where the events go, and how many went there.
-struct Receiver<'g> {
-    given: u64,
-    give: &'g mut dyn FnMut(&Event<'_>),
-}
-
 /// Gives the events of a delivered file, in order.
 ///
 /// # Errors
 /// How many records were read, when there is something in the text that is not as it should be behind them.
 pub(crate) fn visit(text: &str, give: &mut dyn FnMut(&Event<'_>)) -> Result<u64, u64> {
-    let mut receiver = Receiver { given: 0, give };
-    let mut deserializer = sonic_rs::Deserializer::from_str(text);
-    let whole = File(&mut receiver).deserialize(&mut deserializer).is_ok() && deserializer.end().is_ok();
-    if whole { Ok(receiver.given) } else { Err(receiver.given) }
+    let mut given = 0;
+    let whole = file(text, &mut |event| {
+        give(event);
+        given += 1;
+    });
+    if whole.is_ok() { Ok(given) } else { Err(given) }
 }
 
-struct File<'r, 'g>(&'r mut Receiver<'g>);
-
-impl<'de> DeserializeSeed<'de> for File<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for File<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `Records`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut seen = false;
-        while let Some(is_records) = members.next_key::<IsRecords>()? {
-            if is_records.0 {
-                // Two lists in one file are left to the tolerant way.
-                if std::mem::replace(&mut seen, true) {
-                    return Err(A::Error::custom("a second list"));
-                }
-                members.next_value_seed(Records(&mut *self.0))?;
-            } else {
-                members.next_value::<IgnoredAny>()?;
-            }
+fn file(text: &str, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), Odd> {
+    let mut scanner = Scanner::new(text)?;
+    let (mut seen, mut room) = (false, Vec::new());
+    scanner.object(|scanner, name| match name {
+        // Two lists in one file are left to the tolerant way, and so is what else it takes for a list of records.
+        b"Records" if !seen => {
+            seen = true;
+            scanner.list(|scanner| {
+                let event = record(scanner, std::mem::take(&mut room))?;
+                give(&event);
+                room = event.resources;
+                room.clear();
+                Ok(())
+            })
         }
+        b"Records" | b"Events" | b"records" => Err(Odd),
+        _ => scanner.skip(),
+    })?;
+    if scanner.is_at_end() { Ok(()) } else { Err(Odd) }
+}
+
+/// Steps over a member that nobody asks for. One that is called as a known one but for capital letters is left to the tolerant way.
+fn other(scanner: &mut Scanner<'_>, member: &[u8]) -> Result<(), Odd> {
+    if KNOWN.iter().any(|known| member.eq_ignore_ascii_case(known.as_bytes())) { Err(Odd) } else { scanner.skip() }
+}
+
+/// What the names of members that count are, in any spelling.
+const KNOWN: [&str; 24] = [
+    "eventID",
+    "eventTime",
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "recipientAccountId",
+    "errorCode",
+    "eventType",
+    "eventCategory",
+    "managementEvent",
+    "readOnly",
+    "userIdentity",
+    "requestParameters",
+    "resources",
+    "CloudTrailEvent",
+    "@timestamp",
+    "accountId",
+    "principalId",
+    "userName",
+    "invokedBy",
+    "sessionContext",
+    "sessionIssuer",
+    "arn",
+    "type",
+];
+
+/// What some members say, each there at most once.
+struct Spellings<'t, const N: usize> {
+    all: [&'t str; N],
+    seen: u32,
+}
+
+impl<'t, const N: usize> Spellings<'t, N> {
+    fn take(&mut self, member: usize, scanner: &mut Scanner<'t>) -> Result<(), Odd> {
+        self.once(member)?;
+        let slot = self.all.get_mut(member).ok_or(Odd)?;
+        *slot = scanner.spelling()?;
         Ok(())
     }
+
+    fn once(&mut self, member: usize) -> Result<(), Odd> {
+        let bit = 1 << member;
+        let seen = self.seen & bit != 0;
+        self.seen |= bit;
+        if seen { Err(Odd) } else { Ok(()) }
+    }
+
+    /// None for what is not there and for what is empty.
+    fn filled(&self, member: usize) -> Option<Cow<'t, str>> {
+        self.all.get(member).filter(|text| !text.is_empty()).map(|text| Cow::Borrowed(*text))
+    }
 }
 
-struct IsRecords(bool);
+const ID: usize = 0;
+const TIME: usize = 1;
+const SOURCE: usize = 2;
+const NAME: usize = 3;
+const REGION: usize = 4;
+const ACCOUNT: usize = 5;
+const ERROR: usize = 6;
+const KIND: usize = 7;
+const CATEGORY: usize = 8;
+const MANAGEMENT: usize = 9;
+const READ_ONLY: usize = 10;
+const IDENTITY: usize = 11;
+const REQUEST: usize = 12;
+const RESOURCES: usize = 13;
 
-impl<'de> Deserialize<'de> for IsRecords {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<IsRecords, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = IsRecords;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
+/// The event of one record. What makes none is left to the tolerant way, wrappers too: they may tell something about their file.
+fn record<'t>(scanner: &mut Scanner<'t>, mut resources: Vec<EventResource<'t>>) -> Result<Event<'t>, Odd> {
+    let mut said = Spellings { all: [""; 14], seen: 0 };
+    let mut who = None;
+    // By length first: comparing every name with every other takes longer than reading the record.
+    scanner.object(|scanner, member| match (member.len(), member) {
+        (7, b"eventID") => said.take(ID, scanner),
+        (9, b"eventTime") => said.take(TIME, scanner),
+        (11, b"eventSource") => said.take(SOURCE, scanner),
+        (9, b"eventName") => said.take(NAME, scanner),
+        (9, b"awsRegion") => said.take(REGION, scanner),
+        (18, b"recipientAccountId") => said.take(ACCOUNT, scanner),
+        (9, b"errorCode") => said.take(ERROR, scanner),
+        (9, b"eventType") => said.take(KIND, scanner),
+        (13, b"eventCategory") => said.take(CATEGORY, scanner),
+        (15, b"managementEvent") => said.take(MANAGEMENT, scanner),
+        (8, b"readOnly") => said.take(READ_ONLY, scanner),
+        (12, b"userIdentity") => {
+            said.once(IDENTITY)?;
+            who = identity(scanner)?;
+            Ok(())
+        }
+        (17, b"requestParameters") => {
+            said.once(REQUEST)?;
+            if let Some(slot) = said.all.get_mut(REQUEST) {
+                *slot = scanner.value()?;
             }
+            Ok(())
+        }
+        (9, b"resources") => {
+            said.once(RESOURCES)?;
+            if scanner.take_null()? { Ok(()) } else { scanner.list(|scanner| resource(scanner, &mut resources)) }
+        }
+        (15, b"CloudTrailEvent") | (10, b"@timestamp") => Err(Odd),
+        // Most of a record is these, which nobody asks for.
+        (12, b"eventVersion") | (15, b"sourceIPAddress") | (9, b"userAgent" | b"requestID") => scanner.skip(),
+        (16, b"responseElements") | (19, b"additionalEventData") | (10, b"tlsDetails") => scanner.skip(),
+        _ => other(scanner, member),
+    })?;
+    let [_, time, source, name, region, account, _, kind, category, management, read_only, _, request, _] = said.all;
+    if source.is_empty() || name.is_empty() {
+        return Err(Odd);
+    }
+    Ok(Event {
+        id: said.filled(ID),
+        time: Timestamp::parse(time.trim()).ok_or(Odd)?,
+        source: Cow::Borrowed(source),
+        name: Cow::Borrowed(name),
+        region: Cow::Borrowed(region),
+        account: AccountId::parse(account),
+        identity: who,
+        error_code: said.filled(ERROR),
+        kind: said.filled(KIND).map_or(EventKind::ApiCall, |_| EventKind::parse(kind)),
+        category: category_of(Some(category), Some(management)),
+        read_only: truth_of(Some(read_only)),
+        resources,
+        request: if request.is_empty() { None } else { request_of(request) },
+    })
+}
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<IsRecords, E> {
-                match text {
-                    "Records" => Ok(IsRecords(true)),
-                    // Also a list of records to the tolerant way.
-                    "Events" | "records" => Err(E::custom("another list")),
-                    _ => Ok(IsRecords(false)),
+fn identity<'t>(scanner: &mut Scanner<'t>) -> Result<Option<Identity<'t>>, Odd> {
+    if scanner.take_null()? {
+        return Ok(None);
+    }
+    let mut said = Spellings { all: [""; 7], seen: 0 };
+    let (mut sessions, mut issuers) = (0, 0);
+    scanner.object(|scanner, member| match (member.len(), member) {
+        (4, b"type") => said.take(0, scanner),
+        (3, b"arn") => said.take(1, scanner),
+        (9, b"accountId") => said.take(2, scanner),
+        (11, b"principalId") => said.take(3, scanner),
+        (8, b"userName") => said.take(4, scanner),
+        (9, b"invokedBy") => said.take(5, scanner),
+        (11, b"accessKeyId") => scanner.skip(),
+        (14, b"sessionContext") => {
+            sessions += 1;
+            nested(scanner, |scanner, member| match (member.len(), member) {
+                (10, b"attributes") => scanner.skip(),
+                (13, b"sessionIssuer") => {
+                    issuers += 1;
+                    nested(scanner, |scanner, member| match (member.len(), member) {
+                        (3, b"arn") => said.take(6, scanner),
+                        (4, b"type") | (11, b"principalId") | (9, b"accountId") | (8, b"userName") => scanner.skip(),
+                        _ => other(scanner, member),
+                    })
                 }
-            }
+                _ => other(scanner, member),
+            })
         }
-        deserializer.deserialize_str(Name)
+        _ => other(scanner, member),
+    })?;
+    if sessions > 1 || issuers > 1 {
+        return Err(Odd);
     }
+    Ok(Some(Identity {
+        kind: said.filled(0),
+        arn: said.filled(1),
+        account: said.filled(2),
+        principal_id: said.filled(3),
+        user_name: said.filled(4),
+        invoked_by: said.filled(5),
+        issuer_arn: said.filled(6),
+    }))
 }
 
-struct Records<'r, 'g>(&'r mut Receiver<'g>);
-
-impl<'de> DeserializeSeed<'de> for Records<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
+/// An object, or nothing.
+fn nested<'t>(scanner: &mut Scanner<'t>, member: impl FnMut(&mut Scanner<'t>, &'t [u8]) -> Result<(), Odd>) -> Result<(), Odd> {
+    if scanner.take_null()? { Ok(()) } else { scanner.object(member) }
 }
 
-impl<'de> Visitor<'de> for Records<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(record) = list.next_element::<Record<'de>>()? {
-            // A wrapper may tell something about its file, and is left to the tolerant way.
-            if record.is_wrapper() {
-                return Err(A::Error::custom("a wrapper"));
-            }
-            let event = record.into_event().map_err(A::Error::custom)?;
-            (self.0.give)(&event);
-            self.0.given += 1;
+fn resource<'t>(scanner: &mut Scanner<'t>, all: &mut Vec<EventResource<'t>>) -> Result<(), Odd> {
+    let (mut arn, mut arns) = (None, 0);
+    let mut said = Spellings { all: [""; 1], seen: 0 };
+    scanner.object(|scanner, member| match (member.len(), member) {
+        (3, b"ARN" | b"arn") => {
+            arns += 1;
+            arn = if scanner.take_null()? { None } else { Some(scanner.text()?) };
+            Ok(())
         }
-        Ok(())
+        (4, b"type") | (12, b"resourceType") => said.take(0, scanner),
+        (9, b"accountId") => scanner.skip(),
+        _ => other(scanner, member),
+    })?;
+    if arns > 1 {
+        return Err(Odd);
     }
+    all.extend(arn.map(|arn| EventResource { arn, kind: said.filled(0) }));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -120,6 +120,18 @@ impl Lists {
     }
 }
 
+/// How many requests are recalled, each at the place that its hash tells.
+const RECALLED: usize = 4096;
+/// Longer requests are not.
+const LONGEST: usize = 512;
+
+/// What a request was found to name.
+struct Recalled {
+    asked: (Call, Option<AccountId>, u32),
+    request: String,
+    list: u32,
+}
+
 /// The events of some files, or of a part of one.
 #[derive(Default)]
 pub(crate) struct Batch {
@@ -130,9 +142,13 @@ pub(crate) struct Batch {
     /// Events by their day, counted from 1970.
     pub(crate) days: Vec<(i64, Vec<Tuple>)>,
     last_day: usize,
+    /// That of the last event.
+    region: u32,
     /// Which sort of principal a text is the ARN of, by its number.
     principals: HashMap<u32, Option<PrincipalType>>,
     recipes: HashMap<Call, ResourceRecipe>,
+    /// Requests that came lately; the same one names the same resources.
+    recalled: Vec<Option<Recalled>>,
     events: usize,
     /// The resources of the event at hand; kept for its memory.
     resources: Vec<u32>,
@@ -207,8 +223,12 @@ impl Batch {
             self.keys.push(key);
             next
         });
-        let resources = self.resources(event, mapper, Call { source, name, kind: event.kind });
-        let region = self.texts.number(&event.region);
+        // Mostly a file is of one region.
+        if self.texts.text(self.region) != event.region || self.events == 0 {
+            self.region = self.texts.number(&event.region);
+        }
+        let region = self.region;
+        let resources = self.resources(event, mapper, Call { source, name, kind: event.kind }, region);
         let (day, second) = (event.time.seconds().div_euclid(DAY), event.time.seconds().rem_euclid(DAY));
         let second = u32::try_from(second).unwrap_or_default();
         let id = [u64::try_from(id >> 64).unwrap_or_default(), u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()];
@@ -251,17 +271,45 @@ impl Batch {
         (kind, self.texts.number(name))
     }
 
-    fn resources(&mut self, event: &Event<'_>, mapper: &EventMapper<'_>, call: Call) -> u32 {
+    fn resources(&mut self, event: &Event<'_>, mapper: &EventMapper<'_>, call: Call, region: u32) -> u32 {
         self.resources.clear();
+        let Batch { resources, texts, lists, recipes, recalled, .. } = self;
         let recipe =
-            self.recipes.entry(call).or_insert_with(|| match mapper.map_kind(event.kind, false, &event.source, &event.name) {
+            recipes.entry(call).or_insert_with(|| match mapper.map_kind(event.kind, false, &event.source, &event.name) {
                 Mapping::Actions { used, .. } => ResourceRecipe::of(&used, mapper.catalogue()),
                 _ => ResourceRecipe::default(),
             });
-        for arn in recipe.arns(event) {
-            self.resources.push(self.texts.number(&arn));
+        let slot =
+            event.request.as_deref().filter(|request| event.resources.is_empty() && request.len() <= LONGEST).map(|request| {
+                let asked = (call, event.account, region);
+                let hash = texts.hasher.hash_one((asked, request));
+                (usize::try_from(hash).unwrap_or_default() % RECALLED, asked, request)
+            });
+        if recalled.is_empty() {
+            recalled.resize_with(RECALLED, || None);
         }
-        self.lists.number(&self.resources, &self.texts.hasher)
+        let known = slot.and_then(|(at, asked, request)| {
+            let known = recalled.get(at)?.as_ref()?;
+            (known.asked == asked && known.request == request).then_some(known.list)
+        });
+        if let Some(list) = known {
+            return list;
+        }
+        recipe.each_arn(event, &mut |arn| resources.push(texts.number(arn)));
+        let list = lists.number(resources, &texts.hasher);
+        if let Some((at, asked, request)) = slot
+            && let Some(place) = recalled.get_mut(at)
+        {
+            match place {
+                Some(known) => {
+                    (known.asked, known.list) = (asked, list);
+                    known.request.clear();
+                    known.request.push_str(request);
+                }
+                None => *place = Some(Recalled { asked, list, request: request.to_owned() }),
+            }
+        }
+        list
     }
 }
 

@@ -11,7 +11,7 @@ use leastwise::usage::EventMapper;
 use super::batch::{Batch, DAY};
 use super::report::FileReport;
 use super::row::Key;
-use crate::reading::FileReader;
+use crate::reading::{FileReader, Origin};
 use crate::{ReadOptions, digest};
 
 /// One event, as the rollup sees it.
@@ -43,7 +43,7 @@ pub fn event_rows(
 ) -> FileReport {
     let name = path.display().to_string();
     let (file, mut ordinal, mut batch) = (digest(name.bytes()), 0, Batch::new());
-    let reading = FileReader::new().read(path, &name, options, &mut |event| {
+    let reading = FileReader::new().read(Origin::File(path), &name, options, &mut |event| {
         batch.add(event, mapper, file, ordinal);
         ordinal += 1;
         if batch.events() >= PORTION {

@@ -6,21 +6,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use leastwise::access::Timestamp;
-use leastwise::usage::EventMapper;
+use leastwise::usage::{Event, EventMapper};
 
 use super::batch::Batch;
 use super::cover::{DayCover, by_day};
 use super::input::{Input, Inputs, Place};
 use super::manifest::{Manifest, ReadFile};
 use super::merge::{Merged, name_of_day, stage};
+#[cfg(feature = "s3")]
+use super::objects::{Fetcher, Objects};
 use super::store::{JOURNAL, Stage, Store};
+use super::stores::{StoreOptions, is_remote};
 use super::upgrade::{names, stage_all};
 use super::{MANIFEST, MARK, RollupError, VERSION, mark, version_of};
 use crate::coverage::{FileFacts, Flaw, Observation};
-use crate::reading::{FileReader, READER_MEMORY};
+use crate::reading::{FileReader, FileReading, Origin, READER_MEMORY};
 use crate::{Problem, ReadOptions, digest};
 
 /// How to ingest.
@@ -34,6 +37,10 @@ pub struct IngestOptions {
     pub memory: usize,
     /// Leave out what happened before this moment.
     pub since: Option<Timestamp>,
+    /// How to talk to object stores.
+    pub stores: StoreOptions,
+    /// Becomes true when the run is to end early: logs that are being read are read to their end, and what was read is kept.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl IngestOptions {
@@ -41,7 +48,14 @@ impl IngestOptions {
     #[must_use]
     pub fn of_threads(threads: usize) -> IngestOptions {
         let threads = threads.max(1);
-        IngestOptions { read: ReadOptions::default(), threads, memory: (64 << 20) + threads * (96 << 20), since: None }
+        IngestOptions {
+            read: ReadOptions::default(),
+            threads,
+            memory: (64 << 20) + threads * (96 << 20),
+            since: None,
+            stores: StoreOptions::default(),
+            stop: Arc::default(),
+        }
     }
 }
 
@@ -75,6 +89,8 @@ pub struct Ingested {
     pub new: u64,
     /// Events that had been.
     pub doubles: u64,
+    /// Whether it ended early, because it was asked to. What was not read is read by the next run.
+    pub stopped: bool,
     /// What could not be read, sorted.
     pub problems: Vec<Problem>,
 }
@@ -92,10 +108,14 @@ pub(crate) struct Writer {
     pub(crate) manifest: Manifest,
     pub(crate) merged: Merged,
     pub(crate) problems: Vec<Problem>,
+    /// Whether the manifest lost a line that is to be lost on the disk too.
+    pub(crate) forgot: bool,
 }
 
 /// A file that could not even be opened is tried again.
 pub(crate) const UNREAD: &str = "unread";
+/// A path that could not be looked at is forgotten as soon as it can be.
+pub(crate) const UNLISTED: &str = "unlisted";
 
 /// Adds the logs at `paths` to the rollup in the folder `out`, which is made when it is not there.
 ///
@@ -108,9 +128,28 @@ pub fn ingest(
     options: &IngestOptions,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Ingested, RollupError> {
+    if is_remote(out) {
+        return Err(RollupError::RemoteRollup { path: out.to_owned() });
+    }
+    #[cfg(not(feature = "s3"))]
+    if let Some(path) = paths.iter().find(|path| is_remote(path)) {
+        return Err(RollupError::NoStores { path: path.clone() });
+    }
     let mut inputs = Inputs::default();
-    paths.iter().for_each(|path| inputs.add(path, options.since));
-    let writer = Writer::open(out, options.threads)?;
+    #[cfg(feature = "s3")]
+    let objects = match paths.iter().find(|path| is_remote(path)) {
+        Some(path) => Some(Objects::new().map_err(|error| RollupError::io("read", path, &error))?),
+        None => None,
+    };
+    for path in paths {
+        match is_remote(path) {
+            #[cfg(feature = "s3")]
+            true => objects.iter().for_each(|objects| inputs.add_objects(path, options.since, objects, &options.stores)),
+            _ => inputs.add(path, options.since),
+        }
+    }
+    let mut writer = Writer::open(out, options.threads)?;
+    writer.forget(&inputs);
     let since = options.since.map(Timestamp::seconds);
     let listed = inputs.logs.len() as u64;
     inputs.logs.retain(|name, input| !writer.manifest.has(name, &input.state, since));
@@ -121,7 +160,8 @@ pub fn ingest(
     let of_bytes = logs.iter().map(|(_, input)| input.size).sum();
     let threads = options.threads.clamp(1, (options.memory / LEAST_MEMORY).max(1));
     // Besides its batch, each thread reads, and one of them merges a batch, which takes about as much again.
-    let share = options.memory.saturating_sub(threads * READER_MEMORY / 2) / (threads + 1);
+    let ahead = if paths.iter().any(|path| is_remote(path)) { (options.memory / 8).clamp(4 << 20, 48 << 20) } else { 0 };
+    let share = options.memory.saturating_sub(threads * READER_MEMORY / 2 + ahead) / (threads + 1);
     let work = Work {
         logs: &logs,
         mapper,
@@ -135,6 +175,8 @@ pub fn ingest(
         of_bytes,
         progress,
         writer: Mutex::new(writer),
+        #[cfg(feature = "s3")]
+        fetcher: objects.as_ref().map(|objects| Fetcher::new(objects, &logs, ahead)),
     };
     let mut rest = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads.min(logs.len())).map(|_| scope.spawn(|| work.run())).collect();
@@ -148,12 +190,13 @@ pub fn ingest(
         rest.into_iter().collect::<Result<Vec<_>, _>>()
     })?;
     let (batches, done): (Vec<Batch>, Vec<Vec<Done>>) = rest.drain(..).unzip();
-    let (read, events) = (logs.len() as u64, work.events.into_inner());
+    let (read, events) = (work.files.into_inner(), work.events.into_inner());
     let mut writer = work.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
     writer.commit(batches, done.into_iter().flatten().chain(unread), threads)?;
     let Writer { merged: Merged { new, doubles }, mut problems, .. } = writer;
     problems.sort();
-    Ok(Ingested { listed, read, too_old: inputs.too_old, ignored: inputs.ignored, events, new, doubles, problems })
+    let stopped = read < logs.len() as u64;
+    Ok(Ingested { listed, read, too_old: inputs.too_old, ignored: inputs.ignored, events, new, doubles, stopped, problems })
 }
 
 /// A log of so many bytes takes so long that the others should not wait for it at the end.
@@ -175,22 +218,53 @@ struct Work<'w> {
     of_bytes: u64,
     progress: &'w (dyn Fn(Progress) + Sync),
     writer: Mutex<Writer>,
+    #[cfg(feature = "s3")]
+    fetcher: Option<Fetcher<'w>>,
 }
 
 impl Work<'_> {
+    /// Reads the log at that place of the list, wherever it is.
+    fn read(
+        &self,
+        _at: usize,
+        name: &str,
+        input: &Input,
+        reader: &mut FileReader,
+        options: &ReadOptions,
+        give: &mut dyn FnMut(&Event<'_>),
+    ) -> FileReading {
+        match &input.place {
+            Place::File(path) => reader.read(Origin::File(path), name, options, give),
+            #[cfg(feature = "s3")]
+            Place::Object(object) => {
+                let nowhere = |message: &str| Origin::Nowhere(message.to_owned());
+                let Some(fetcher) = &self.fetcher else { return reader.read(nowhere("was not fetched"), name, options, give) };
+                match fetcher.take(_at) {
+                    Ok(Some(bytes)) => reader.read(Origin::Bytes(&bytes), name, options, give),
+                    Ok(None) => {
+                        let stream = std::io::BufReader::with_capacity(256 << 10, fetcher.stream(object, input.size));
+                        reader.read(Origin::Stream(Box::new(stream)), name, options, give)
+                    }
+                    Err(error) => reader.read(nowhere(&error.message), name, options, give),
+                }
+            }
+        }
+    }
+
     /// Reads logs until there are no more; gives back what is not yet merged.
     fn run(&self) -> Result<(Batch, Vec<Done>), RollupError> {
         let mut reader = FileReader::new();
         let (mut batch, mut done) = (Batch::new(), Vec::new());
         let options = ReadOptions { since: self.options.since, ..self.options.read.clone() };
-        while !self.stop.load(Ordering::Relaxed)
-            && let Some((name, input)) = self.logs.get(self.next.fetch_add(1, Ordering::Relaxed))
+        let is_stopped = || self.stop.load(Ordering::Relaxed) || self.options.stop.load(Ordering::Relaxed);
+        while !is_stopped()
+            && let Some((at, (name, input))) =
+                Some(self.next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, self.logs.get(at)?)))
         {
             let file = digest(name.bytes());
             let mut ordinal = 0;
             let mut failure = None;
-            let Place::File(path) = &input.place;
-            let reading = reader.read(path, name, &options, &mut |event| {
+            let reading = self.read(at, name, input, &mut reader, &options, &mut |event| {
                 if failure.is_some() {
                     return;
                 }
@@ -257,12 +331,19 @@ impl Done {
         let facts = FileFacts::unread(&problem.file);
         let flaw: Option<Flaw> = facts.flaw();
         let observations = facts.observations();
-        let file = ReadFile { state: UNREAD.to_owned(), since: None, events: 0, flaw, problems: vec![problem.clone()] };
+        let file = ReadFile { state: UNLISTED.to_owned(), since: None, events: 0, flaw, problems: vec![problem.clone()] };
         Done { name: problem.file, file, observations }
     }
 }
 
 impl Writer {
+    /// Takes away what an earlier run could not look at and this one could.
+    pub(crate) fn forget(&mut self, inputs: &Inputs) {
+        let before = self.manifest.files.len();
+        self.manifest.files.retain(|name, file| file.state != UNLISTED || !inputs.covers(name));
+        self.forgot = self.manifest.files.len() < before;
+    }
+
     pub(crate) fn open(out: &Path, threads: usize) -> Result<Writer, RollupError> {
         let version = version_of(out)?;
         // The first commit of all may have been killed before it brought the mark.
@@ -284,7 +365,7 @@ impl Writer {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
             Err(error) => return Err(RollupError::io("read", &path, &error)),
         };
-        Ok(Writer { store, manifest, merged: Merged::default(), problems: Vec::new() })
+        Ok(Writer { store, manifest, merged: Merged::default(), problems: Vec::new(), forgot: false })
     }
 
     /// Makes what was read part of the rollup, wholly or not at all.
@@ -301,7 +382,8 @@ impl Writer {
         merge: impl FnOnce(&Stage<'_>) -> Result<Merged, RollupError>,
     ) -> Result<(), RollupError> {
         let done: Vec<Done> = done.collect();
-        let changed = done.iter().any(|done| self.manifest.files.get(&done.name) != Some(&done.file));
+        let changed =
+            std::mem::take(&mut self.forgot) || done.iter().any(|done| self.manifest.files.get(&done.name) != Some(&done.file));
         self.problems.extend(done.iter().flat_map(|done| done.file.problems.iter().cloned()));
         let fresh = !self.store.path(MARK).exists();
         if !changed && !fresh && nothing {

@@ -13,7 +13,7 @@ use crate::Problem;
 use crate::files::{Found, walk};
 
 /// A log to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Input {
     pub(crate) place: Place,
     /// What changes when it does.
@@ -23,10 +23,24 @@ pub(crate) struct Input {
 }
 
 /// Where a log is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Place {
     /// A file of this machine.
     File(PathBuf),
+    /// An object in a store.
+    #[cfg(feature = "s3")]
+    Object(super::objects::Object),
+}
+
+impl Place {
+    /// The path, when it is one of this machine.
+    pub(crate) fn into_path(self) -> Option<PathBuf> {
+        match self {
+            Place::File(path) => Some(path),
+            #[cfg(feature = "s3")]
+            Place::Object(_) => None,
+        }
+    }
 }
 
 /// What was found, logs by their names.
@@ -35,12 +49,48 @@ pub(crate) struct Inputs {
     pub(crate) logs: BTreeMap<String, Input>,
     /// Paths that cannot be looked at.
     pub(crate) problems: Vec<Problem>,
+    /// Paths that were looked at, as they are called now.
+    pub(crate) roots: Vec<String>,
     pub(crate) ignored: u64,
     /// Logs that were delivered too early to matter.
     pub(crate) too_old: u64,
 }
 
 impl Inputs {
+    /// Adds the logs below a prefix of a bucket.
+    #[cfg(feature = "s3")]
+    pub(crate) fn add_objects(
+        &mut self,
+        path: &Path,
+        since: Option<Timestamp>,
+        objects: &super::objects::Objects,
+        options: &super::StoreOptions,
+    ) {
+        let url = path.display().to_string();
+        let bucket = match objects.open(&url, options) {
+            Ok(bucket) => bucket,
+            Err(error) => return self.problems.push(Problem { file: url, record: None, message: error }),
+        };
+        let logs = &mut self.logs;
+        let (listed, ended) = objects.list(&bucket, since, &mut |name, input| drop(logs.insert(name, input)));
+        self.too_old += listed.too_old;
+        self.ignored += listed.ignored;
+        match ended {
+            Ok(()) => self.roots.push(url.trim_end_matches('/').to_owned()),
+            Err(error) => {
+                let message = format!("cannot be listed: {error}");
+                self.problems.push(Problem { file: url, record: None, message });
+            }
+        }
+    }
+
+    /// Whether what is called so would have been found, had it been there.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        self.roots
+            .iter()
+            .any(|root| name.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    }
+
     /// Adds the logs at a path, a file or a folder of any depth.
     pub(crate) fn add(&mut self, path: &Path, since: Option<Timestamp>) {
         let problem = |path: &Path, message: String| Problem { file: path.display().to_string(), record: None, message };
@@ -48,6 +98,7 @@ impl Inputs {
             Ok(root) => root,
             Err(error) => return self.problems.push(problem(path, format!("cannot be read: {error}"))),
         };
+        self.roots.extend([root.display().to_string(), path.display().to_string()]);
         walk(&root, &mut |found| match found {
             Found::Log(path) => {
                 let name = path.display().to_string();

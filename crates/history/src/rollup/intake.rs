@@ -13,7 +13,7 @@ use leastwise::access::{AccountId, Timestamp};
 use super::RollupError;
 use super::ids;
 use super::ingest::{Done, Ingested, UNREAD, Writer};
-use super::input::{Inputs, Place};
+use super::input::Inputs;
 use super::merge::{Merged, Partition, add_up, name_of_day};
 use super::report::FileReport;
 use super::row::Row;
@@ -74,15 +74,16 @@ impl Intake {
         let mut inputs = Inputs::default();
         paths.iter().for_each(|path| inputs.add(path, since));
         let mut writer = Writer::open(out, threads)?;
+        writer.forget(&inputs);
         let mut told = Ingested { listed: inputs.logs.len() as u64, ..Ingested::default() };
         (told.too_old, told.ignored) = (inputs.too_old, inputs.ignored);
         let seconds = since.map(Timestamp::seconds);
         inputs.logs.retain(|name, input| !writer.manifest.has(name, &input.state, seconds));
         told.read = inputs.logs.len() as u64;
-        let logs = inputs.logs.into_iter().map(|(name, input)| {
-            let Place::File(path) = input.place;
+        let logs = inputs.logs.into_iter().filter_map(|(name, input)| {
+            let path = input.place.into_path()?;
             let day = super::input::day_of(&name).map(|day| day.seconds().div_euclid(super::batch::DAY));
-            NewLog { name, path, size: input.size, day, state: input.state }
+            Some(NewLog { name, path, size: input.size, day, state: input.state })
         });
         let logs = logs.collect();
         // What cannot be looked at is told at once; with it a folder becomes a rollup.

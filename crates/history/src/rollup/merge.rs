@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use hashbrown::HashMap;
 use leastwise::access::{AccountId, Timestamp};
 
 use super::RollupError;
@@ -158,59 +157,98 @@ fn of_day<'b>(day: i64, batches: &'b [Batch], stage: &Stage<'_>) -> Result<(Merg
     }
     file.finish()?;
     drop(sorted);
-    let mut sums: HashMap<(u32, u32), Sum> = HashMap::new();
-    for (batch, tuple, of_batch) in fresh.iter().filter_map(|at| items.get(*at)).filter_map(|item| {
-        let (batch, tuple) = of(item)?;
-        Some((batch, tuple, item.1))
-    }) {
-        let sum = sums.entry((of_batch, tuple.key)).or_default();
-        sum.all.add(&tuple);
-        for resource in batch.list(tuple.resources) {
-            sum.resources.entry(*resource).or_default().add(&tuple);
+    // Comparing keys is dear and there are few of them, so each is given its place first.
+    let mut places: Vec<Vec<u32>> = batches.iter().map(|batch| vec![ABSENT; batch.keys.len()]).collect();
+    let mut keys: Vec<(Option<AccountId>, Key<'b>, u32, u32)> = Vec::new();
+    let events = || fresh.iter().filter_map(|at| items.get(*at)).filter_map(|item| Some((of(item)?, item.1)));
+    for ((batch, tuple), at) in events() {
+        if let Some(place) = places.get_mut(at as usize).and_then(|places| places.get_mut(tuple.key as usize))
+            && *place == ABSENT
+            && let Some((account, key)) = batch.key(tuple.key)
+        {
+            *place = 0;
+            keys.push((account, key, at, tuple.key));
         }
     }
-    let mut accounts: BTreeMap<Option<AccountId>, Vec<Row<'b>>> = BTreeMap::new();
-    for ((at, key), sum) in sums {
-        let Some((batch, (account, key))) = batches.get(at as usize).and_then(|batch| Some((batch, batch.key(key)?))) else {
-            continue;
+    keys.sort_unstable();
+    for ((_, _, at, number), rank) in keys.iter().zip(0..) {
+        if let Some(place) = places.get_mut(*at as usize).and_then(|places| places.get_mut(*number as usize)) {
+            *place = rank;
+        }
+    }
+    // Each call, and each resource that it names; sorted, those of one row are side by side.
+    let mut parts: Vec<Part> = Vec::with_capacity(2 * fresh.len());
+    for ((batch, tuple), at) in events() {
+        let place = places.get(at as usize).and_then(|places| places.get(tuple.key as usize)).copied().unwrap_or(ABSENT);
+        let part = Part { place, resource: 0, second: tuple.second, region: tuple.region };
+        parts.push(part);
+        parts.extend(batch.list(tuple.resources).iter().map(|resource| Part { resource: resource.saturating_add(1), ..part }));
+    }
+    parts.sort_unstable_by_key(|part| u64::from(part.place) << 32 | u64::from(part.resource));
+    let mut partitions: Vec<Partition<'b>> = Vec::new();
+    for of_key in parts.chunk_by(|a, b| a.place == b.place) {
+        let Some((account, key, at, _)) = of_key.first().and_then(|part| keys.get(part.place as usize)) else { continue };
+        let Some(batch) = batches.get(*at as usize) else { continue };
+        let sum = |alike: &[Part]| {
+            let resource = alike.first().and_then(|part| part.resource.checked_sub(1));
+            (resource.map(|resource| batch.texts.text(resource)), Calls::of(alike))
         };
-        let rows = accounts.entry(account).or_default();
-        rows.push(sum.all.row(key, None, day, batch));
-        for (resource, calls) in sum.resources {
-            let resource = Resource { arn: batch.texts.text(resource).into(), level: 0 };
-            rows.push(calls.row(key, Some(resource), day, batch));
+        let mut sums: Vec<(Option<&str>, Calls)> = of_key.chunk_by(|a, b| a.resource == b.resource).map(sum).collect();
+        sums.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        if partitions.last().is_none_or(|last| last.account != *account) {
+            partitions.push(Partition { account: *account, day, rows: Vec::new() });
         }
+        let Some(partition) = partitions.last_mut() else { continue };
+        let row = |(arn, calls): (Option<&'b str>, Calls)| {
+            calls.row(*key, arn.map(|arn| Resource { arn: arn.into(), level: 0 }), day, batch)
+        };
+        partition.rows.extend(sums.into_iter().map(row));
     }
-    Ok((merged, accounts.into_iter().map(|(account, rows)| Partition { account, day, rows }).collect()))
+    Ok((merged, partitions))
 }
 
-/// The calls of one key.
-#[derive(Default)]
-struct Sum {
-    all: Calls,
-    resources: HashMap<u32, Calls>,
+/// No place yet.
+const ABSENT: u32 = u32::MAX;
+
+/// What a call adds to one row.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// Of its key, among the keys of the day.
+    place: u32,
+    /// 0 for the row of all the calls, otherwise one more than the number of the resource.
+    resource: u32,
+    second: u32,
+    region: u32,
 }
 
+/// Some calls.
 #[derive(Default)]
 struct Calls {
     count: u64,
     first: u32,
     last: u32,
-    regions: Vec<u32>,
+    region: u32,
+    /// Mostly none.
+    other_regions: Vec<u32>,
 }
 
 impl Calls {
-    fn add(&mut self, tuple: &Tuple) {
-        self.first = if self.count == 0 { tuple.second } else { self.first.min(tuple.second) };
-        self.last = self.last.max(tuple.second);
-        self.count += 1;
-        if !self.regions.contains(&tuple.region) {
-            self.regions.push(tuple.region);
+    fn of(parts: &[Part]) -> Calls {
+        let mut calls = Calls { count: parts.len() as u64, first: u32::MAX, ..Calls::default() };
+        calls.region = parts.first().map(|part| part.region).unwrap_or_default();
+        for part in parts {
+            calls.first = calls.first.min(part.second);
+            calls.last = calls.last.max(part.second);
+            if calls.region != part.region && !calls.other_regions.contains(&part.region) {
+                calls.other_regions.push(part.region);
+            }
         }
+        calls
     }
 
     fn row<'b>(&self, key: Key<'b>, resource: Option<Resource<'b>>, day: i64, batch: &'b Batch) -> Row<'b> {
-        let mut regions: Vec<&str> = self.regions.iter().map(|region| batch.texts.text(*region)).collect();
+        let regions = std::iter::once(&self.region).chain(&self.other_regions);
+        let mut regions: Vec<&str> = regions.map(|region| batch.texts.text(*region)).collect();
         regions.sort_unstable();
         let start = day.saturating_mul(DAY);
         let (first, last) = (start + i64::from(self.first), start + i64::from(self.last));

@@ -13,10 +13,13 @@ mod input;
 mod intake;
 mod manifest;
 mod merge;
+#[cfg(feature = "s3")]
+mod objects;
 mod report;
 mod resource;
 pub mod row;
 mod store;
+mod stores;
 mod table;
 mod upgrade;
 mod usage;
@@ -29,6 +32,7 @@ pub use ingest::{IngestOptions, Ingested, Progress, ingest};
 pub use intake::{Intake, KnownIds, NewLog, Portion, known_ids};
 pub use report::FileReport;
 pub use resource::MOST as MOST_RESOURCES;
+pub use stores::{StoreOptions, is_remote};
 pub use usage::{Usage, UsageRow, by_call};
 
 /// The version of the layout that is written here.
@@ -76,6 +80,16 @@ pub enum RollupError {
         /// How many there are.
         found: u64,
     },
+    /// A path is one in an object store, and this program was built without them.
+    NoStores {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A rollup was to be written into an object store.
+    RemoteRollup {
+        /// The path.
+        path: PathBuf,
+    },
     /// There are other things in the folder.
     NoRollup {
         /// The folder.
@@ -111,6 +125,13 @@ impl RollupError {
             RollupError::Miscounted { .. } => "nothing was written; run it again, and report it when it happens again",
             RollupError::Busy { .. } => "wait until it has ended",
             RollupError::Interrupted { .. } => "run `leastwise ingest` with the same folder again; it ends what was begun",
+            RollupError::NoStores { .. } => {
+                "build with `cargo build --release -p leastwise-cli --features s3`, or copy the logs first"
+            }
+            RollupError::RemoteRollup { .. } => {
+                "a rollup is changed by renaming, which object stores cannot do: write into a folder of this machine and copy it, \
+                 as with `aws s3 sync usage/ s3://bucket/usage/`"
+            }
             RollupError::NoRollup { .. } => "name a folder that `leastwise ingest` made, or one that is not there yet",
             RollupError::Version { .. } => "use a newer leastwise",
         }
@@ -128,6 +149,12 @@ impl fmt::Display for RollupError {
             RollupError::Busy { folder } => write!(f, "{}: another leastwise is using it", folder.display()),
             RollupError::Interrupted { folder } => {
                 write!(f, "{}: a `leastwise ingest` was killed while it wrote there", folder.display())
+            }
+            RollupError::NoStores { path } => {
+                write!(f, "{}: this leastwise was built without object stores", path.display())
+            }
+            RollupError::RemoteRollup { path } => {
+                write!(f, "{}: a rollup cannot be written into an object store", path.display())
             }
             RollupError::NoRollup { folder } => write!(f, "{}: is no folder of `leastwise ingest`", folder.display()),
             RollupError::Version { folder, version } => {

@@ -178,12 +178,12 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn absorb(&mut self, other: Row<'a>) {
+    fn absorb(&mut self, other: &Row<'a>) {
         self.count = self.count.saturating_add(other.count);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
-        for region in other.regions {
-            if let Err(at) = self.regions.binary_search(&region) {
+        for region in &other.regions {
+            if let Err(at) = self.regions.binary_search(region) {
                 self.regions.insert(at, region);
             }
         }
@@ -197,7 +197,14 @@ impl<'a> Row<'a> {
 /// Sorts the rows and makes one of those that are alike; summarises resources where a key has too many.
 #[must_use]
 pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    rows.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    // Rows come in a few runs that are sorted already, which this sort finds.
+    rows.sort_by(|a, b| a.place().cmp(&b.place()));
+    unite(&mut rows);
+    let level = |row: &Row<'_>| row.resource.as_ref().map_or(0, |resource| resource.level);
+    let is_sound = |of_key: &[Row<'_>]| of_key.len() <= MOST + 1 && of_key.iter().all(|row| level(row) == 0);
+    if rows.chunk_by(|a, b| a.key == b.key).all(is_sound) {
+        return rows;
+    }
     let mut merged: Vec<Row<'_>> = Vec::with_capacity(rows.len());
     let mut rows = rows.into_iter().peekable();
     while let Some(row) = rows.next() {
@@ -206,7 +213,6 @@ pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
         while let Some(row) = rows.next_if(|row| row.key == key) {
             of_key.push(row);
         }
-        let level = |row: &Row<'_>| row.resource.as_ref().map_or(0, |resource| resource.level);
         let mut least = of_key.iter().map(level).max().unwrap_or_default();
         loop {
             fold(&mut of_key, least);
@@ -220,6 +226,18 @@ pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     merged
 }
 
+/// Makes one row of those side by side that are alike.
+fn unite(rows: &mut Vec<Row<'_>>) {
+    let level = |row: &Row<'_>| row.resource.as_ref().map(|resource| resource.level);
+    rows.dedup_by(|row, last| {
+        let alike = last.place() == row.place() && level(last) == level(row);
+        if alike {
+            last.absorb(row);
+        }
+        alike
+    });
+}
+
 /// Brings all resources of one key to one level, and makes one row of those that are then alike.
 fn fold(rows: &mut Vec<Row<'_>>, level: u8) {
     let mut moved = false;
@@ -231,14 +249,7 @@ fn fold(rows: &mut Vec<Row<'_>>, level: u8) {
     if moved {
         rows.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
     }
-    let mut folded: Vec<Row<'_>> = Vec::with_capacity(rows.len());
-    for row in rows.drain(..) {
-        match folded.last_mut() {
-            Some(last) if last.place() == row.place() => last.absorb(row),
-            _ => folded.push(row),
-        }
-    }
-    *rows = folded;
+    unite(rows);
 }
 
 #[cfg(test)]

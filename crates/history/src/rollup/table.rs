@@ -16,18 +16,31 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
 use super::row::{Key, Outcome, PrincipalType, Resource, Row};
+
+/// The columns whose bounds are written.
+const BOUNDED: [&str; 6] = ["account", "day", "principal", "count", "firstSeen", "lastSeen"];
+
+/// The columns of which most values are there once, so that a dictionary of them only costs time.
+const VARIED: [&str; 4] = ["resource", "count", "firstSeen", "lastSeen"];
 
 /// How every Parquet file of a rollup is written.
 pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec<u8>, String> {
     let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())?;
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_created_by("leastwise".to_owned())
-        .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|error| error.to_string())?;
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_created_by("leastwise".to_owned());
+    // Bounds by which engines leave files out; those of other columns are dear and tell nothing.
+    for name in BOUNDED {
+        properties = properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Chunk);
+    }
+    for name in VARIED {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build())).map_err(|error| error.to_string())?;
     writer.write(&batch).map_err(|error| error.to_string())?;
     writer.into_inner().map_err(|error| error.to_string())
 }

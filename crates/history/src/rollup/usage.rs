@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use leastwise::access::AccountId;
 use leastwise::access::Timestamp;
-use leastwise::usage::{Collector, EventMapper, Mapping, Recurrence};
+use leastwise::backtest::{RequestLog, Requested};
+use leastwise::usage::{Attribution, Collector, EventMapper, Mapping, Recurrence};
 
 use super::cover::DayCover;
 use super::manifest::files;
@@ -106,18 +107,7 @@ impl Usage {
             for row in rows.iter().filter(|row| row.resource.is_none()) {
                 let Some(attribution) = row.key.principal_type.attribution(row.key.principal) else { continue };
                 reading.events += row.count;
-                collector.recur(&Recurrence {
-                    attribution,
-                    account,
-                    kind: row.key.kind,
-                    may_tag: row.key.may_tag,
-                    source: row.key.source,
-                    name: row.key.name,
-                    denied: row.key.outcome == Outcome::Denied,
-                    count: row.count,
-                    first: Timestamp::from_seconds(row.first),
-                    last: Timestamp::from_seconds(row.last),
-                });
+                collector.recur(&recurrence(attribution, account, row));
             }
         })?;
         let mut tracker = Tracker::default();
@@ -139,6 +129,59 @@ impl Usage {
         }
         reading.coverage = tracker.coverage(trails);
         Ok(reading)
+    }
+}
+
+impl Usage {
+    /// Fills a log of requests with every call, as far as rows tell them: a row without a resource stands for those that name
+    /// none, and a pattern for a resource that nobody knows any more.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn replay(&self, log: &mut RequestLog<'_>) -> Result<(), RollupError> {
+        for (account, _, path) in partitions(&self.folder)? {
+            let damaged = |message: String| RollupError::Damaged { path: path.clone(), message };
+            let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
+            let table = Table::read(bytes).map_err(damaged)?;
+            let rows = merge(table.rows().map_err(damaged)?);
+            for of_key in rows.chunk_by(|a, b| a.key == b.key) {
+                let Some((all, resources)) = of_key.split_first().filter(|(all, _)| all.resource.is_none()) else { continue };
+                let Some(attribution) = all.key.principal_type.attribution(all.key.principal) else { continue };
+                let named: u64 = resources.iter().map(|row| row.count).sum();
+                let nameless = all.count.checked_sub(named).filter(|left| *left > 0).map(|left| (all, left));
+                let requests: Vec<Requested<'_>> = resources
+                    .iter()
+                    .map(|row| (row, row.count))
+                    .chain(nameless)
+                    .map(|(row, count)| Requested {
+                        resource: row.resource.as_ref().filter(|of| of.level == 0).map(|of| of.arn.as_ref()),
+                        regions: &row.regions,
+                        count,
+                        first: Timestamp::from_seconds(row.first),
+                        last: Timestamp::from_seconds(row.last),
+                    })
+                    .collect();
+                let calls = recurrence(attribution, AccountId::parse(&account), all);
+                log.recur(&calls, &requests);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The row of all the calls of a key, as what it says of them.
+fn recurrence<'r>(attribution: Attribution, account: Option<AccountId>, row: &Row<'r>) -> Recurrence<'r> {
+    Recurrence {
+        attribution,
+        account,
+        kind: row.key.kind,
+        may_tag: row.key.may_tag,
+        source: row.key.source,
+        name: row.key.name,
+        denied: row.key.outcome == Outcome::Denied,
+        count: row.count,
+        first: Timestamp::from_seconds(row.first),
+        last: Timestamp::from_seconds(row.last),
     }
 }
 

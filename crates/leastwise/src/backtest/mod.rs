@@ -18,7 +18,7 @@ use crate::access::{AccessModel, Principal, PrincipalArn, Timestamp};
 use crate::recommend::{Plan, Proposal};
 
 pub use halves::{Halves, Missed, Rhythm};
-pub use requests::{RequestLog, Scope, Tally};
+pub use requests::{RequestLog, Requested, Scope, Tally};
 
 /// What a replay found, for one plan. Numbers are of requests within the tracking period; an event about two resources is two.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

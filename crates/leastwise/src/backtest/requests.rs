@@ -9,7 +9,7 @@ use leastwise_policy::ActionName;
 
 use super::ByPrincipal;
 use crate::access::{AccountId, Principal, PrincipalArn, PrincipalKind, Timestamp};
-use crate::usage::{Attribution, Event, EventMapper, Mapping, TrackingPeriod, attribute, resource_arns};
+use crate::usage::{Attribution, Event, EventMapper, Mapping, Recurrence, TrackingPeriod, attribute, resource_arns};
 
 /// A principal as logs name it: names are unique in an account whatever their path and case.
 pub(super) type Key = (AccountId, PrincipalKind, Box<str>);
@@ -69,6 +69,21 @@ pub struct Tally {
     pub unmapped: u64,
     /// Records of services, of others, of principals out of scope, or of nobody who can be told.
     pub of_others: u64,
+}
+
+/// Calls that were added up, of those that are alike in all but resource and region.
+#[derive(Debug, Clone)]
+pub struct Requested<'a> {
+    /// The ARN that they name; none when they name none, or one of many that nobody knows any more.
+    pub resource: Option<&'a str>,
+    /// The regions in which they were made, at least one.
+    pub regions: &'a [&'a str],
+    /// How many.
+    pub count: u64,
+    /// When the first was.
+    pub first: Timestamp,
+    /// When the last was, on the same day.
+    pub last: Timestamp,
 }
 
 /// Recorded calls, as requests to be replayed.
@@ -145,6 +160,55 @@ impl<'m> RequestLog<'m> {
                 seen.last = seen.last.max(event.time);
                 if seen.days.len() < DAYS_KEPT {
                     seen.days.insert(event.time.seconds().div_euclid(DAY));
+                }
+            }
+        }
+    }
+
+    /// Takes the calls of one day that a rollup kept of events, which are no longer there. Calls of the day on which the
+    /// period begins are taken to be within it when one of them was.
+    pub fn recur(&mut self, calls: &Recurrence<'_>, requests: &[Requested<'_>]) {
+        self.tally.events += calls.count;
+        let Attribution::Principal(principal) = &calls.attribution else {
+            self.tally.of_others += calls.count;
+            return;
+        };
+        let key = key(principal);
+        if let Scope::Only(keys) = &self.scope
+            && !keys.contains(&key)
+        {
+            self.tally.of_others += calls.count;
+            return;
+        }
+        if calls.denied {
+            self.tally.denied += calls.count;
+            *self.denied.entry(key).or_default() += calls.count;
+            return;
+        }
+        let Mapping::Actions { used, .. } = self.mapper.map_kind(calls.kind, calls.may_tag, calls.source, calls.name) else {
+            self.tally.unmapped += calls.count;
+            return;
+        };
+        self.tally.replayed += calls.count;
+        let all = self.calls.entry(key).or_default();
+        for action in used {
+            for request in requests {
+                // How many were in which region is not kept: one in each, and the rest in the first.
+                let others = request.regions.len().saturating_sub(1) as u64;
+                for (region, count) in
+                    request.regions.iter().zip(std::iter::once(request.count.saturating_sub(others)).chain(std::iter::repeat(1)))
+                {
+                    let call =
+                        Call { action: action.clone(), resource: request.resource.map(Into::into), region: (*region).into() };
+                    let (first, last) = (request.first, request.last);
+                    let seen =
+                        all.entry(call).or_insert_with(|| Seen { within: 0, before: 0, first, last, days: BTreeSet::new() });
+                    *(if last >= self.since { &mut seen.within } else { &mut seen.before }) += count.max(1);
+                    seen.first = seen.first.min(first);
+                    seen.last = seen.last.max(last);
+                    if seen.days.len() < DAYS_KEPT {
+                        seen.days.insert(last.seconds().div_euclid(DAY));
+                    }
                 }
             }
         }

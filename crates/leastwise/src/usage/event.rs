@@ -154,11 +154,8 @@ impl Event<'_> {
         let Some(request) = self.request.as_deref() else { return self.read_only != Some(true) };
         let bytes = request.as_bytes();
         // A `g` is rarer than a `t` in requests, and the two before it decide.
-        bytes
-            .iter()
-            .enumerate()
-            .skip(2)
-            .any(|(at, byte)| byte | 0x20 == b'g' && bytes.get(at - 2..at).is_some_and(|two| two.eq_ignore_ascii_case(b"ta")))
+        memchr::memchr2_iter(b'g', b'G', bytes)
+            .any(|at| at.checked_sub(2).and_then(|from| bytes.get(from..at)).is_some_and(|two| two.eq_ignore_ascii_case(b"ta")))
     }
 }
 

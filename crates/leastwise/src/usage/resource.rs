@@ -119,16 +119,32 @@ impl ResourceRecipe {
     /// The ARNs of what the call acted on, sorted, each once.
     #[must_use]
     pub fn arns(&self, event: &Event<'_>) -> Vec<String> {
-        let listed = event.resources.iter().map(|resource| resource.arn.as_ref());
-        let mut arns: Vec<String> = listed.filter(|arn| arn.starts_with("arn:")).map(str::to_owned).collect();
-        if arns.is_empty() {
-            self.take_request(event, &mut arns);
-        }
-        if arns.len() > 1 {
-            arns.sort();
-            arns.dedup();
-        }
+        let mut arns = Vec::new();
+        self.each_arn(event, &mut |arn| arns.push(arn.to_owned()));
         arns
+    }
+
+    /// Gives the same ARNs one by one.
+    pub fn each_arn(&self, event: &Event<'_>, give: &mut dyn FnMut(&str)) {
+        let listed = || event.resources.iter().map(|resource| resource.arn.as_ref()).filter(|arn| arn.starts_with("arn:"));
+        // Most events have one or two.
+        let (mut some, mut others) = ([None; 2], listed());
+        some.fill_with(|| others.next());
+        match (some, others.next()) {
+            ([Some(one), None], _) => give(one),
+            ([Some(a), Some(b)], None) => {
+                give(a.min(b));
+                if a != b {
+                    give(a.max(b));
+                }
+            }
+            ([Some(_), Some(_)], Some(_)) => each_once(&mut listed().collect(), give),
+            _ => {
+                let mut arns = Vec::new();
+                self.take_request(event, &mut arns);
+                each_once(&mut arns, give);
+            }
+        }
     }
 
     fn take_request(&self, event: &Event<'_>, arns: &mut Vec<String>) {
@@ -153,6 +169,13 @@ impl ResourceRecipe {
             arns.truncate(before + LIMIT);
         }
     }
+}
+
+/// Gives all that are there in order, equal ones once.
+fn each_once<T: Ord + AsRef<str>>(all: &mut Vec<T>, give: &mut dyn FnMut(&str)) {
+    all.sort_unstable();
+    all.dedup();
+    all.iter().for_each(|one| give(one.as_ref()));
 }
 
 type Values<'v> = [(Option<usize>, Cow<'v, str>)];

@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Args, Subcommand};
 use leastwise_cluster::{Address, ClusterError, SchedulerOptions, WorkerOptions, scheduler, worker};
@@ -75,7 +76,7 @@ struct WorkerArguments {
 pub(crate) fn run(arguments: &ClusterArguments) -> Result<Exit, Failure> {
     let most = if arguments.verbose { LevelFilter::Info } else { LevelFilter::Warn };
     // There is nobody else who could have set one.
-    let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(most));
+    let _ = log::set_logger(&LOGGER).map(|()| log::set_max_level(most));
     let warn_of = |listen: IpAddr| {
         if !listen.is_loopback() {
             remark(&format!("warning: {listen}: whoever reaches this port can have files read; it knows no passwords"));
@@ -109,8 +110,12 @@ pub(crate) fn run(arguments: &ClusterArguments) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-/// What the engine tells, on standard error.
-struct ToStandardError;
+/// What the engine tells, on standard error; the same again is not said again.
+struct ToStandardError {
+    last: Mutex<String>,
+}
+
+static LOGGER: ToStandardError = ToStandardError { last: Mutex::new(String::new()) };
 
 impl Log for ToStandardError {
     fn enabled(&self, facts: &Metadata<'_>) -> bool {
@@ -120,7 +125,12 @@ impl Log for ToStandardError {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            remark(&format!("{}: {}: {}", record.level().as_str().to_ascii_lowercase(), record.target(), record.args()));
+            let text = format!("{}: {}: {}", record.level().as_str().to_ascii_lowercase(), record.target(), record.args());
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last != text {
+                remark(&text);
+                *last = text;
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //! not done here but by the engine.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int64Array, Int64Builder, LargeBinaryBuilder, ListArray, StringArray,
@@ -18,7 +18,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use leastwise::access::Timestamp;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
-use leastwise_history::rollup::events::event_rows;
+use leastwise_history::rollup::events::EventReader;
 use leastwise_history::rollup::known_ids;
 use leastwise_policy::Catalogue;
 
@@ -28,6 +28,9 @@ use crate::bytes::{KNOWN, REPORT, day_of, event, read_call, read_event, write_ca
 pub(crate) const LOG: &str = "log";
 /// Ids of events that were counted before.
 pub(crate) const IDS: &str = "ids";
+
+/// The mapping of the program, for finding resources.
+static MAPPER: LazyLock<EventMapper<'static>> = LazyLock::new(|| EventMapper::new(Catalogue::embedded()));
 
 /// Both functions, for whoever registers them.
 pub(crate) fn all() -> [Arc<ScalarUDF>; 2] {
@@ -76,7 +79,7 @@ impl ScalarUDFImpl for ReadCloudTrail {
         };
         let (path, kind) = (texts(path)?, texts(kind)?);
         let (day, from, count, since, limit) = (numbers(day)?, numbers(from)?, numbers(count)?, numbers(since)?, numbers(limit)?);
-        let mapper = EventMapper::new(Catalogue::embedded());
+        let mut reader = EventReader::new(&MAPPER);
         let mut events = BinaryBuilder::new();
         let mut calls = LargeBinaryBuilder::new();
         let mut bytes = Vec::new();
@@ -92,7 +95,7 @@ impl ScalarUDFImpl for ReadCloudTrail {
                         since: since.is_valid(at).then(|| Timestamp::from_seconds(since.value(at))),
                         ..standard
                     };
-                    let report = event_rows(file, &options, &mapper, &mut |row| {
+                    let report = reader.rows(file, &options, &mut |row| {
                         write_call(&row, &mut bytes);
                         events.append_value(event(day_of(row.time), row.id));
                         calls.append_value(&bytes);

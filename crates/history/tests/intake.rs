@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use leastwise::access::AccountId;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
-use leastwise_history::rollup::events::{EventRow, event_rows};
+use leastwise_history::rollup::events::{EventReader, EventRow};
 use leastwise_history::rollup::row::{Key, Resource, Row};
 use leastwise_history::rollup::{FileReport, IngestOptions, Intake, Portion, RollupError, ingest, known_ids};
 use leastwise_policy::Catalogue;
@@ -89,9 +89,10 @@ impl Owned {
 /// Reads and adds up in the plainest way.
 fn read(intake: &Intake, range: std::ops::Range<usize>) -> (Vec<FileReport>, Vec<Owned>) {
     let mapper = EventMapper::new(Catalogue::embedded());
+    let mut reader = EventReader::new(&mapper);
     let (mut reports, mut events) = (Vec::new(), Vec::new());
     for log in &intake.logs()[range] {
-        reports.push(event_rows(&log.path, &ReadOptions::default(), &mapper, &mut |row| events.push(Owned::of(&row))));
+        reports.push(reader.rows(&log.path, &ReadOptions::default(), &mut |row| events.push(Owned::of(&row))));
     }
     (reports, events)
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
-use leastwise_history::rollup::events::event_rows;
+use leastwise_history::rollup::events::EventReader;
 use leastwise_history::rollup::{IngestOptions, MOST_RESOURCES, Usage, by_call, ingest};
 use leastwise_policy::Catalogue;
 use parquet::arrow::ArrowWriter;
@@ -73,7 +73,7 @@ fn the_rows_of_a_log_are_its_events_and_add_up_to_the_rollup() {
     let mapper = EventMapper::new(Catalogue::embedded());
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
     let mut ids = Vec::new();
-    let report = event_rows(&path, &ReadOptions::default(), &mapper, &mut |row| {
+    let report = EventReader::new(&mapper).rows(&path, &ReadOptions::default(), &mut |row| {
         ids.push(row.id);
         *found.entry(format!("{} {} {:?}", row.key.principal, row.key.name, row.resources)).or_default() += 1;
     });

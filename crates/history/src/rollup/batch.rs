@@ -165,6 +165,12 @@ impl Batch {
         self.events * 48 + self.texts.memory() + self.keys.len() * 96 + self.lists.all.capacity() * 4 + self.lists.ends.len() * 16
     }
 
+    /// Leaves the events out, and keeps texts, keys and lists for those that follow.
+    pub(crate) fn forget_events(&mut self) {
+        self.days.clear();
+        (self.last_day, self.events) = (0, 0);
+    }
+
     /// How many events are in it.
     pub(crate) fn events(&self) -> usize {
         self.events

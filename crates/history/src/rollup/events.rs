@@ -1,6 +1,6 @@
 //! The rows of one log, one for each event, for engines that bring their own way of adding up.
 //!
-//! A plain function over one path. Nothing is told apart here: an event that stands in two logs comes from both, with one
+//! A function over one path. Nothing is told apart here: an event that stands in two logs comes from both, with one
 //! and the same id, and whoever adds up takes each id once.
 
 use std::path::Path;
@@ -33,28 +33,42 @@ pub struct EventRow<'a> {
 
 /// So many events are held before they are given.
 const PORTION: usize = 65_536;
+/// So many bytes of texts are kept from one log to the next.
+const KEPT: usize = 64 << 20;
 
-/// Gives a row for every event of the log at `path`, and reports what else it told.
-pub fn event_rows(
-    path: &Path,
-    options: &ReadOptions,
-    mapper: &EventMapper<'_>,
-    give: &mut dyn FnMut(EventRow<'_>),
-) -> FileReport {
-    let name = path.display().to_string();
-    let (file, mut ordinal, mut batch) = (digest(name.bytes()), 0, Batch::new());
-    let reading = FileReader::new().read(Origin::File(path), &name, options, &mut |event| {
-        batch.add(event, mapper, file, ordinal);
-        ordinal += 1;
-        if batch.events() >= PORTION {
-            hand_over(&std::mem::take(&mut batch), give);
-        }
-    });
-    hand_over(&batch, give);
-    FileReport::of(&name, reading)
+/// Reads logs one after the other; keeps what they have in common in between.
+pub struct EventReader<'m> {
+    mapper: &'m EventMapper<'m>,
+    files: FileReader,
+    batch: Batch,
 }
 
-fn hand_over(batch: &Batch, give: &mut dyn FnMut(EventRow<'_>)) {
+impl<'m> EventReader<'m> {
+    /// A reader that has read nothing yet.
+    #[must_use]
+    pub fn new(mapper: &'m EventMapper<'m>) -> EventReader<'m> {
+        EventReader { mapper, files: FileReader::new(), batch: Batch::new() }
+    }
+
+    /// Gives a row for every event of the log at `path`, and reports what else it told.
+    pub fn rows(&mut self, path: &Path, options: &ReadOptions, give: &mut dyn FnMut(EventRow<'_>)) -> FileReport {
+        let name = path.display().to_string();
+        let (file, mut ordinal) = (digest(name.bytes()), 0);
+        let EventReader { mapper, files, batch } = self;
+        let reading = files.read(Origin::File(path), &name, options, &mut |event| {
+            batch.add(event, mapper, file, ordinal);
+            ordinal += 1;
+            if batch.events() >= PORTION {
+                hand_over(batch, give);
+            }
+        });
+        hand_over(batch, give);
+        FileReport::of(&name, reading)
+    }
+}
+
+/// Gives the events of the batch, which has none then.
+fn hand_over(batch: &mut Batch, give: &mut dyn FnMut(EventRow<'_>)) {
     for (day, tuples) in &batch.days {
         for tuple in tuples {
             let Some((account, key)) = batch.key(tuple.key) else { continue };
@@ -68,5 +82,9 @@ fn hand_over(batch: &Batch, give: &mut dyn FnMut(EventRow<'_>)) {
                 resources: batch.list(tuple.resources).iter().map(|text| batch.texts.text(*text)).collect(),
             });
         }
+    }
+    batch.forget_events();
+    if batch.memory() > KEPT {
+        *batch = Batch::new();
     }
 }

@@ -48,10 +48,10 @@ CALLS = [
      '[{{"accountId":"{a}","type":"AWS::SQS::Queue","ARN":"arn:aws:sqs:{r}:{a}:jobs-{t}"}}]', "null"),
 ]
 AGENTS = [
-    "aws-sdk-java/2.29.20 md/io#async md/http#NettyNio ua/2.1 os/Linux#6.1.112-122.189.amzn2023.x86_64 lang/java#21.0.5 md/OpenJDK_64-Bit_Server_VM cfg/retry-mode#legacy",
-    "Boto3/1.35.54 md/Botocore#1.35.54 ua/2.0 os/linux#5.10.227 md/arch#x86_64 lang/python#3.12.7 md/pyimpl#CPython exec-env/AWS_Lambda_python3.12 cfg/retry-mode#legacy Botocore/1.35.54",
-    "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 (+https://www.terraform.io) terraform-provider-aws/5.75.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.32.4 ua/2.1 os/linux lang/go#1.23.3 md/GOOS#linux md/GOARCH#amd64 api/iam#1.37.4",
-    "lambda.amazonaws.com", "eks.amazonaws.com", "aws-cli/2.19.1 md/awscrt#0.22.0 ua/2.0 os/linux#6.8.0 md/arch#x86_64 lang/python#3.12.6 md/pyimpl#CPython cfg/retry-mode#standard md/installer#exe md/prompt#off md/command#ec2.describe-instances",
+    "aws-sdk-java/2.29.20 md/io#async md/http#NettyNio ua/2.1 os/Linux lang/java#21.0.5",
+    "Boto3/1.35.54 md/Botocore#1.35.54 ua/2.0 os/linux exec-env/AWS_Lambda_python3.12",
+    "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 terraform-provider-aws/5.75.0 aws-sdk-go-v2/1.32.4 ua/2.1 os/linux lang/go#1.23.3",
+    "lambda.amazonaws.com", "eks.amazonaws.com", "aws-cli/2.19.1 ua/2.0 os/linux#6.8.0 lang/python#3.12.6 md/installer#exe md/command#ec2.describe-instances",
 ]
 
 
@@ -103,7 +103,7 @@ def record(rng, account, region, time, who, long):
     return (f'{{"eventVersion":"1.11","userIdentity":{identity(rng, account, number)},"eventTime":"{time:%Y-%m-%dT%H:%M:%SZ}","eventSource":"{source}.amazonaws.com",'
             f'"eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(256)}","userAgent":"[{rng.choice(AGENTS)}]",{error}'
             f'"requestParameters":{request.format(**values)},"responseElements":{response.format(**values)},"additionalEventData":{{"SignatureVersion":"SigV4",'
-            f'"CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{rng.getrandbits(300):076x}","bytesTransferredOut":{rng.randrange(99999)}}},'
+            f'"CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{rng.getrandbits(240):060x}","bytesTransferredOut":{rng.randrange(99999)}}},'
             f'"requestID":"{uuid(rng)}","eventID":"{uuid(rng)}","readOnly":{str(reads).lower()},{listed}"eventType":"AwsApiCall","managementEvent":{str(not data).lower()},'
             f'"recipientAccountId":"{account}","eventCategory":"{"Data" if data else "Management"}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256",'
             f'"clientProvidedHostHeader":"{source}.{region}.amazonaws.com"}}}}')
@@ -128,7 +128,7 @@ def main():
     people, weights = habits(rng, arguments.roles, arguments.even)
     who = people, list(itertools.accumulate(weights))
     start = datetime(2026, 10, 1, tzinfo=timezone.utc)
-    files = max(1, arguments.events // arguments.file_events)
+    files = max(1, -(-arguments.events // arguments.file_events))
     made = size = 0
     for number in range(files):
         account = f"{111_122_220_000 + number % arguments.accounts:012d}"

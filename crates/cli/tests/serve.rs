@@ -198,6 +198,7 @@ fn one_delivery(receiver: &TcpListener) -> (String, TcpStream) {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut reader = BufReader::new(stream);
     let (mut id, mut length) = (String::new(), 0);
+    reader.read_line(&mut String::new()).unwrap();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();

@@ -210,8 +210,6 @@ impl Statement {
 
 /// A place in a group of ranges.
 struct Place {
-    /// Which of them, where they are read one after the other; else 0.
-    rank: usize,
     key: Key,
     seq: i64,
 }
@@ -268,7 +266,7 @@ impl Store {
         let mut found: Vec<FindingSummary> = Vec::new();
         let mut stopped = None;
         while found.len() < wanted
-            && let Some((group, size)) = ranges.next(connection, wanted - found.len(), is_sparse).await?
+            && let Some((group, size)) = ranges.next(connection).await?
         {
             let reading = Reading { asked, phase, column, is_few, ranges: &group };
             let bound = match look {
@@ -279,7 +277,7 @@ impl Store {
                 found.push(findings::read(&row, phase, asked.analysed)?);
             }
             if let Some(bound) = bound {
-                let range = group.get(bound.rank).cloned().unwrap_or_default();
+                let range = group.first().cloned().unwrap_or_default();
                 stopped = Some(Cursor {
                     range: if column.is_none() { range } else { Range::default() },
                     key: bound.key,
@@ -310,8 +308,7 @@ impl Store {
             Some("resource" | "id") => Key::Text(row.try_get(0)?),
             _ => Key::None,
         };
-        let rank = if reading.column.is_none() { usize::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default() } else { 0 };
-        Ok(Some(Place { rank, key, seq: row.try_get(1)? }))
+        Ok(Some(Place { key, seq: row.try_get(1)? }))
     }
 
     /// The first rows of a group that fit, up to a place.
@@ -353,6 +350,12 @@ impl Store {
                 (behind.unwrap_or_default(), up_to.unwrap_or_default())
             }
         };
+        if is_anything && column == Some("id") && !is_few {
+            // Whatever its status and whosever it is: each costs a look.
+            return format!(
+                "SELECT {columns} FROM findings WHERE {analyzer} = CAST({analyzer} AS BIGINT){behind} ORDER BY id {order}"
+            );
+        }
         if is_few || column == Some("id") {
             let mut statuses: Vec<i64> =
                 ranges.iter().flat_map(|range| phase.numbers(FindingStatus::of_number(range.status))).copied().collect();
@@ -380,8 +383,7 @@ impl Store {
             );
         }
         let mut parts: Vec<String> = Vec::new();
-        let last = bound.filter(|_| column.is_none()).map_or(ranges.len(), |place| place.rank + 1);
-        for (rank, range) in ranges.iter().enumerate().take(last) {
+        for range in ranges {
             let mut more = String::new();
             if let Some(account) = &range.account {
                 more.push_str(&format!(" AND account = {}", statement.text(account)));
@@ -389,26 +391,23 @@ impl Store {
             if let Some(own) = range.resource_type.filter(|_| !is_anything) {
                 more.push_str(&format!(" AND resource_type = {own}"));
             }
-            let mut ranked = String::new();
             if column.is_none() {
                 if let Some(cursor) = asked.after.as_ref().filter(|cursor| cursor.range == *range) {
                     more.push_str(&format!(" AND seq {forth} {}", statement.number(cursor.seq)));
                 }
-                if let Some(place) = bound.filter(|place| place.rank == rank) {
+                if let Some(place) = bound {
                     more.push_str(&format!(" AND seq {back}= {}", statement.number(place.seq)));
                 }
-                ranked = format!(", {rank} AS part");
             }
             for status in phase.numbers(FindingStatus::of_number(range.status)) {
                 parts.push(format!(
-                    "SELECT {columns}{ranked} FROM findings WHERE analyzer = {analyzer} AND status = {status} AND kind = {}{more}{condition}{behind}{up_to}",
+                    "SELECT {columns} FROM findings WHERE analyzer = {analyzer} AND status = {status} AND kind = {}{more}{condition}{behind}{up_to}",
                     range.kind
                 ));
             }
         }
         let order = match column {
-            None => format!("part, seq {order}"),
-            Some("seq") => format!("seq {order}"),
+            None | Some("seq") => format!("seq {order}"),
             Some(column) => format!("{column} {order}, seq {order}"),
         };
         format!("{} ORDER BY {order}", parts.join(" UNION ALL "))

@@ -42,8 +42,6 @@ pub(super) struct Ranges<'q> {
 const RANGES: usize = 250;
 /// So many findings are sorted for one page rather than read past.
 const FEW: u64 = 2_500;
-/// Ranges that are read at once one after the other.
-const GROUP: usize = 24;
 /// Counters that are read at once for a list by account.
 const COUNTERS: usize = 240;
 
@@ -117,13 +115,8 @@ impl<'q> Ranges<'q> {
         Ok(ranges)
     }
 
-    /// The next ranges to read together, and how many findings are in them. Those that are merged come all at once.
-    pub(super) async fn next(
-        &mut self,
-        connection: &mut AnyConnection,
-        wanted: usize,
-        is_sparse: bool,
-    ) -> Result<Option<(Vec<Range>, u64)>, StoreError> {
+    /// The next ranges to read together, and how many findings are in them: all of those that are merged, else one.
+    pub(super) async fn next(&mut self, connection: &mut AnyConnection) -> Result<Option<(Vec<Range>, u64)>, StoreError> {
         while self.ahead.is_empty()
             && let Some(from) = self.more_from.take()
         {
@@ -135,9 +128,7 @@ impl<'q> Ranges<'q> {
         while let Some((range, n)) = self.ahead.pop_front() {
             group.push(range);
             size = size.saturating_add(n);
-            // The first may be read from its middle, so that fewer are left of it than it has.
-            let is_enough = !is_sparse && size >= wanted as u64;
-            if !self.is_merged && (group.len() >= GROUP || is_enough) {
+            if !self.is_merged {
                 break;
             }
         }

@@ -23,7 +23,7 @@ print(chdb.query(f'''select count() from (select arrayJoin(JSONExtractArrayRaw(l
 """
 DUCKDB = """
 import duckdb, sys
-duckdb.sql("set threads = 1; set memory_limit = '2GB'")
+duckdb.sql("set threads = 1; set memory_limit = '6GB'")
 print(len(duckdb.sql(f'''select r.eventSource, r.eventName, r.errorCode, r.userIdentity.sessionContext.sessionIssuer.arn, count(*)
     from (select unnest(Records) as r from read_json('{sys.argv[1]}/AWSLogs/*/*/*/*/*/*/*.json.gz', maximum_object_size = 67108864,
     columns = {{Records: 'STRUCT(eventSource VARCHAR, eventName VARCHAR, errorCode VARCHAR, userIdentity STRUCT(sessionContext STRUCT(sessionIssuer STRUCT(arn VARCHAR))))[]'}}))

@@ -69,7 +69,7 @@ pub struct JobOptions {
     pub threads: usize,
 }
 
-/// So much memory is wanted for what comes back of one packed byte of logs, at most (measured, docs/cluster.md).
+/// So many bytes of memory are reckoned with for what comes back of one packed byte of logs.
 const MEMORY_PER_BYTE: u64 = 8;
 /// A task reads about so many packed bytes.
 const TASK: u64 = 8 << 20;

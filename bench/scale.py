@@ -193,6 +193,8 @@ def organization(options, models, total, size):
         own, own_rows, (own_seconds, own_cpu, own_peak, found) = group(options, models, number * each, each)
         seconds, cpu, peak, roles = seconds + own_seconds, cpu + own_cpu, max(peak, own_peak), roles + own
         rows, findings = rows + own_rows, findings + found
+        if number % 10 == 9:
+            print(f"... {roles} roles: {cpu / roles * 1e6:.0f} µs a role, at most {peak:.0f} MB", file=sys.stderr, flush=True)
         slowest, quickest = max(slowest, own_cpu / own), min(quickest, own_cpu / own)
     each = cpu / roles
     print(f"{roles} roles in {total // size} groups: {seconds:.0f} s, {cpu:.0f} s of processor: {each * 1e6:.0f} µs a role "
@@ -213,10 +215,10 @@ def main():
     options.work.mkdir(parents=True, exist_ok=True)
     made = models(options)
     totals = [int(n) for n in options.roles.split(",") if n]
-    figures = [organization(options, made, total, options.group) for total in totals]
     for total in [int(n) for n in options.whole.split(",") if n]:
         print("as a whole: ", end="")
         organization(options, made, total, total)
+    figures = [organization(options, made, total, options.group) for total in totals]
     flat = figures[-1][0] < 1.5 * figures[0][0]
     small = max(peak for _, peak in figures) < 1000
     print(f"processor time a role at {totals[-1]} is {figures[-1][0] / figures[0][0]:.2f} of that at {totals[0]}: flat: {'yes' if flat else 'NO'}; "

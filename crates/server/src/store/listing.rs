@@ -270,7 +270,8 @@ impl Store {
         {
             let reading = Reading { asked, phase, column, is_few, ranges: &group };
             let bound = match look {
-                Some(look) if look < size => self.bound(connection, &reading, look).await?,
+                // Those by id are read past whatever has another status or another analyzer.
+                Some(look) if look < size || column == Some("id") => self.bound(connection, &reading, look).await?,
                 _ => None,
             };
             for row in self.group(connection, &reading, bound.as_ref(), wanted - found.len()).await? {

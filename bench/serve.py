@@ -57,6 +57,9 @@ def under_load(load, store, options):
         got = json.loads(done.stdout.splitlines()[-1])
         print(json.dumps(got), flush=True)
         lists, sums = got["lists"], got["statistics"]
+        if got["failures"]:
+            MISSED.append("failures")
+            print(f"{got['failures']} requests failed, such as {done.stderr.splitlines()[0]}")
         told(f"ListFindingsV2 over {options.findings} findings, p99 of {lists['requests']} at {options.rate}/s, beside an analysis", lists["p99"], "ms", 25)
         told(f"GetFindingsStatistics, p99 of {sums['requests']}", sums["p99"], "ms", 50)
         told("the server's memory at most", memory(process), "MB", 500)

@@ -38,7 +38,8 @@ struct Client {
 }
 
 impl Client {
-    async fn post(&self, path: &str, body: &Value) -> Value {
+    /// The answer; or, with what else came, that there is none.
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         let body = body.to_string();
         let now = leastwise_server::clock::now().to_string().replace(['-', ':'], "");
         let day = &now[..8];
@@ -59,11 +60,10 @@ impl Client {
         let answer = request.header("authorization", authorization).body(body).send().await.unwrap();
         let status = answer.status();
         let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{status}: {text}");
-        serde_json::from_str(&text).unwrap()
+        if status.is_success() { Ok(serde_json::from_str(&text).unwrap()) } else { Err(format!("{status}: {text}")) }
     }
 
-    async fn page(&self, query: &Value) -> Value {
+    async fn page(&self, query: &Value) -> Result<Value, String> {
         self.post("/findingv2", query).await
     }
 }
@@ -118,11 +118,18 @@ fn sums(mut times: Vec<f64>) -> Value {
     json!({"requests": times.len(), "p50": round(at(&times, 0.5)), "p99": round(at(&times, 0.99)), "max": round(at(&times, 1.0))})
 }
 
+/// The slowest 15, with their names.
+fn slowest(mut times: Vec<(String, f64)>) -> Value {
+    times.sort_by(|one, other| other.1.total_cmp(&one.1));
+    times.truncate(15);
+    times.into_iter().map(|(name, time)| json!([(time * 100.0).round() / 100.0, name])).collect()
+}
+
 /// Asks, and prints what it measured.
 pub(crate) async fn drive(asked: Asked) {
     let (seconds, rate) = (asked.seconds, asked.rate);
     let client = Arc::new(Client { http: reqwest::Client::builder().no_proxy().build().unwrap(), asked });
-    let first = client.page(&json!({"analyzerArn": ARN})).await;
+    let first = client.page(&json!({"analyzerArn": ARN})).await.unwrap();
     let some = &first["findings"][50];
     let (id, resource) = (some["id"].as_str().unwrap(), some["resource"].as_str().unwrap());
     // Half of them as they are, half deep in the list.
@@ -131,7 +138,7 @@ pub(crate) async fn drive(asked: Asked) {
         let (mut deep, mut depth) = (query.clone(), 0);
         while depth < DEEP {
             deep["maxResults"] = 1_000.into();
-            let page = client.page(&deep).await;
+            let page = client.page(&deep).await.unwrap();
             let Some(token) = page["nextToken"].as_str() else { break };
             deep["nextToken"] = token.into();
             depth += 1;
@@ -143,6 +150,13 @@ pub(crate) async fn drive(asked: Asked) {
         if depth > 0 {
             all.push((name, deep));
         }
+    }
+    // One at a time first, which tells the slow ones from those that only had to wait.
+    let mut alone = Vec::new();
+    for (name, query) in &all {
+        let begun = Instant::now();
+        client.page(query).await.unwrap();
+        alone.push((name.clone(), begun.elapsed().as_secs_f64() * 1_000.0));
     }
     // In an order that is the same every time and puts nothing beside its like.
     let length = all.len();
@@ -157,36 +171,45 @@ pub(crate) async fn drive(asked: Asked) {
         }
         tokio::time::sleep_until(due.into()).await;
         let (own, all, which) = (client.clone(), all.clone(), n * step % length);
-        tasks.push(tokio::spawn(async move {
-            own.page(&all[which].1).await;
-            (which, due.elapsed().as_secs_f64() * 1_000.0)
-        }));
+        tasks.push(tokio::spawn(
+            async move { own.page(&all[which].1).await.map(|_| (which, due.elapsed().as_secs_f64() * 1_000.0)) },
+        ));
         if n % 20 == 0 {
             let own = client.clone();
             counts.push(tokio::spawn(async move {
-                own.post("/analyzer/findings/statistics", &json!({"analyzerArn": ARN})).await;
-                due.elapsed().as_secs_f64() * 1_000.0
+                let sums = own.post("/analyzer/findings/statistics", &json!({"analyzerArn": ARN})).await;
+                sums.map(|_| due.elapsed().as_secs_f64() * 1_000.0)
             }));
         }
     }
     let (mut times, mut by_name): (Vec<f64>, BTreeMap<String, Vec<f64>>) = Default::default();
+    let (mut statistics, mut failures) = (Vec::new(), Vec::new());
     for task in tasks {
-        let (which, time) = task.await.unwrap();
-        times.push(time);
-        by_name.entry(all[which].0.clone()).or_default().push(time);
+        match task.await.unwrap() {
+            Ok((which, time)) => {
+                times.push(time);
+                by_name.entry(all[which].0.clone()).or_default().push(time);
+            }
+            Err(failure) => failures.push(failure),
+        }
     }
-    let mut statistics = Vec::new();
     for count in counts {
-        statistics.push(count.await.unwrap());
+        match count.await.unwrap() {
+            Ok(time) => statistics.push(time),
+            Err(failure) => failures.push(failure),
+        }
     }
-    let mut slowest: Vec<(f64, String)> = by_name
-        .into_iter()
-        .map(|(name, mut times)| {
-            times.sort_by(f64::total_cmp);
-            ((at(&times, 0.5) * 100.0).round() / 100.0, name)
-        })
-        .collect();
-    slowest.sort_by(|one, other| other.0.total_cmp(&one.0));
-    slowest.truncate(15);
-    println!("{}", json!({"lists": sums(times), "statistics": sums(statistics), "slowestByMedian": slowest}));
+    let by_name = by_name.into_iter().map(|(name, mut times)| {
+        times.sort_by(f64::total_cmp);
+        (name, at(&times, 0.5))
+    });
+    let mean = alone.iter().map(|(_, time)| time).sum::<f64>() / alone.len() as f64;
+    let told = json!({
+        "lists": sums(times), "statistics": sums(statistics), "failures": failures.len(), "slowestByMedian": slowest(by_name.collect()),
+        "alone": {"mean": mean, "slowest": slowest(alone)},
+    });
+    println!("{told}");
+    for failure in failures.iter().take(3) {
+        eprintln!("{failure}");
+    }
 }

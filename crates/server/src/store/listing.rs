@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row, query};
 
 use super::findings::{self, FindingStatus, FindingSummary, Phase, ResourceType, kind_number};
-use super::ranges::{Range, Ranges};
+use super::ranges::{Range, Ranges, compare};
 use super::{Analyzer, Criterion, Dialect, Filter, FilterKey, Risk, Store, StoreError};
 
 /// What a list is sorted by.
@@ -260,6 +260,9 @@ impl Store {
         let column = column_of(asked.sort.key);
         let mut ranges = Ranges::of(connection, asked, phase, column).await?;
         let is_few = ranges.is_few;
+        if is_few && column.is_none() {
+            return self.named(connection, asked, phase, ranges).await;
+        }
         let is_sparse = !is_few && (column == Some("id") || is_sparse(asked, ranges.by_account));
         let mut look = if is_sparse { Some(u64::from(asked.look.max(1))) } else { None };
         let by_account = ranges.by_account;
@@ -294,6 +297,35 @@ impl Store {
             return Ok(Page { findings: found, next });
         }
         Ok(Page { findings: found, next: stopped })
+    }
+
+    /// A page of findings that are asked for by their names, in an order that no index has: all are read and put in order.
+    async fn named(
+        &self,
+        connection: &mut AnyConnection,
+        asked: &Query,
+        phase: Phase,
+        mut ranges: Ranges<'_>,
+    ) -> Result<Page, StoreError> {
+        let Some((group, _)) = ranges.next(connection).await? else { return Ok(Page { findings: Vec::new(), next: None }) };
+        let reading = Reading { asked, phase, column: None, is_few: true, ranges: &group };
+        let mut statement = Statement::default();
+        let sql = self.select(&reading, &mut statement, findings::COLUMNS, None, false);
+        let rows = statement.rows(connection, sql).await?;
+        let mut found = rows.iter().map(|row| findings::read(row, phase, asked.analysed)).collect::<Result<Vec<_>, _>>()?;
+        let compare = |one: (&Range, i64), other: (&Range, i64)| {
+            let seq = if asked.sort.descending { other.1.cmp(&one.1) } else { one.1.cmp(&other.1) };
+            compare(asked.sort, one.0, other.0).then(seq)
+        };
+        let range = |finding: &FindingSummary| range_of(finding, asked, ranges.by_account);
+        found.sort_by(|one, other| compare((&range(one), one.seq), (&range(other), other.seq)));
+        if let Some(cursor) = &asked.after {
+            found.retain(|one| compare((&range(one), one.seq), (&cursor.range, cursor.seq)).is_gt());
+        }
+        let is_more = found.len() > asked.limit.max(1) as usize;
+        found.truncate(asked.limit.max(1) as usize);
+        let next = found.last().filter(|_| is_more).map(|last| cursor_behind(last, asked, None, ranges.by_account));
+        Ok(Page { findings: found, next })
     }
 
     /// The place of the `look`th finding of a group, whether it fits or not; none when there are not so many.
@@ -521,12 +553,17 @@ fn cursor_behind(last: &FindingSummary, asked: &Query, column: Option<&str>, by_
     };
     let range = match column {
         Some(_) => Range::default(),
-        None => Range {
-            account: by_account.then(|| last.account.clone()),
-            resource_type: (asked.sort.key == SortKey::ResourceType).then(|| last.resource_type.number()),
-            status: last.status.number(),
-            kind: kind_number(last.kind),
-        },
+        None => range_of(last, asked, by_account),
     };
     Cursor { range, key, seq: last.seq }
+}
+
+/// The range in which a list that is not merged has a finding.
+fn range_of(finding: &FindingSummary, asked: &Query, by_account: bool) -> Range {
+    Range {
+        account: by_account.then(|| finding.account.clone()),
+        resource_type: (asked.sort.key == SortKey::ResourceType).then(|| finding.resource_type.number()),
+        status: finding.status.number(),
+        kind: kind_number(finding.kind),
+    }
 }

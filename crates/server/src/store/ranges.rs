@@ -3,11 +3,13 @@
 //! Between `listing.rs`, which reads them, and the counters, which know what there is: a range that holds nothing is never
 //! read. It reads counters alone.
 
+use std::cmp::Ordering;
+
 use leastwise::findings::FindingKind;
 use sqlx::{AnyConnection, AssertSqlSafe, Row, query};
 
 use super::findings::{FindingStatus, Phase, ResourceType, kind_number, kind_of_number, listed, places};
-use super::{FilterKey, Query, SortKey, StoreError};
+use super::{FilterKey, Query, Sort, SortKey, StoreError};
 
 /// One range of an index.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -77,6 +79,15 @@ impl<'q> Ranges<'q> {
         }
         let eq = |key: FilterKey| asked.filter.of(key).map(|criterion| criterion.eq.as_slice()).unwrap_or_default();
         let has_name = !eq(FilterKey::Resource).is_empty() || !eq(FilterKey::Id).is_empty();
+        if has_name && !ranges.is_merged {
+            // They are found by their names wherever they are, and put in order then.
+            (ranges.is_few, ranges.by_account) = (true, asked.sort.key == SortKey::Account);
+            for status in &ranges.statuses {
+                let of_kind = |kind: &i64| (Range { status: status.number(), kind: *kind, ..Range::default() }, 1);
+                ranges.ahead.extend(ranges.kinds.iter().map(of_kind));
+            }
+            return Ok(ranges);
+        }
         if asked.sort.key == SortKey::Account {
             ranges.by_account = true;
             let from = asked.after.as_ref().and_then(|cursor| cursor.range.account.clone());
@@ -115,7 +126,7 @@ impl<'q> Ranges<'q> {
         Ok(ranges)
     }
 
-    /// The next ranges to read together, and how many findings are in them: all of those that are merged, else one.
+    /// The next ranges to read together, and how many findings are in them: all of those that are merged or few, else one.
     pub(super) async fn next(&mut self, connection: &mut AnyConnection) -> Result<Option<(Vec<Range>, u64)>, StoreError> {
         while self.ahead.is_empty()
             && let Some(from) = self.more_from.take()
@@ -128,7 +139,7 @@ impl<'q> Ranges<'q> {
         while let Some((range, n)) = self.ahead.pop_front() {
             group.push(range);
             size = size.saturating_add(n);
-            if !self.is_merged {
+            if !self.is_merged && !self.is_few {
                 break;
             }
         }
@@ -223,23 +234,25 @@ impl<'q> Ranges<'q> {
 
     /// Puts ranges in the order of the list, and leaves out those before the place where it goes on.
     fn put_in_order(&mut self, mut known: Vec<(Range, u64)>) {
-        let sort = self.asked.sort;
-        let compare = |one: &Range, other: &Range| {
-            let kind = |range: &Range| kind_of_number(range.kind).as_str();
-            let order = match sort.key {
-                SortKey::FindingType => kind(one).cmp(kind(other)).then_with(|| one.cmp(other)),
-                SortKey::ResourceType => one.resource_type.cmp(&other.resource_type).then_with(|| one.cmp(other)),
-                SortKey::Account => one.cmp(other),
-                _ => (one.status, one.kind, &one.account).cmp(&(other.status, other.kind, &other.account)),
-            };
-            if sort.descending { order.reverse() } else { order }
-        };
+        let compare = |one: &Range, other: &Range| compare(self.asked.sort, one, other);
         known.sort_by(|(one, _), (other, _)| compare(one, other));
         if let Some(cursor) = self.asked.after.as_ref().filter(|_| !self.is_merged) {
-            known.retain(|(range, _)| compare(range, &cursor.range) != std::cmp::Ordering::Less);
+            known.retain(|(range, _)| compare(range, &cursor.range) != Ordering::Less);
         }
         self.ahead.extend(known);
     }
+}
+
+/// Which of two ranges comes first in a list that is not merged.
+pub(super) fn compare(sort: Sort, one: &Range, other: &Range) -> Ordering {
+    let kind = |range: &Range| kind_of_number(range.kind).as_str();
+    let order = match sort.key {
+        SortKey::FindingType => kind(one).cmp(kind(other)).then_with(|| one.cmp(other)),
+        SortKey::ResourceType => one.resource_type.cmp(&other.resource_type).then_with(|| one.cmp(other)),
+        SortKey::Account => one.cmp(other),
+        _ => (one.status, one.kind, &one.account).cmp(&(other.status, other.kind, &other.account)),
+    };
+    if sort.descending { order.reverse() } else { order }
 }
 
 /// Whether a finding of a kind can be about a role, or about a user.

@@ -29,6 +29,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::any;
 use leastwise::access::AccountId;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::access::{Asked, Gate, Key, Scope, Secret};
 use crate::desk::Desk;
@@ -43,6 +44,10 @@ use token::Tokens;
 /// The longest body that is read, in bytes.
 pub const LONGEST_BODY: usize = 2 << 20;
 
+/// So many requests are in hand at a time; more are told to come again. Who waits for the store waits a second or two then, and
+/// not until it is taken for lost.
+const IN_HAND: usize = 128;
+
 /// The API with what it stands on.
 #[derive(Clone)]
 pub struct Api {
@@ -53,6 +58,7 @@ pub struct Api {
     region: String,
     account: Option<AccountId>,
     rate: Arc<Rate>,
+    in_hand: Arc<Semaphore>,
 }
 
 impl Api {
@@ -65,7 +71,8 @@ impl Api {
         let gate = Arc::new(if options.insecure_no_auth { Gate::open() } else { Gate::signed(None) });
         let tokens = Tokens::of_key(store.secret("next-token").await?);
         let rate = Arc::new(Rate::of(options.requests_per_second));
-        Ok(Api { store, desk, gate, tokens, region: options.region.clone(), account: options.account, rate })
+        let in_hand = Arc::new(Semaphore::new(IN_HAND));
+        Ok(Api { store, desk, gate, tokens, region: options.region.clone(), account: options.account, rate, in_hand })
     }
 
     /// A router with every path of the model.
@@ -151,6 +158,7 @@ impl Api {
             body: &body,
         };
         let now = crate::clock::now();
+        let _in_hand = self.in_hand.try_acquire().map_err(|_| WireError::Throttled)?;
         let key = match self.gate.named(&asked)? {
             Some(id) => self.store.key(&id).await?.and_then(usable),
             None => None,
@@ -236,5 +244,43 @@ async fn dispatch(call: &Call<'_>) -> Result<Reply, WireError> {
         "UntagResource" => tags::untag(call).await,
         "ListTagsForResource" => tags::list(call).await,
         other => Err(WireError::unsupported(format!("{other} is not supported here; leastwise looks for unused access"))),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_comes_while_too_many_wait_is_told_to_come_again_and_not_that_the_server_failed() {
+        let folder = std::env::temp_dir().join(format!("leastwise-in-hand-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Store::open(&crate::store::Location::Sqlite(folder.join("store.db"))).await.unwrap();
+        let api = Api {
+            tokens: Tokens::of_key(store.secret("next-token").await.unwrap()),
+            store: store.clone(),
+            desk: Desk::default(),
+            gate: Arc::new(Gate::open()),
+            region: "us-east-1".to_owned(),
+            account: None,
+            rate: Arc::new(Rate::of(0)),
+            in_hand: Arc::new(Semaphore::new(1)),
+        };
+        let ask = || {
+            let request = axum::http::Request::builder().uri("/analyzer").body(Body::empty()).unwrap();
+            answer(State(api.clone()), request)
+        };
+        let other = api.in_hand.acquire().await.unwrap();
+        let refused = ask().await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(
+            (&refused.headers()["x-amzn-errortype"], &refused.headers()["retry-after"]),
+            (&"ThrottlingException".parse().unwrap(), &"1".parse().unwrap())
+        );
+        drop(other);
+        assert_eq!([ask().await.status(), ask().await.status()], [StatusCode::OK; 2]);
+        store.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -118,6 +118,10 @@ async fn lists(bed: &Bed) {
         r#"{"resourceOwnerAccount":{"eq":["111122223334"]},"findingType":{"contains":["User"]}}"#.to_owned(),
         format!(r#"{{"id":{{"eq":["{id}","nothing"]}}}}"#),
         format!(r#"{{"resource":{{"eq":["{resource}"]}},"status":{{"exists":true}}}}"#),
+        {
+            let some: Vec<&str> = everything.iter().step_by(19).take(20).map(|finding| finding.resource.as_str()).collect();
+            serde_json::json!({"resource": {"eq": some}, "resourceOwnerAccount": {"neq": ["111122223333"]}}).to_string()
+        },
         r#"{"resource":{"exists":false}}"#.to_owned(),
         r#"{"resourceOwnerAccount":{"exists":true},"findingType":{"neq":["UnusedIAMRole"]}}"#.to_owned(),
     ];

@@ -16,22 +16,14 @@ use std::io::Write;
 use std::path::Path;
 
 use harness::{Folder, Ran, leastwise};
-use leastwise_demo::{Options, generate};
+use leastwise_demo::Options;
 use serde_json::Value;
 
 /// A small organization below the folder, without logs of its own.
 fn organization(folder: &Folder) -> String {
-    let root = folder.path("org");
     let options = Options { roles: 20, users: 8, events: 0, days: 13, tracking_period: 10, accounts: 1, ..Options::default() };
-    generate(&options, &mut |name, bytes| {
-        if name.starts_with("cloudtrail") {
-            return Ok(());
-        }
-        let path = Path::new(&root).join(name);
-        std::fs::create_dir_all(path.parent().unwrap())?;
-        std::fs::write(path, bytes)
-    })
-    .unwrap();
+    let root = harness::organization(folder, &options);
+    std::fs::remove_dir_all(Path::new(&root).join("cloudtrail")).unwrap();
     root
 }
 

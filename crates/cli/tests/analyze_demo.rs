@@ -17,8 +17,8 @@ mod harness;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use harness::{Folder, leastwise};
-use leastwise_demo::{Damage, FileKind, Options, generate};
+use harness::{Folder, leastwise, organization};
+use leastwise_demo::{Damage, FileKind, Options};
 use serde_json::Value;
 
 fn seeds() -> std::ops::Range<u64> {
@@ -32,13 +32,7 @@ fn small(seed: u64) -> Options {
 /// Writes the organization, analyses it, and gives the findings and the truth.
 fn analysed(options: &Options) -> (Value, Value) {
     let folder = Folder::new();
-    let root = folder.path("org");
-    generate(options, &mut |name, bytes| {
-        let path = Path::new(&root).join(name);
-        std::fs::create_dir_all(path.parent().unwrap())?;
-        std::fs::write(path, bytes)
-    })
-    .unwrap();
+    let root = organization(&folder, options);
     let ran = leastwise(
         &["analyze", &root, "--as-of", "2026-11-01", "--tracking-period", "5", "--tolerance", "0", "--format", "json"],
         "",

@@ -15,15 +15,15 @@
 
 mod harness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::{Folder, Ran, leastwise};
-use leastwise_demo::{Options, generate};
+use harness::{Folder, Ran, leastwise, organization, small, tree};
+use leastwise_demo::Options;
 
 /// A process of the command, killed at the end of the test.
 struct Role {
@@ -124,40 +124,8 @@ impl Running {
     }
 }
 
-fn organization(folder: &Folder, options: &Options) -> String {
-    let root = folder.path("org");
-    generate(options, &mut |name, bytes| {
-        let path = Path::new(&root).join(name);
-        fs::create_dir_all(path.parent().unwrap())?;
-        fs::write(path, bytes)
-    })
-    .unwrap();
-    format!("{root}/cloudtrail")
-}
-
-fn small(seed: u64) -> Options {
-    Options { seed, accounts: 2, roles: 30, users: 10, events: 3000, days: 8, tracking_period: 5, ..Options::default() }
-}
-
 fn local(arguments: &[&str], out: &str) -> Ran {
     leastwise(&[&["ingest"], arguments, &["--out", out]].concat(), "")
-}
-
-/// Every file of a folder of usage by its name, without what is only for one run.
-fn tree(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn walk(folder: &Path, root: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, out);
-            } else if path.file_name().unwrap() != ".lock" {
-                out.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    let mut out = BTreeMap::new();
-    walk(Path::new(folder), Path::new(folder), &mut out);
-    out
 }
 
 /// The names of the files in which two folders of usage differ.
@@ -208,7 +176,8 @@ fn pipe(path: &str) {
 fn the_rollup_of_a_cluster_is_that_of_one_machine() {
     let folder = Folder::new();
     let cluster = Cluster::start(2, &folder);
-    let logs_at = organization(&folder, &Options { data_events: true, unmapped_events: true, ..small(1) });
+    let logs_at =
+        format!("{}/cloudtrail", organization(&folder, &Options { data_events: true, unmapped_events: true, ..small(1) }));
     // Deliveries that came twice, under other names.
     for (at, path) in logs(&logs_at).iter().enumerate().filter(|(at, _)| at % 3 == 0) {
         fs::copy(path, format!("{logs_at}/again-{at}.json.gz")).unwrap();
@@ -262,7 +231,7 @@ fn the_rollup_of_a_cluster_is_that_of_one_machine() {
 fn a_broken_log_is_named_with_its_place_and_the_rest_is_counted() {
     let folder = Folder::new();
     let cluster = Cluster::start(1, &folder);
-    let logs_at = organization(&folder, &small(9));
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(9)));
     let packed = fs::read(&logs(&logs_at)[0]).unwrap();
     fs::write(format!("{logs_at}/cut.json.gz"), &packed[..packed.len() - 20]).unwrap();
     let good = record("g", "2026-03-01", Some("111122223333"), None);
@@ -283,7 +252,7 @@ fn a_broken_log_is_named_with_its_place_and_the_rest_is_counted() {
 fn a_worker_that_is_killed_in_the_middle_changes_nothing() {
     let folder = Folder::new();
     let mut cluster = Cluster::start(2, &folder);
-    let logs_at = organization(&folder, &small(3));
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(3)));
     let held = format!("{logs_at}/held.json");
     let content = log(&[record("held", "2026-03-01", Some("111122223333"), Some("x"))]);
     let (one, many) = (folder.path("one"), folder.path("many"));
@@ -310,7 +279,7 @@ fn a_worker_that_is_killed_in_the_middle_changes_nothing() {
 fn after_a_lost_scheduler_another_run_reads_only_the_rest() {
     let folder = Folder::new();
     let mut cluster = Cluster::start(1, &folder);
-    let logs_at = organization(&folder, &small(4));
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(4)));
     let held = format!("{logs_at}/zz-held.json");
     pipe(&held);
     let many = folder.path("many");

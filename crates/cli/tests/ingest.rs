@@ -23,24 +23,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::{Folder, Ran, leastwise, root};
-use leastwise_demo::{Damage, FileKind, Options, generate};
+use harness::{Folder, Ran, leastwise, organization, root, small, tree};
+use leastwise_demo::{Damage, FileKind, Options};
 use serde_json::Value;
-
-fn organization(folder: &Folder, options: &Options) -> String {
-    let root = folder.path("org");
-    generate(options, &mut |name, bytes| {
-        let path = Path::new(&root).join(name);
-        fs::create_dir_all(path.parent().unwrap())?;
-        fs::write(path, bytes)
-    })
-    .unwrap();
-    root
-}
-
-fn small(seed: u64) -> Options {
-    Options { seed, accounts: 2, roles: 30, users: 10, events: 3000, days: 8, tracking_period: 5, ..Options::default() }
-}
 
 fn ingest(arguments: &[&str], out: &str) -> Ran {
     leastwise(&[&["ingest"], arguments, &["--out", out]].concat(), "")
@@ -73,23 +58,6 @@ fn tally(paths: &[&str]) -> Vec<String> {
     let mut rows: Vec<String> = text.lines().map(compact).collect();
     rows.sort();
     rows
-}
-
-/// Every file of a folder of usage by its name, without what is only for one run.
-fn tree(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn walk(folder: &Path, root: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, out);
-            } else if path.file_name().unwrap() != ".lock" {
-                out.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    let mut out = BTreeMap::new();
-    walk(Path::new(folder), Path::new(folder), &mut out);
-    out
 }
 
 /// The tree without the names of the logs.

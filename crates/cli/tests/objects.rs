@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use harness::{Folder, Ran, root};
+use harness::{Folder, Ran, root, tree};
 
 /// How the store answers a request for an object, instead of giving it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -285,21 +285,9 @@ fn deliver(folder: &str, days: u32) -> PathBuf {
 
 /// Rows and ids of a folder of usage.
 fn counted(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn walk(folder: &Path, root: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, out);
-            } else {
-                out.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    let mut out = BTreeMap::new();
-    for part in ["calls", "events", "coverage"] {
-        walk(&Path::new(folder).join(part), Path::new(folder), &mut out);
-    }
-    out
+    let mut files = tree(folder);
+    files.retain(|path, _| ["calls", "events", "coverage"].iter().any(|part| path.starts_with(part)));
+    files
 }
 
 #[test]

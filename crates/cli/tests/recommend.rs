@@ -15,12 +15,11 @@ mod harness;
 use std::path::Path;
 
 use harness::{Folder, Ran, leastwise, root};
-use leastwise_demo::{Options, generate};
+use leastwise_demo::Options;
 use serde_json::Value;
 
 /// A small organization with some of everything, and few days of logs.
 fn organization(folder: &Folder, gap_hours: u32) -> String {
-    let root = folder.path("org");
     let few = Options {
         seed: 3,
         accounts: 2,
@@ -31,13 +30,7 @@ fn organization(folder: &Folder, gap_hours: u32) -> String {
         tracking_period: 10,
         ..Options::default()
     };
-    generate(&Options { gap_hours, ..few }, &mut |name, bytes| {
-        let path = Path::new(&root).join(name);
-        std::fs::create_dir_all(path.parent().unwrap())?;
-        std::fs::write(path, bytes)
-    })
-    .unwrap();
-    root
+    harness::organization(folder, &Options { gap_hours, ..few })
 }
 
 const AS_OF: [&str; 4] = ["--as-of", "2026-11-01", "--tracking-period", "10"];

@@ -3,12 +3,22 @@
 //! Steps are applied here by hand to the policies, and grants worked out by a matcher of this file's own, so that nothing
 //! is shared with what is tested but the texts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub
+)]
+
+mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::{Path, PathBuf};
 
+use harness::{Folder, organization, tree};
 use leastwise::access::model::PolicyRef;
 use leastwise::access::{Accounts, AccountsReader, Principal, PrincipalKind, Timestamp};
 use leastwise::analysis::{Analysis, Records};
@@ -17,7 +27,7 @@ use leastwise::recommend::{Advisor, Basis, Change, GroupWay, ManagedWay, NotJudg
 use leastwise::refine::Choices;
 use leastwise::usage::sources::last_accessed::LastAccessedReader;
 use leastwise::usage::{Collector, Event, EventMapper, Rules, TrackingPeriod, UsageLedger};
-use leastwise_demo::{Damage, FileKind, Options, generate};
+use leastwise_demo::{Damage, FileKind, Options};
 use leastwise_history::{ReadOptions, Reading, TrailFacts};
 use leastwise_policy::Catalogue;
 use leastwise_policy::catalogue::import::{ImportHints, SourceFile, import};
@@ -26,6 +36,8 @@ use serde_json::Value;
 /// A demo on disk, as far as logs go, and in memory.
 struct Demo {
     options: Options,
+    /// Removed with it.
+    folder: Folder,
     files: BTreeMap<String, Vec<u8>>,
     logs: PathBuf,
     catalogue: Catalogue,
@@ -38,29 +50,15 @@ struct Truth {
     unused: BTreeSet<String>,
 }
 
-impl Drop for Demo {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.logs).ok();
-    }
-}
-
 impl Demo {
     fn new(options: Options) -> Demo {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let logs = std::env::temp_dir().join(format!("leastwise-recommend-{}-{number}", std::process::id()));
-        let mut files = BTreeMap::new();
-        generate(&options, &mut |name, bytes| {
-            if name.starts_with("cloudtrail/") {
-                let path = logs.join(name);
-                std::fs::create_dir_all(path.parent().unwrap())?;
-                std::fs::write(path, bytes)
-            } else {
-                files.insert(name.to_owned(), bytes.to_vec());
-                Ok(())
-            }
-        })
-        .unwrap();
+        let folder = Folder::new();
+        let root = organization(&folder, &options);
+        let mut files = tree(&root);
+        files.retain(|path, _| !path.starts_with("cloudtrail"));
+        let files: BTreeMap<String, Vec<u8>> =
+            files.into_iter().map(|(path, bytes)| (path.to_str().unwrap().to_owned(), bytes)).collect();
+        let logs = Path::new(&root).join("cloudtrail");
         let texts: Vec<(&str, &str)> = files
             .iter()
             .filter(|(name, _)| name.starts_with("service-reference/"))
@@ -70,7 +68,7 @@ impl Demo {
         let hints = ImportHints { date: Some("2026-11-01"), version: Some("demo"), ..ImportHints::default() };
         let catalogue = import(&sources, &hints).unwrap().catalogue;
         let truth = truth(&files);
-        Demo { options, files, logs, catalogue, truth }
+        Demo { options, folder, files, logs, catalogue, truth }
     }
 
     fn period(&self) -> TrackingPeriod {

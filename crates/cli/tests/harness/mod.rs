@@ -1,9 +1,12 @@
-//! Runs the built command in tests and holds its temporary files.
+//! Runs the built command in tests, holds its temporary files, and fills them with made-up organizations.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use leastwise_demo::{Options, generate};
 
 /// What a run printed and how it ended.
 pub struct Ran {
@@ -81,4 +84,38 @@ impl Drop for Folder {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.0).ok();
     }
+}
+
+/// Writes all files of a made-up organization into `org` below the folder, and gives its path.
+pub fn organization(folder: &Folder, options: &Options) -> String {
+    let root = folder.path("org");
+    generate(options, &mut |name, bytes| {
+        let path = Path::new(&root).join(name);
+        std::fs::create_dir_all(path.parent().unwrap())?;
+        std::fs::write(path, bytes)
+    })
+    .unwrap();
+    root
+}
+
+/// An organization whose logs are read within a second.
+pub fn small(seed: u64) -> Options {
+    Options { seed, accounts: 2, roles: 30, users: 10, events: 3000, days: 8, tracking_period: 5, ..Options::default() }
+}
+
+/// Every file below a folder, by its name from there, without the locks, which are only for one run.
+pub fn tree(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn walk(folder: &Path, root: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, out);
+            } else if path.file_name().unwrap() != ".lock" {
+                out.insert(path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut out = BTreeMap::new();
+    walk(Path::new(folder), Path::new(folder), &mut out);
+    out
 }

@@ -6,12 +6,10 @@
 use std::borrow::Cow;
 
 use leastwise::access::AccountId;
+use leastwise::access::time::DAY;
 use leastwise::usage::EventKind;
 use leastwise_history::rollup::events::EventRow;
 use leastwise_history::rollup::row::{Key, Outcome, PrincipalType, Resource};
-
-/// Seconds.
-const DAY: i64 = 86_400;
 
 /// The first byte of what identifies an event, and of its row: the day and the id follow.
 pub(crate) const EVENT: u8 = b'E';
@@ -205,23 +203,12 @@ fn number_of_outcome(outcome: Outcome) -> u8 {
     Outcome::ALL.iter().zip(0..).find(|(known, _)| **known == outcome).map_or(u8::MAX, |(_, number)| number)
 }
 
-/// In the order of the type itself.
-const KINDS: [EventKind; 7] = [
-    EventKind::ApiCall,
-    EventKind::ServiceEvent,
-    EventKind::ConsoleAction,
-    EventKind::ConsoleSignIn,
-    EventKind::NetworkActivity,
-    EventKind::Insight,
-    EventKind::Other,
-];
-
 fn number_of_kind(kind: EventKind) -> u8 {
-    KINDS.iter().zip(0..).find(|(known, _)| **known == kind).map_or(u8::MAX, |(_, number)| number)
+    EventKind::ALL.iter().zip(0..).find(|(known, _)| **known == kind).map_or(u8::MAX, |(_, number)| number)
 }
 
 fn kind_of(number: u8) -> Option<EventKind> {
-    KINDS.get(usize::from(number)).copied()
+    EventKind::ALL.get(usize::from(number)).copied()
 }
 
 #[cfg(test)]
@@ -243,7 +230,7 @@ mod tests {
             id: 1,
             account: account("111122223333"),
             key,
-            time: 86_400 * 3 + 5,
+            time: DAY * 3 + 5,
             region: "eu-west-1",
             resources: vec!["a", "b"],
         };
@@ -251,7 +238,7 @@ mod tests {
         for principal in ["", "arn", "arn:aws:iam::111122223333:role/r2", "a\0", "a\0b", "a\u{1}", "é", "\u{10ffff}"] {
             all.push(EventRow { key: Key { principal, ..key }, ..row.clone() });
         }
-        for kind in KINDS {
+        for kind in EventKind::ALL {
             all.push(EventRow { key: Key { kind, ..key }, ..row.clone() });
         }
         for outcome in Outcome::ALL {

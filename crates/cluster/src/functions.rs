@@ -16,6 +16,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type};
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use leastwise::access::Timestamp;
+use leastwise::access::time::DAY;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
 use leastwise_history::rollup::events::EventReader;
@@ -207,7 +208,7 @@ fn counted(event: &[u8], call: &[u8], copies: i64, bytes: &mut Vec<u8>, out: &mu
         return Some(1);
     }
     let call = read_call(call)?;
-    let at = day * 86_400 + i64::from(call.second);
+    let at = day * DAY + i64::from(call.second);
     out.add(event, copies, at);
     write_row(&call, day, None, bytes);
     out.add(bytes, 1, at);

@@ -38,17 +38,16 @@ pub(crate) struct Wanted {
     pub(crate) max_unpacked: u64,
 }
 
-/// Writes the table into the folder, which it makes anew, as so many files at most; says how many there are.
-pub(crate) fn write(folder: &Path, lines: Vec<Line>, tasks: usize, wanted: Wanted) -> Result<usize, ClusterError> {
+/// Writes the table into the folder, which it makes anew, as so many files at most.
+pub(crate) fn write(folder: &Path, lines: Vec<Line>, tasks: usize, wanted: Wanted) -> Result<(), ClusterError> {
     let failed = |message: String| ClusterError::Listing { message };
     remove(folder)?;
     fs::create_dir_all(folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
-    let shares = shared(lines, tasks);
-    for (share, number) in shares.iter().zip(0..) {
+    for (share, number) in shared(lines, tasks).into_iter().zip(0..) {
         let path = folder.join(format!("{number}.parquet"));
-        write_share(&path, share, wanted).map_err(|message| failed(format!("{}: {message}", path.display())))?;
+        write_share(&path, &share, wanted).map_err(|message| failed(format!("{}: {message}", path.display())))?;
     }
-    Ok(shares.len())
+    Ok(())
 }
 
 /// Removes the table.
@@ -90,7 +89,6 @@ fn write_share(path: &Path, share: &[Line], wanted: Wanted) -> Result<(), String
         number("count"),
         number("since"),
         number("limit"),
-        number("size"),
     ]));
     let mut writer = ArrowWriter::try_new(file, schema.clone(), None).map_err(|error| error.to_string())?;
     let mut group: Vec<&Line> = Vec::new();
@@ -123,7 +121,6 @@ fn batch(schema: &Arc<Schema>, lines: &[&Line], wanted: Wanted) -> Result<Record
         number(&|line| Some(line.count)),
         Arc::new(lines.iter().map(|_| wanted.since).collect::<Int64Array>()),
         number(&|_| Some(wanted.max_unpacked)),
-        number(&|line| Some(line.weight)),
     ];
     RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())
 }

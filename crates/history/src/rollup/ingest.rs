@@ -226,7 +226,7 @@ impl Work<'_> {
     /// Reads the log at that place of the list, wherever it is.
     fn read(
         &self,
-        _at: usize,
+        #[cfg_attr(not(feature = "s3"), allow(unused_variables))] at: usize,
         name: &str,
         input: &Input,
         reader: &mut FileReader,
@@ -239,7 +239,7 @@ impl Work<'_> {
             Place::Object(object) => {
                 let nowhere = |message: &str| Origin::Nowhere(message.to_owned());
                 let Some(fetcher) = &self.fetcher else { return reader.read(nowhere("was not fetched"), name, options, give) };
-                match fetcher.take(_at) {
+                match fetcher.take(at) {
                     Ok(Some(bytes)) => reader.read(Origin::Bytes(&bytes), name, options, give),
                     Ok(None) => {
                         let stream = std::io::BufReader::with_capacity(256 << 10, fetcher.stream(object, input.size));

@@ -86,6 +86,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind, in their order.
+    pub const ALL: [EventKind; 7] = [
+        EventKind::ApiCall,
+        EventKind::ServiceEvent,
+        EventKind::ConsoleAction,
+        EventKind::ConsoleSignIn,
+        EventKind::NetworkActivity,
+        EventKind::Insight,
+        EventKind::Other,
+    ];
+
     /// Reads `eventType`.
     #[must_use]
     pub fn parse(text: &str) -> EventKind {

@@ -1,14 +1,17 @@
-"""`leastwise ingest s3://…` against moto's server: the same usage as from the folder. LEASTWISE names the command.
+"""`leastwise ingest s3://…` and `--out s3://…` against moto's server: the same usage as of folders. LEASTWISE names the command.
 
-Run by scripts/test-objects. How a store that answers badly is borne is tested beside it, in crates/cli/tests/objects.rs.
+Run by scripts/test-objects. How a store that answers badly is borne is tested beside it, in crates/cli/tests/objects.rs and
+crates/cli/tests/published.rs. moto heeds If-Match and If-None-Match of PutObject.
 """
 
 import logging
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import boto3
@@ -49,6 +52,9 @@ class Moto(unittest.TestCase):
             (cls.logs / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, cls.logs / name)
             cls.s3.upload_file(str(path), "trail", f"a prefix/{name}")
+        cls.few = sorted(path for path in cls.logs.rglob("*") if path.is_file())[:5]
+        for path in cls.few:
+            cls.s3.upload_file(str(path), "trail", f"few/{path.name}")
         cls.s3.put_object(Bucket="trail", Key="elsewhere/x.json", Body=b"no log")
 
     @classmethod
@@ -68,6 +74,48 @@ class Moto(unittest.TestCase):
         again = self.ingest("s3://trail/a prefix/", "there")
         self.assertIn(" 0 events", again.stdout)
         self.assertTrue(again.stdout.split(": ")[1].startswith("0 of "), again.stdout)
+
+    def published(self, prefix):
+        listed = self.s3.list_objects_v2(Bucket="trail", Prefix=f"{prefix}/").get("Contents", [])
+        names = [entry["Key"].removeprefix(f"{prefix}/") for entry in listed]
+        return {name: self.s3.get_object(Bucket="trail", Key=f"{prefix}/{name}")["Body"].read() for name in names if not name.startswith(".")}
+
+    def files(self, folder):
+        root = pathlib.Path(self.folder.name) / folder
+        found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        return {name: content for name, content in found.items() if not name.startswith(".")}
+
+    def arguments(self, prefix, mirror):
+        mirror = os.path.join(self.folder.name, mirror)
+        return ["ingest", "s3://trail/few", "--out", f"s3://trail/{prefix}", "--mirror", mirror, "--endpoint-url", self.endpoint]
+
+    def test_usage_in_a_bucket_is_that_of_a_folder_and_nothing_is_written_without_news(self):
+        here, there = self.ingest("s3://trail/few", "few-here"), run(*self.arguments("usage", "mirror"))
+        self.assertEqual((here.returncode, there.returncode, there.stderr), (0, 0, ""), here.stderr)
+        self.assertTrue(self.files("few-here"))
+        self.assertEqual(self.published("usage"), self.files("few-here"))
+        state = lambda: [(entry["Key"], entry["LastModified"]) for entry in self.s3.list_objects_v2(Bucket="trail", Prefix="usage/")["Contents"]]
+        before = state()
+        time.sleep(1.1)
+        self.assertIn("0 of 5 files", run(*self.arguments("usage", "another mirror")).stdout)
+        self.assertEqual(state(), before)
+        self.assertEqual([key for key, _ in before if "/.staging/" in key], [])
+
+    def test_a_run_that_is_killed_while_it_publishes_loses_and_doubles_nothing(self):
+        self.ingest("s3://trail/few", "killed-here")
+        begun = time.monotonic()
+        run(*self.arguments("timed", "timed"))
+        takes = time.monotonic() - begun
+        seeded = random.Random(6)
+        for number in range(10):
+            command = [LEASTWISE, *self.arguments(f"killed-{number}", f"killed-{number}")]
+            process = subprocess.Popen(command, env={**os.environ, **KEYS}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(takes * seeded.uniform(0.2, 1))
+            process.kill()
+            process.wait()
+            ran = run(*self.arguments(f"killed-{number}", f"killed-{number}" if number % 2 else "another machine"))
+            self.assertEqual((ran.returncode, ran.stderr), (0, ""), number)
+            self.assertEqual(self.published(f"killed-{number}"), self.files("killed-here"), number)
 
     def test_a_bucket_that_is_not_there_is_named(self):
         ran = self.ingest("s3://no-such-bucket/x", "nothing")

@@ -77,12 +77,15 @@ pub(crate) struct EvidenceOptions {
 }
 
 /// Folders of usage, for commands that take them beside or in the place of logs.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct UsageOption {
-    /// A folder of `leastwise ingest`, in the place of the logs that a folder of exports may hold.
+    /// A folder of `leastwise ingest`, or `s3://bucket/prefix`, in the place of the logs that a folder of exports may hold.
     #[cfg(feature = "ingest")]
-    #[arg(long, value_name = "DIR", help_heading = "Inputs (docs/inputs.md)")]
+    #[arg(long, value_name = "DIR|URL", help_heading = "Inputs (docs/inputs.md)")]
     usage: Vec<PathBuf>,
+    #[cfg(feature = "ingest")]
+    #[command(flatten)]
+    stores: crate::stores::StoreArguments,
 }
 
 impl UsageOption {
@@ -243,8 +246,9 @@ impl Evidence {
             find(path, Some(Kind::Logs), &mut named, &mut problems)?;
         }
         self.files.retain(|file| file.0 != Kind::Logs || named.contains(file));
+        let stores = usage.stores.options();
         for folder in &usage.usage {
-            self.usage.push(leastwise_history::rollup::Usage::open(folder).map_err(crate::ingest::failed)?);
+            self.usage.push(leastwise_history::rollup::Usage::open(folder, &stores).map_err(crate::ingest::failed)?);
         }
         Ok(self)
     }

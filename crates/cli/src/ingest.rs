@@ -4,18 +4,18 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use leastwise::access::Timestamp;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
-use leastwise_history::rollup::{IngestOptions, Ingested, Progress, RollupError, StoreOptions, ingest, is_remote};
+use leastwise_history::rollup::{IngestOptions, Ingested, Progress, RollupError, ingest, is_remote};
 use leastwise_policy::Catalogue;
 
 use crate::failure::{Exit, Failure};
 use crate::output::{print, remark};
+use crate::stores::StoreArguments;
 
 pub(crate) const HELP: &str = "Examples:
   leastwise ingest logs/ --out usage/
@@ -24,6 +24,8 @@ pub(crate) const HELP: &str = "Examples:
       nothing that was delivered before that day is looked at
   leastwise ingest s3://bucket/AWSLogs --out usage/
       straight from the bucket (in a build with the feature `s3`)
+  leastwise ingest s3://bucket/AWSLogs --out s3://bucket/usage
+      usage in a bucket too, by way of a mirror on this machine
   leastwise analyze exports/ --usage usage/
       the findings, without reading the logs again
 
@@ -36,8 +38,8 @@ pub(crate) struct IngestArguments {
     /// CloudTrail logs of any form: files, folders of any depth, and `s3://bucket/prefix`.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The folder of usage; made when it is not there, added to when it is.
-    #[arg(long, value_name = "DIR")]
+    /// The folder of usage, or `s3://bucket/prefix`; made when it is not there, added to when it is.
+    #[arg(long, value_name = "DIR|URL")]
     out: PathBuf,
     /// Leave out what happened before this day or moment.
     #[arg(long, value_name = "DATE")]
@@ -48,16 +50,12 @@ pub(crate) struct IngestArguments {
     /// How many threads read; as many as there are processors unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Let the workers of this scheduler read; they must find logs and folder at the same paths.
+    /// Let the workers of this scheduler read; they must find logs in folders, and the folder of usage, at the same paths.
     #[cfg(feature = "cluster")]
     #[arg(long, value_name = "HOST:PORT", value_parser = crate::cluster::address)]
     cluster: Option<leastwise_cluster::Address>,
-    /// Where the object store is, when it is not AWS: http://localhost:5000. Keys and region come from the environment.
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL", help_heading = "Object stores")]
-    endpoint_url: Option<String>,
-    /// How long one request to an object store may take. What fails is tried again, with pauses, for three minutes at most.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Object stores")]
-    request_timeout: u64,
+    #[command(flatten)]
+    stores: StoreArguments,
     /// The most bytes that one compressed log may unpack to.
     #[arg(long, value_name = "BYTES", default_value_t = ReadOptions::default().max_unpacked)]
     max_unpacked: u64,
@@ -80,11 +78,7 @@ pub(crate) fn run(arguments: &IngestArguments) -> Result<Exit, Failure> {
     let options = IngestOptions {
         read: ReadOptions { max_unpacked: arguments.max_unpacked, ..ReadOptions::default() },
         since: since.transpose()?,
-        stores: StoreOptions {
-            endpoint: arguments.endpoint_url.clone(),
-            timeout: Duration::from_secs(arguments.request_timeout),
-            ..StoreOptions::default()
-        },
+        stores: arguments.stores.options(),
         memory: arguments.memory.map_or(standard.memory, |memory| usize::try_from(memory).unwrap_or(usize::MAX)),
         ..standard
     };
@@ -125,17 +119,15 @@ fn on_cluster(
     options: &IngestOptions,
     bar: &Bar,
 ) -> Result<Ingested, Failure> {
-    if let Some(path) = arguments.paths.iter().chain([&arguments.out]).find(|path| is_remote(path)) {
-        let help = "copy the logs where all workers see them, or read the bucket on one machine, without `--cluster`";
-        return Err(Failure::bad_input(
-            format!("{}: workers of a cluster read folders that all of them see", path.display()),
-            help,
-        ));
+    if is_remote(&arguments.out) {
+        let message = format!("{}: workers of a cluster read a folder of usage that all of them see", arguments.out.display());
+        return Err(Failure::bad_input(message, "name such a folder, or leave out `--cluster`"));
     }
     let options = leastwise_cluster::JobOptions {
         scheduler: scheduler.clone(),
         since: options.since,
         max_unpacked: options.read.max_unpacked,
+        stores: options.stores.clone(),
         memory: arguments.memory.unwrap_or(2 << 30),
         threads: options.threads,
     };

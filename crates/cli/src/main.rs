@@ -34,6 +34,8 @@ mod replay;
 #[cfg(feature = "serve")]
 mod serve;
 mod shape;
+#[cfg(feature = "ingest")]
+mod stores;
 mod table;
 #[cfg(feature = "ingest")]
 mod usage;

@@ -13,6 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::ingest::failed;
 use crate::input::Inputs;
 use crate::output::{Colours, print_failure};
+use crate::stores::StoreArguments;
 
 pub(crate) const HELP: &str = "Examples:
   leastwise usage usage/ --principal arn:aws:iam::111122223333:role/worker
@@ -24,8 +25,8 @@ them that name a resource; a call may name several, so only rows without a resou
 /// What `leastwise usage` takes.
 #[derive(Debug, Args)]
 pub(crate) struct UsageArguments {
-    /// A folder that `leastwise ingest` made.
-    #[arg(value_name = "DIR")]
+    /// A folder that `leastwise ingest` made, or `s3://bucket/prefix`.
+    #[arg(value_name = "DIR|URL")]
     folder: PathBuf,
     /// Only the rows of this principal.
     #[arg(long, value_name = "ARN")]
@@ -38,6 +39,8 @@ pub(crate) struct UsageArguments {
     format: UsageFormat,
     #[command(flatten)]
     catalogue: CatalogOption,
+    #[command(flatten)]
+    stores: StoreArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,7 +58,7 @@ const COLUMNS: &str =
 
 /// Runs the command.
 pub(crate) fn run(arguments: &UsageArguments) -> Result<Exit, Failure> {
-    let usage = Usage::open(&arguments.folder).map_err(failed)?;
+    let usage = Usage::open(&arguments.folder, &arguments.stores.options()).map_err(failed)?;
     let catalogue = Inputs::default().catalogue(arguments.catalogue.catalog.as_deref())?;
     let mapper = EventMapper::new(catalogue.as_ref().unwrap_or_else(|| leastwise_policy::Catalogue::embedded()));
     let mut out = BufWriter::new(std::io::stdout().lock());

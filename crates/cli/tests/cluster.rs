@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use harness::store::{Fault, Store};
 use harness::{Folder, Ran, leastwise, organization, small, tree};
 use leastwise_demo::Options;
 
@@ -35,6 +36,9 @@ impl Role {
     fn start(arguments: &[&str]) -> Role {
         let mut child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
             .arg("cluster")
+            // Its own keys for stores; the address comes with the job.
+            .envs([("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-west-1")])
+            .env_remove("AWS_ENDPOINT_URL")
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -322,4 +326,56 @@ fn after_a_lost_scheduler_another_run_reads_only_the_rest() {
 fn number_before(text: &str, mark: &str) -> u64 {
     let before = text.split(mark).next().unwrap();
     before.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn logs_in_a_bucket_are_fetched_by_the_workers_and_count_as_on_one_machine() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(2, &folder);
+    let logs_at = organization(&folder, &small(5));
+    let long = record("long", "2026-03-01", Some("111122223333"), None).replacen(
+        '{',
+        &format!(r#"{{"userAgent":"{}","#, "x".repeat(700)),
+        1,
+    );
+    let long: Vec<String> = (0..22_000).map(|at| long.replace("\"long\"", &format!("\"long-{at}\""))).collect();
+    fs::write(format!("{logs_at}/long.json"), long.join("\n")).unwrap();
+    assert!(fs::metadata(format!("{logs_at}/long.json")).unwrap().len() > 17 << 20);
+    let store = Store::new();
+    store.put_folder(Path::new(&logs_at), "org");
+    let keys = store.keys();
+    store.fault(&keys[0], &[Fault::Internal, Fault::SlowDown], false);
+    store.fault(&keys[1], &[Fault::Half], false);
+    store.fault(&keys[2], &[Fault::Silence], false);
+    let (one, many, folder_of_logs) = (folder.path("one"), folder.path("many"), folder.path("of-folder"));
+    let of_one = store.ingest(&["s3://logs/org"], &one);
+    store.asked();
+    let of_many = store.ingest(&["s3://logs/org", "--cluster", &cluster.address], &many);
+    assert_eq!((of_many.status, of_many.err.as_str()), (0, ""), "{}", of_many.out);
+    assert_eq!(of_many.out.replace(&many, ""), of_one.out.replace(&one, ""), "the same is said");
+    assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
+    local(&[&logs_at], &folder_of_logs);
+    assert_eq!(rows(&many), rows(&folder_of_logs));
+    let mut gets = store.asked().0;
+    gets.sort();
+    gets.dedup();
+    assert_eq!(gets, keys, "each was fetched");
+    let again = store.ingest(&["s3://logs/org", "--cluster", &cluster.address], &many);
+    assert!(again.out.contains(" 0 of ") && again.status == 0, "{}{}", again.out, again.err);
+    assert_eq!(store.asked().0, [] as [String; 0]);
+
+    // What the store does not give is named as on one machine, and the next run reads it.
+    store.fault(&keys[3], &[Fault::Gone], true);
+    store.fault(&keys[4], &[Fault::Short], true);
+    let (one, many) = (folder.path("one-lacking"), folder.path("many-lacking"));
+    let of_one = store.ingest(&["s3://logs/org"], &one);
+    let of_many = store.ingest(&["s3://logs/org", "--cluster", &cluster.address], &many);
+    assert_eq!((of_many.status, of_many.err.lines().count()), (1, 2), "{}", of_many.err);
+    assert!(of_many.err.contains(&format!("s3://logs/{}: was listed and is gone", keys[3])), "{}", of_many.err);
+    assert_eq!(of_many.err, of_one.err);
+    store.state.lock().unwrap().faults.clear();
+    let of_many = store.ingest(&["s3://logs/org", "--cluster", &cluster.address], &many);
+    assert_eq!((of_many.status, of_many.err.as_str()), (0, ""), "{}", of_many.out);
+    assert!(of_many.out.contains(" 2 of "), "{}", of_many.out);
+    assert_eq!(rows(&many), rows(&folder_of_logs));
 }

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int64Array, Int64Builder, LargeBinaryBuilder, ListArray, StringArray,
@@ -19,8 +20,8 @@ use leastwise::access::Timestamp;
 use leastwise::access::time::DAY;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
-use leastwise_history::rollup::events::EventReader;
-use leastwise_history::rollup::known_ids;
+use leastwise_history::rollup::events::{EventReader, EventRow, RemoteLog, RemoteLogs};
+use leastwise_history::rollup::{StoreOptions, is_remote, known_ids};
 use leastwise_policy::Catalogue;
 
 use crate::bytes::{KNOWN, REPORT, day_of, event, read_call, read_event, write_call, write_row};
@@ -41,7 +42,7 @@ pub(crate) fn all() -> [Arc<ScalarUDF>; 2] {
     [Arc::new(ScalarUDF::new_from_impl(read)), Arc::new(ScalarUDF::new_from_impl(rows))]
 }
 
-/// `read_cloudtrail(path, kind, day, from, count, since, limit)`: the events of a log, each with its call, and a report of
+/// `read_cloudtrail(place, kind, day, from, count, since, limit, size, tag, endpoint, timeout)`: the events of a log, each with its call, and a report of
 /// it; or known ids, whose calls are empty and therefore come before all others.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ReadCloudTrail {
@@ -50,9 +51,8 @@ struct ReadCloudTrail {
 
 impl ReadCloudTrail {
     fn arguments() -> Vec<DataType> {
-        let mut types = vec![DataType::Utf8; 2];
-        types.extend(vec![DataType::Int64; 5]);
-        types
+        let (text, number) = (DataType::Utf8, DataType::Int64);
+        [vec![text.clone(); 2], vec![number.clone(); 6], vec![text; 2], vec![number]].concat()
     }
 
     fn fields() -> Fields {
@@ -75,46 +75,45 @@ impl ScalarUDFImpl for ReadCloudTrail {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let [path, kind, day, from, count, since, limit] = arrays.as_slice() else {
-            return exec_err!("`read_cloudtrail` takes 7 arguments and has {}", arrays.len());
-        };
-        let (path, kind) = (texts(path)?, texts(kind)?);
-        let (day, from, count, since, limit) = (numbers(day)?, numbers(from)?, numbers(count)?, numbers(since)?, numbers(limit)?);
+        let lines = Lines::of(&arrays)?;
+        let remote = lines.remote();
+        let mut fetched = 0;
         let mut reader = EventReader::new(&MAPPER);
         let mut events = BinaryBuilder::new();
         let mut calls = LargeBinaryBuilder::new();
         let mut bytes = Vec::new();
-        let mut lengths = Vec::with_capacity(path.len());
-        for at in 0..path.len() {
+        let mut lengths = Vec::with_capacity(lines.place.len());
+        for at in 0..lines.place.len() {
             let mut length = 0;
-            let file = Path::new(path.value(at));
-            match kind.value(at) {
+            match lines.kind.value(at) {
                 LOG => {
-                    let standard = ReadOptions::default();
-                    let options = ReadOptions {
-                        max_unpacked: u64::try_from(limit.value(at)).unwrap_or(standard.max_unpacked),
-                        since: since.is_valid(at).then(|| Timestamp::from_seconds(since.value(at))),
-                        ..standard
-                    };
-                    let report = reader.rows(file, &options, &mut |row| {
+                    let options = lines.reading(at);
+                    let give = &mut |row: EventRow<'_>| {
                         write_call(&row, &mut bytes);
                         events.append_value(event(day_of(row.time), row.id));
                         calls.append_value(&bytes);
                         length += 1;
-                    });
+                    };
+                    let report = match lines.remote_log(at) {
+                        Some(_) => {
+                            fetched += 1;
+                            reader.rows_of(&remote, fetched - 1, &options, give)
+                        }
+                        None => reader.rows(Path::new(lines.place.value(at)), &options, give),
+                    };
                     let name: Vec<u8> = std::iter::once(REPORT).chain(report.name().bytes()).collect();
                     events.append_value(name);
                     calls.append_value(report.encode());
                     length += 1;
                 }
                 IDS => {
-                    let number = |value: i64| u64::try_from(value).unwrap_or_default();
                     let give = &mut |id| {
-                        events.append_value(event(day.value(at), id));
+                        events.append_value(event(lines.day.value(at), id));
                         calls.append_value([]);
                         length += 1;
                     };
-                    known_ids(file, number(from.value(at)), number(count.value(at)), give)
+                    let (from, count) = (natural(lines.from.value(at)), natural(lines.count.value(at)));
+                    known_ids(Path::new(lines.place.value(at)), from, count, give)
                         .map_err(|error| DataFusionError::Execution(error.to_string()))?;
                 }
                 other => return exec_err!("`read_cloudtrail` knows no files of kind `{other}`"),
@@ -123,6 +122,87 @@ impl ScalarUDFImpl for ReadCloudTrail {
         }
         list(ReadCloudTrail::fields(), lengths, vec![Arc::new(events.finish()), Arc::new(calls.finish())])
     }
+}
+
+/// Some lines of the list of files.
+struct Lines<'a> {
+    place: &'a StringArray,
+    kind: &'a StringArray,
+    day: &'a Int64Array,
+    from: &'a Int64Array,
+    count: &'a Int64Array,
+    since: &'a Int64Array,
+    limit: &'a Int64Array,
+    size: &'a Int64Array,
+    tag: &'a StringArray,
+    endpoint: &'a StringArray,
+    timeout: &'a Int64Array,
+}
+
+impl<'a> Lines<'a> {
+    fn of(arrays: &'a [ArrayRef]) -> Result<Lines<'a>> {
+        let [place, kind, day, from, count, since, limit, size, tag, endpoint, timeout] = arrays else {
+            return exec_err!("`read_cloudtrail` takes 11 arguments and has {}", arrays.len());
+        };
+        Ok(Lines {
+            place: texts(place)?,
+            kind: texts(kind)?,
+            day: numbers(day)?,
+            from: numbers(from)?,
+            count: numbers(count)?,
+            since: numbers(since)?,
+            limit: numbers(limit)?,
+            size: numbers(size)?,
+            tag: texts(tag)?,
+            endpoint: texts(endpoint)?,
+            timeout: numbers(timeout)?,
+        })
+    }
+
+    /// How the log of a line is to be read.
+    fn reading(&self, at: usize) -> ReadOptions {
+        let standard = ReadOptions::default();
+        ReadOptions {
+            max_unpacked: u64::try_from(self.limit.value(at)).unwrap_or(standard.max_unpacked),
+            since: self.since.is_valid(at).then(|| Timestamp::from_seconds(self.since.value(at))),
+            ..standard
+        }
+    }
+
+    /// The log of a line, when it is in a store.
+    fn remote_log(&self, at: usize) -> Option<RemoteLog> {
+        let url = self.place.value(at);
+        let tag = self.tag.is_valid(at).then(|| self.tag.value(at).to_owned());
+        (self.kind.value(at) == LOG && is_remote(Path::new(url))).then(|| RemoteLog {
+            url: url.to_owned(),
+            size: natural(self.size.value(at)),
+            tag,
+        })
+    }
+
+    /// All logs in stores, in their order.
+    fn remote(&self) -> RemoteLogs {
+        let logs = (0..self.place.len()).filter_map(|at| self.remote_log(at)).collect();
+        RemoteLogs::new(logs, &self.stores(0))
+    }
+
+    /// How to talk to stores, which is the same for all lines of a job.
+    fn stores(&self, at: usize) -> StoreOptions {
+        let standard = StoreOptions::default();
+        match at < self.place.len() {
+            true => StoreOptions {
+                endpoint: self.endpoint.is_valid(at).then(|| self.endpoint.value(at).to_owned()),
+                timeout: Duration::from_secs(natural(self.timeout.value(at)).max(1)),
+                ..standard
+            },
+            false => standard,
+        }
+    }
+}
+
+/// A number that is not below zero.
+fn natural(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
 }
 
 /// `counted_in(event, call, copies)`: the rows that an event of so many copies counts in, each with a number and a moment.

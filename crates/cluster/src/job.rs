@@ -20,7 +20,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use leastwise::access::Timestamp;
 use leastwise_history::rollup::row::Row;
-use leastwise_history::rollup::{FileReport, Ingested, Intake, NewLog, Portion, Progress};
+use leastwise_history::rollup::{FileReport, Ingested, Intake, NewLog, Portion, Progress, StoreOptions};
 
 use crate::bytes::{EVENT, KNOWN, REPORT, read_event, read_row};
 use crate::error::ClusterError;
@@ -63,6 +63,8 @@ pub struct JobOptions {
     pub since: Option<Timestamp>,
     /// The most bytes that one compressed log may unpack to.
     pub max_unpacked: u64,
+    /// How to talk to object stores, here and on the workers, whose keys are their own.
+    pub stores: StoreOptions,
     /// About how many bytes of memory to use here, for what comes back. It decides how much is asked for at a time.
     pub memory: u64,
     /// Threads that merge here, at least 1.
@@ -81,7 +83,7 @@ const IDS_AT_ONCE: u64 = 1 << 20;
 const IDS_EASIER: u64 = 8;
 
 /// Adds the logs at `paths` to the rollup in the folder `out`, as `leastwise_history::rollup::ingest` does, but lets the
-/// workers of a cluster read them and add up. Workers must find logs and rollup at the same paths.
+/// workers of a cluster read them and add up. Workers must find logs of folders, and the rollup, at the same paths.
 ///
 /// # Errors
 /// The cluster is not there or gives up, what it answers does not add up, or the rollup cannot be written. What was
@@ -92,7 +94,7 @@ pub fn ingest(
     options: &JobOptions,
     progress: &dyn Fn(Progress),
 ) -> Result<Ingested, ClusterError> {
-    let intake = Intake::open(paths, out, options.since, options.threads)?;
+    let intake = Intake::open(paths, out, options.since, &options.stores, options.threads)?;
     if intake.logs().is_empty() {
         return Ok(intake.told());
     }
@@ -156,24 +158,26 @@ impl Job<'_> {
     fn asked(&self, range: Range<usize>, days: &BTreeSet<i64>) -> Result<Vec<RecordBatch>, ClusterError> {
         let mut lines = Vec::new();
         for log in self.intake.logs().get(range).unwrap_or_default() {
-            lines.push(Line { path: log.path.clone(), kind: LOG, day: 0, from: 0, count: 0, weight: log.size });
+            let (place, tag) = (log.name.clone(), log.tag.clone());
+            lines.push(Line { place, kind: LOG, day: 0, from: 0, count: 0, size: log.size, tag, weight: log.size });
         }
         for day in days {
             let Some(known) = self.intake.known(*day)? else { continue };
-            let path = std::fs::canonicalize(&known.path).unwrap_or(known.path);
+            let place = std::fs::canonicalize(&known.path).unwrap_or(known.path).display().to_string();
             let mut from = 0;
             while from < known.count {
                 let count = (known.count - from).min(IDS_AT_ONCE);
                 let weight = count * 16 / IDS_EASIER;
-                lines.push(Line { path: path.clone(), kind: IDS, day: *day, from, count, weight });
+                lines.push(Line { place: place.clone(), kind: IDS, day: *day, from, count, size: count * 16, tag: None, weight });
                 from += count;
             }
         }
         let weight: u64 = lines.iter().map(|line| line.weight).sum();
         let tasks = usize::try_from(weight / TASK).unwrap_or(usize::MAX).clamp(TASKS.0, TASKS.1);
         let since = self.options.since.map(Timestamp::seconds);
-        let wanted = Wanted { since, max_unpacked: self.options.max_unpacked };
-        listing::write(&self.scratch, lines, tasks, wanted)?;
+        let stores = self.options.stores.clone();
+        let wanted = Wanted { since, max_unpacked: self.options.max_unpacked, stores };
+        listing::write(&self.scratch, lines, tasks, &wanted)?;
         self.runtime.block_on(self.ask(tasks)).map_err(|error| match ready(&self.options.scheduler) {
             // That it went away is what happened, whatever the engine says of it.
             Err(lost @ ClusterError::Unreachable { .. }) => lost,
@@ -208,7 +212,10 @@ const QUESTION: &str = r#"
         select unnest(counted_in(event, call, copies)) as c
         from (
             select e['event'] as event, min(e['call']) as call, count(*) as copies
-            from (select unnest(read_cloudtrail(path, kind, day, "from", count, since, "limit")) as e from files)
+            from (
+                select unnest(read_cloudtrail(place, kind, day, "from", count, since, "limit", size, tag, endpoint, "timeout")) as e
+                from files
+            )
             group by e['event']
         )
     )

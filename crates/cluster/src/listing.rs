@@ -4,24 +4,31 @@
 //! it bounds the memory of a worker.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::parquet::arrow::ArrowWriter;
 
+use leastwise_history::rollup::StoreOptions;
+
 use crate::error::ClusterError;
 
 /// One line of the table: a log, or a part of a file of known ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    pub(crate) path: PathBuf,
+    /// A path that every worker sees, or an address in a store.
+    pub(crate) place: String,
     pub(crate) kind: &'static str,
     /// Of known ids: their day, where they begin and how many there are.
     pub(crate) day: i64,
     pub(crate) from: u64,
     pub(crate) count: u64,
+    /// The bytes of the file, packed as it is.
+    pub(crate) size: u64,
+    /// The state of an object, as its store says.
+    pub(crate) tag: Option<String>,
     /// About how much work it is, in packed bytes of logs.
     pub(crate) weight: u64,
 }
@@ -30,16 +37,18 @@ pub(crate) struct Line {
 const AT_ONCE: u64 = 4 << 20;
 
 /// What is asked of every log.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     /// Nothing before this moment, in seconds since 1970.
     pub(crate) since: Option<i64>,
     /// The most bytes that a log may unpack to.
     pub(crate) max_unpacked: u64,
+    /// How workers talk to stores; keys are their own.
+    pub(crate) stores: StoreOptions,
 }
 
 /// Writes the table into the folder, which it makes anew, as so many files at most.
-pub(crate) fn write(folder: &Path, lines: Vec<Line>, tasks: usize, wanted: Wanted) -> Result<(), ClusterError> {
+pub(crate) fn write(folder: &Path, lines: Vec<Line>, tasks: usize, wanted: &Wanted) -> Result<(), ClusterError> {
     let failed = |message: String| ClusterError::Listing { message };
     remove(folder)?;
     fs::create_dir_all(folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
@@ -78,17 +87,22 @@ fn shared(lines: Vec<Line>, tasks: usize) -> Vec<Vec<Line>> {
     shares.into_iter().map(|(_, share)| in_order(share)).filter(|share: &Vec<Line>| !share.is_empty()).collect()
 }
 
-fn write_share(path: &Path, share: &[Line], wanted: Wanted) -> Result<(), String> {
+fn write_share(path: &Path, share: &[Line], wanted: &Wanted) -> Result<(), String> {
     let file = File::create(path).map_err(|error| error.to_string())?;
     let number = |name: &str| Field::new(name, DataType::Int64, true);
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let schema = Arc::new(Schema::new(vec![
-        Field::new("path", DataType::Utf8, false),
-        Field::new("kind", DataType::Utf8, false),
+        text("place"),
+        text("kind"),
         number("day"),
         number("from"),
         number("count"),
         number("since"),
         number("limit"),
+        number("size"),
+        text("tag"),
+        text("endpoint"),
+        number("timeout"),
     ]));
     let mut writer = ArrowWriter::try_new(file, schema.clone(), None).map_err(|error| error.to_string())?;
     let mut group: Vec<&Line> = Vec::new();
@@ -108,19 +122,26 @@ fn write_share(path: &Path, share: &[Line], wanted: Wanted) -> Result<(), String
     file.sync_all().map_err(|error| error.to_string())
 }
 
-fn batch(schema: &Arc<Schema>, lines: &[&Line], wanted: Wanted) -> Result<RecordBatch, String> {
+fn batch(schema: &Arc<Schema>, lines: &[&Line], wanted: &Wanted) -> Result<RecordBatch, String> {
     let number = |value: &dyn Fn(&Line) -> Option<u64>| -> ArrayRef {
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         Arc::new(lines.iter().map(|line| value(line).map(signed)).collect::<Int64Array>())
     };
+    let text = |value: &dyn for<'l> Fn(&'l Line) -> Option<&'l str>| -> ArrayRef {
+        Arc::new(lines.iter().map(|line| value(line)).collect::<StringArray>())
+    };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(lines.iter().map(|line| Some(line.path.display().to_string())).collect::<StringArray>()),
-        Arc::new(lines.iter().map(|line| Some(line.kind)).collect::<StringArray>()),
+        text(&|line| Some(&line.place)),
+        text(&|line| Some(line.kind)),
         Arc::new(lines.iter().map(|line| Some(line.day)).collect::<Int64Array>()),
         number(&|line| Some(line.from)),
         number(&|line| Some(line.count)),
         Arc::new(lines.iter().map(|_| wanted.since).collect::<Int64Array>()),
         number(&|_| Some(wanted.max_unpacked)),
+        number(&|line| Some(line.size)),
+        text(&|line| line.tag.as_deref()),
+        Arc::new(lines.iter().map(|_| wanted.stores.endpoint.as_deref()).collect::<StringArray>()),
+        number(&|_| Some(wanted.stores.timeout.as_secs())),
     ];
     RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())
 }
@@ -130,7 +151,7 @@ mod tests {
     use super::*;
 
     fn line(at: usize, weight: u64) -> Line {
-        Line { path: PathBuf::from(at.to_string()), kind: "log", day: 0, from: 0, count: 0, weight }
+        Line { place: at.to_string(), kind: "log", day: 0, from: 0, count: 0, size: weight, tag: None, weight }
     }
 
     #[test]
@@ -138,7 +159,7 @@ mod tests {
         let lines: Vec<Line> = (0..1000).map(|at| line(at, (at as u64 * 7919) % 1000)).collect();
         let shares = shared(lines.clone(), 7);
         let mut all: Vec<Line> = shares.iter().flatten().cloned().collect();
-        all.sort_by_key(|line| line.path.display().to_string().parse::<usize>().unwrap());
+        all.sort_by_key(|line| line.place.parse::<usize>().unwrap());
         assert_eq!(all, lines);
         let weights: Vec<u64> = shares.iter().map(|share| share.iter().map(|line| line.weight).sum()).collect();
         assert!(weights.iter().max().unwrap() - weights.iter().min().unwrap() < 1000, "{weights:?}");

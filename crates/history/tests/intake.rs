@@ -12,7 +12,7 @@ use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
 use leastwise_history::rollup::events::{EventReader, EventRow};
 use leastwise_history::rollup::row::{Key, Resource, Row};
-use leastwise_history::rollup::{FileReport, IngestOptions, Intake, Portion, RollupError, ingest, known_ids};
+use leastwise_history::rollup::{FileReport, IngestOptions, Intake, Portion, RollupError, StoreOptions, ingest, known_ids};
 use leastwise_policy::Catalogue;
 
 struct Folder(PathBuf);
@@ -92,7 +92,7 @@ fn read(intake: &Intake, range: std::ops::Range<usize>) -> (Vec<FileReport>, Vec
     let mut reader = EventReader::new(&mapper);
     let (mut reports, mut events) = (Vec::new(), Vec::new());
     for log in &intake.logs()[range] {
-        reports.push(reader.rows(&log.path, &ReadOptions::default(), &mut |row| events.push(Owned::of(&row))));
+        reports.push(reader.rows(Path::new(&log.name), &ReadOptions::default(), &mut |row| events.push(Owned::of(&row))));
     }
     (reports, events)
 }
@@ -136,7 +136,7 @@ fn portions_added_up_elsewhere_give_the_bytes_of_one_machine() {
     fs::write(folder.logs().join("d.json"), "{\"Records\":[{\"eventTime\":7}]}").unwrap();
     let mapper = EventMapper::new(Catalogue::embedded());
     let one = ingest(&[folder.logs()], &folder.0.join("one"), &mapper, &IngestOptions::of_threads(1), &|_| {}).unwrap();
-    let mut intake = Intake::open(&[folder.logs()], &folder.0.join("many"), None, 2).unwrap();
+    let mut intake = Intake::open(&[folder.logs()], &folder.0.join("many"), None, &StoreOptions::default(), 2).unwrap();
     assert_eq!(intake.logs().len(), 4);
     for range in [0..1, 1..4] {
         let (reports, events) = read(&intake, range.clone());
@@ -146,7 +146,7 @@ fn portions_added_up_elsewhere_give_the_bytes_of_one_machine() {
     assert_eq!(intake.told(), one);
     assert_eq!(one.problems.len(), 1);
     assert!(folder.tree("many") == folder.tree("one"), "the same bytes");
-    let again = Intake::open(&[folder.logs()], &folder.0.join("many"), None, 1).unwrap();
+    let again = Intake::open(&[folder.logs()], &folder.0.join("many"), None, &StoreOptions::default(), 1).unwrap();
     assert_eq!((again.logs().len(), again.told().listed), (0, 4));
 }
 
@@ -155,7 +155,7 @@ fn a_portion_that_does_not_add_up_is_refused_by_name_and_changes_nothing() {
     let folder = Folder::new("wrong");
     folder.log("a.json", 0..40);
     folder.log("b.json", 30..60);
-    let mut intake = Intake::open(&[folder.logs()], &folder.0.join("many"), None, 1).unwrap();
+    let mut intake = Intake::open(&[folder.logs()], &folder.0.join("many"), None, &StoreOptions::default(), 1).unwrap();
     let (reports, events) = read(&intake, 0..1);
     let portion = added_up(&intake, reports, &events);
     intake.commit(0..1, portion).unwrap();
@@ -181,7 +181,8 @@ fn a_portion_that_does_not_add_up_is_refused_by_name_and_changes_nothing() {
     refused("calls that were counted", &|portion| drop(portion.rows.pop_first()));
     // Events that were counted before, given as new.
     refused("new events", &|portion| {
-        let (of_before, events) = read(&Intake::open(&[folder.logs()], &folder.0.join("other"), None, 1).unwrap(), 0..1);
+        let (of_before, events) =
+            read(&Intake::open(&[folder.logs()], &folder.0.join("other"), None, &StoreOptions::default(), 1).unwrap(), 0..1);
         drop(of_before);
         let known = events.iter().find(|event| event.time.div_euclid(86_400) == *portion.ids.keys().next().unwrap()).unwrap();
         let ids = portion.ids.values_mut().next().unwrap();
@@ -189,7 +190,7 @@ fn a_portion_that_does_not_add_up_is_refused_by_name_and_changes_nothing() {
     });
     // What was refused is still to be read.
     drop(intake);
-    let mut intake = Intake::open(&[folder.logs()], &folder.0.join("many"), None, 1).unwrap();
+    let mut intake = Intake::open(&[folder.logs()], &folder.0.join("many"), None, &StoreOptions::default(), 1).unwrap();
     assert_eq!(intake.logs().len(), 1);
     let (reports, events) = read(&intake, 0..1);
     let portion = added_up(&intake, reports, &events);

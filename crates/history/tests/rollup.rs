@@ -12,7 +12,7 @@ use arrow_array::RecordBatch;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
 use leastwise_history::rollup::events::EventReader;
-use leastwise_history::rollup::{IngestOptions, MOST_RESOURCES, Usage, by_call, ingest};
+use leastwise_history::rollup::{IngestOptions, MOST_RESOURCES, StoreOptions, Usage, by_call, ingest};
 use leastwise_policy::Catalogue;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -52,7 +52,7 @@ fn log(folder: &Folder, count: usize) -> PathBuf {
 fn rows(folder: &Path, resources: bool) -> Vec<String> {
     let mapper = EventMapper::new(Catalogue::embedded());
     let mut all = Vec::new();
-    Usage::open(folder)
+    Usage::open(folder, &StoreOptions::default())
         .unwrap()
         .rows(&mut |account, rows| {
             all.extend(by_call(account, rows, &mapper, resources).iter().map(|row| format!("{row:?}")));
@@ -119,7 +119,7 @@ fn a_first_commit_that_was_killed_half_way_is_ended_by_the_next_run() {
     }
     let journal: String = names.iter().enumerate().map(|(at, name)| format!("{at}\t{name}\n")).collect();
     fs::write(half.join(".journal"), journal + "end").unwrap();
-    assert!(Usage::open(&half).unwrap_err().to_string().contains("was killed"));
+    assert!(Usage::open(&half, &StoreOptions::default()).unwrap_err().to_string().contains("was killed"));
     ingested(&path, &half);
     assert_eq!(rows(&half, true), rows(&out, true));
 }
@@ -154,6 +154,6 @@ fn a_folder_of_version_1_is_read_and_the_next_ingest_brings_it_to_the_present() 
     assert!(fs::read_to_string(out.join("usage.json")).unwrap().contains("usage/2"));
     assert_ne!(fs::read(out.join("calls/111122223333/2026-03-01.parquet")).unwrap(), old);
     fs::write(out.join("usage.json"), "{\"schema\":\"leastwise.usage/3\"}\n").unwrap();
-    let error = Usage::open(&out).unwrap_err();
+    let error = Usage::open(&out, &StoreOptions::default()).unwrap_err();
     assert!(error.to_string().contains("version `3`; known are 1 to 2"), "{error}");
 }

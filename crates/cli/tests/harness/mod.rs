@@ -1,5 +1,8 @@
 //! Runs the built command in tests, holds its temporary files, and fills them with made-up organizations.
 
+#[cfg(feature = "s3")]
+pub mod store;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,9 @@ use super::input::{Input, Inputs, Place};
 use super::manifest::{Manifest, ReadFile};
 use super::merge::{Merged, name_of_day, stage};
 #[cfg(feature = "s3")]
-use super::objects::{Fetcher, Objects};
+use super::mirror::{Mirror, Purpose};
+#[cfg(feature = "s3")]
+use super::objects::Fetcher;
 use super::store::{JOURNAL, Stage, Store};
 use super::stores::{StoreOptions, is_remote};
 use super::upgrade::{names, stage_all};
@@ -117,7 +119,8 @@ pub(crate) const UNREAD: &str = "unread";
 /// A path that could not be looked at is forgotten as soon as it can be.
 pub(crate) const UNLISTED: &str = "unlisted";
 
-/// Adds the logs at `paths` to the rollup in the folder `out`, which is made when it is not there.
+/// Adds the logs at `paths` to the rollup in the folder `out`, which is made when it is not there. In a store it is worked
+/// on by way of its mirror, and published at the end.
 ///
 /// # Errors
 /// The rollup cannot be written, or is none. Logs that cannot be read are no error: they are told in the result.
@@ -128,26 +131,14 @@ pub fn ingest(
     options: &IngestOptions,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Ingested, RollupError> {
-    if is_remote(out) {
-        return Err(RollupError::RemoteRollup { path: out.to_owned() });
-    }
-    #[cfg(not(feature = "s3"))]
-    if let Some(path) = paths.iter().find(|path| is_remote(path)) {
-        return Err(RollupError::NoStores { path: path.clone() });
-    }
-    let mut inputs = Inputs::default();
     #[cfg(feature = "s3")]
-    let objects = match paths.iter().find(|path| is_remote(path)) {
-        Some(path) => Some(Objects::new().map_err(|error| RollupError::io("read", path, &error))?),
-        None => None,
-    };
-    for path in paths {
-        match is_remote(path) {
-            #[cfg(feature = "s3")]
-            true => objects.iter().for_each(|objects| inputs.add_objects(path, options.since, objects, &options.stores)),
-            _ => inputs.add(path, options.since),
-        }
+    if is_remote(out) {
+        let mut mirror = Mirror::open(out, &options.stores, Purpose::Write)?;
+        let done = ingest(paths, &mirror.usage(), mapper, options, progress)?;
+        mirror.publish()?;
+        return Ok(done);
     }
+    let mut inputs = Inputs::find(paths, options.since, &options.stores)?;
     let mut writer = Writer::open(out, options.threads)?;
     writer.forget(&inputs);
     let since = options.since.map(Timestamp::seconds);
@@ -156,6 +147,7 @@ pub fn ingest(
     let mut logs: Vec<(String, Input)> = inputs.logs.into_iter().collect();
     // What takes long begins first; the others in the order of their names, which is that of their days.
     logs.sort_by_key(|(_, input)| input.size < LONG);
+    let logs: Arc<[(String, Input)]> = logs.into();
     let unread: Vec<Done> = inputs.problems.into_iter().map(Done::unread).collect();
     let of_bytes = logs.iter().map(|(_, input)| input.size).sum();
     let threads = options.threads.clamp(1, (options.memory / LEAST_MEMORY).max(1));
@@ -176,7 +168,7 @@ pub fn ingest(
         progress,
         writer: Mutex::new(writer),
         #[cfg(feature = "s3")]
-        fetcher: objects.as_ref().map(|objects| Fetcher::new(objects, &logs, ahead)),
+        fetcher: inputs.objects.map(|objects| Fetcher::new(objects, logs.clone(), ahead)),
     };
     let mut rest = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads.min(logs.len())).map(|_| scope.spawn(|| work.run())).collect();
@@ -219,7 +211,7 @@ struct Work<'w> {
     progress: &'w (dyn Fn(Progress) + Sync),
     writer: Mutex<Writer>,
     #[cfg(feature = "s3")]
-    fetcher: Option<Fetcher<'w>>,
+    fetcher: Option<Fetcher>,
 }
 
 impl Work<'_> {
@@ -236,17 +228,10 @@ impl Work<'_> {
         match &input.place {
             Place::File(path) => reader.read(Origin::File(path), name, options, give),
             #[cfg(feature = "s3")]
-            Place::Object(object) => {
-                let nowhere = |message: &str| Origin::Nowhere(message.to_owned());
-                let Some(fetcher) = &self.fetcher else { return reader.read(nowhere("was not fetched"), name, options, give) };
-                match fetcher.take(at) {
-                    Ok(Some(bytes)) => reader.read(Origin::Bytes(&bytes), name, options, give),
-                    Ok(None) => {
-                        let stream = std::io::BufReader::with_capacity(256 << 10, fetcher.stream(object, input.size));
-                        reader.read(Origin::Stream(Box::new(stream)), name, options, give)
-                    }
-                    Err(error) => reader.read(nowhere(&error.message), name, options, give),
-                }
+            Place::Object(_) => {
+                let of_store = self.fetcher.as_ref();
+                let read = of_store.and_then(|logs| logs.read(at, |name, origin| reader.read(origin, name, options, give)));
+                read.unwrap_or_else(|| reader.read(Origin::Nowhere("was not fetched".to_owned()), name, options, give))
             }
         }
     }
@@ -345,6 +330,9 @@ impl Writer {
     }
 
     pub(crate) fn open(out: &Path, threads: usize) -> Result<Writer, RollupError> {
+        if is_remote(out) {
+            return Err(RollupError::NoStores { path: out.to_owned() });
+        }
         let version = version_of(out)?;
         // The first commit of all may have been killed before it brought the mark.
         let interrupted = out.join(JOURNAL).exists();

@@ -9,6 +9,8 @@ use std::time::UNIX_EPOCH;
 
 use leastwise::access::Timestamp;
 
+use super::RollupError;
+use super::stores::{StoreOptions, is_remote};
 use crate::Problem;
 use crate::files::{Found, walk};
 
@@ -33,12 +35,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The path, when it is one of this machine.
-    pub(crate) fn into_path(self) -> Option<PathBuf> {
+    /// What changes when the log does, as its store says; none for a file of this machine.
+    pub(crate) fn tag(&self) -> Option<&str> {
         match self {
-            Place::File(path) => Some(path),
+            Place::File(_) => None,
             #[cfg(feature = "s3")]
-            Place::Object(_) => None,
+            Place::Object(object) => object.tag(),
         }
     }
 }
@@ -54,18 +56,42 @@ pub(crate) struct Inputs {
     pub(crate) ignored: u64,
     /// Logs that were delivered too early to matter.
     pub(crate) too_old: u64,
+    /// Who talks to stores, when a path is in one.
+    #[cfg(feature = "s3")]
+    pub(crate) objects: Option<std::sync::Arc<super::objects::Objects>>,
 }
 
 impl Inputs {
+    /// Finds the logs at paths of this machine and of stores.
+    ///
+    /// # Errors
+    /// A path is in a store, and this program cannot talk to any.
+    #[cfg_attr(not(feature = "s3"), allow(unused_variables))]
+    pub(crate) fn find(paths: &[PathBuf], since: Option<Timestamp>, stores: &StoreOptions) -> Result<Inputs, RollupError> {
+        let mut inputs = Inputs::default();
+        #[cfg(not(feature = "s3"))]
+        if let Some(path) = paths.iter().find(|path| is_remote(path)) {
+            return Err(RollupError::NoStores { path: path.clone() });
+        }
+        for path in paths {
+            #[cfg(feature = "s3")]
+            if is_remote(path) {
+                let objects = match &inputs.objects {
+                    Some(objects) => objects.clone(),
+                    None => super::objects::Objects::new().map_err(|error| RollupError::io("read", path, &error))?,
+                };
+                inputs.objects = Some(objects.clone());
+                inputs.add_objects(path, since, &objects, stores);
+                continue;
+            }
+            inputs.add(path, since);
+        }
+        Ok(inputs)
+    }
+
     /// Adds the logs below a prefix of a bucket.
     #[cfg(feature = "s3")]
-    pub(crate) fn add_objects(
-        &mut self,
-        path: &Path,
-        since: Option<Timestamp>,
-        objects: &super::objects::Objects,
-        options: &super::StoreOptions,
-    ) {
+    fn add_objects(&mut self, path: &Path, since: Option<Timestamp>, objects: &super::objects::Objects, options: &StoreOptions) {
         let url = path.display().to_string();
         let bucket = match objects.open(&url, options) {
             Ok(bucket) => bucket,
@@ -92,7 +118,7 @@ impl Inputs {
     }
 
     /// Adds the logs at a path, a file or a folder of any depth.
-    pub(crate) fn add(&mut self, path: &Path, since: Option<Timestamp>) {
+    fn add(&mut self, path: &Path, since: Option<Timestamp>) {
         let problem = |path: &Path, message: String| Problem { file: path.display().to_string(), record: None, message };
         let root = match std::fs::canonicalize(path) {
             Ok(root) => root,

@@ -17,16 +17,17 @@ use super::input::Inputs;
 use super::merge::{Merged, Partition, add_up, name_of_day};
 use super::report::FileReport;
 use super::row::Row;
+use super::stores::StoreOptions;
 
 /// A log that is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLog {
-    /// What it is called in the manifest and in problems.
+    /// Where it is, which is what it is called in the manifest and in problems: a path, or an address in a store.
     pub name: String,
-    /// Where it is.
-    pub path: PathBuf,
     /// Its size in bytes, packed as it is.
     pub size: u64,
+    /// What changes when it does, as its store says; none for a file of this machine.
+    pub tag: Option<String>,
     /// The day of its delivery, counted from 1970, when its path tells.
     pub day: Option<i64>,
     state: String,
@@ -70,9 +71,14 @@ impl Intake {
     ///
     /// # Errors
     /// The rollup cannot be written, or is none.
-    pub fn open(paths: &[PathBuf], out: &Path, since: Option<Timestamp>, threads: usize) -> Result<Intake, RollupError> {
-        let mut inputs = Inputs::default();
-        paths.iter().for_each(|path| inputs.add(path, since));
+    pub fn open(
+        paths: &[PathBuf],
+        out: &Path,
+        since: Option<Timestamp>,
+        stores: &StoreOptions,
+        threads: usize,
+    ) -> Result<Intake, RollupError> {
+        let mut inputs = Inputs::find(paths, since, stores)?;
         let mut writer = Writer::open(out, threads)?;
         writer.forget(&inputs);
         let mut told = Ingested { listed: inputs.logs.len() as u64, ..Ingested::default() };
@@ -80,10 +86,9 @@ impl Intake {
         let seconds = since.map(Timestamp::seconds);
         inputs.logs.retain(|name, input| !writer.manifest.has(name, &input.state, seconds));
         told.read = inputs.logs.len() as u64;
-        let logs = inputs.logs.into_iter().filter_map(|(name, input)| {
-            let path = input.place.into_path()?;
+        let logs = inputs.logs.into_iter().map(|(name, input)| {
             let day = super::input::day_of(&name).map(|day| day.seconds().div_euclid(super::batch::DAY));
-            Some(NewLog { name, path, size: input.size, day, state: input.state })
+            NewLog { name, tag: input.place.tag().map(str::to_owned), size: input.size, day, state: input.state }
         });
         let logs = logs.collect();
         // What cannot be looked at is told at once; with it a folder becomes a rollup.

@@ -14,7 +14,11 @@ mod intake;
 mod manifest;
 mod merge;
 #[cfg(feature = "s3")]
+mod mirror;
+#[cfg(feature = "s3")]
 mod objects;
+#[cfg(feature = "s3")]
+mod remote;
 mod report;
 mod resource;
 pub mod row;
@@ -85,10 +89,25 @@ pub enum RollupError {
         /// The path.
         path: PathBuf,
     },
-    /// A rollup was to be written into an object store.
-    RemoteRollup {
-        /// The path.
-        path: PathBuf,
+    /// A rollup in an object store is worked on by way of a folder of this machine, and none was named.
+    NoMirror {
+        /// Where the rollup is.
+        url: PathBuf,
+    },
+    /// Somebody else published into the rollup in a store since this run looked at it.
+    Overtaken {
+        /// Where the rollup is.
+        url: String,
+    },
+    /// A publication of the rollup in a store was begun and has not ended.
+    Unfinished {
+        /// Where the rollup is.
+        url: String,
+    },
+    /// The store writes whatever the conditions of a write are, so that two runs could mix.
+    Unconditional {
+        /// Where the rollup is.
+        url: String,
     },
     /// There are other things in the folder.
     NoRollup {
@@ -126,11 +145,15 @@ impl RollupError {
             RollupError::Busy { .. } => "wait until it has ended",
             RollupError::Interrupted { .. } => "run `leastwise ingest` with the same folder again; it ends what was begun",
             RollupError::NoStores { .. } => {
-                "build with `cargo build --release -p leastwise-cli --features s3`, or copy the logs first"
+                "build with `cargo build --release -p leastwise-cli --features s3`, or copy it to this machine first"
             }
-            RollupError::RemoteRollup { .. } => {
-                "a rollup is changed by renaming, which object stores cannot do: write into a folder of this machine and copy it, \
-                 as with `aws s3 sync usage/ s3://bucket/usage/`"
+            RollupError::NoMirror { .. } => "name a folder by `--mirror`",
+            RollupError::Overtaken { .. } => "nothing is lost or doubled: run it again, which takes over what they have written",
+            RollupError::Unfinished { .. } => {
+                "wait until it has ended; when nothing runs, it was killed: run `leastwise ingest` with the same `--out`, which ends it"
+            }
+            RollupError::Unconditional { .. } => {
+                "take a store that heeds `If-Match` and `If-None-Match` of PutObject, as S3 does; or write into a folder and copy it"
             }
             RollupError::NoRollup { .. } => "name a folder that `leastwise ingest` made, or one that is not there yet",
             RollupError::Version { .. } => "use a newer leastwise",
@@ -153,8 +176,15 @@ impl fmt::Display for RollupError {
             RollupError::NoStores { path } => {
                 write!(f, "{}: this leastwise was built without object stores", path.display())
             }
-            RollupError::RemoteRollup { path } => {
-                write!(f, "{}: a rollup cannot be written into an object store", path.display())
+            RollupError::NoMirror { url } => {
+                write!(f, "{}: there is no folder of this machine to mirror it in", url.display())
+            }
+            RollupError::Overtaken { url } => write!(f, "{url}: somebody else wrote to it meanwhile"),
+            RollupError::Unfinished { url } => {
+                write!(f, "{url}: a `leastwise ingest` is publishing there, or was killed while it did")
+            }
+            RollupError::Unconditional { url } => {
+                write!(f, "{url}: the store does not heed conditions of writes, so that two runs could overwrite each other")
             }
             RollupError::NoRollup { folder } => write!(f, "{}: is no folder of `leastwise ingest`", folder.display()),
             RollupError::Version { folder, version } => {

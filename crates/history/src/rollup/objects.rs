@@ -6,8 +6,10 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,12 +20,11 @@ use object_store::aws::AmazonS3Builder;
 use object_store::path::Path as Key;
 use object_store::{BackoffConfig, ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
 
 use super::input::{Input, Place, is_too_old};
 use super::stores::StoreOptions;
 use crate::files::{is_called_a_log, is_digest, is_of_another_service};
-use crate::reading::IN_MEMORY;
+use crate::reading::{FileReading, IN_MEMORY, Origin};
 
 /// So many logs are fetched at a time, when memory allows.
 const AHEAD: usize = 24;
@@ -57,15 +58,58 @@ pub(crate) struct Listed {
     pub(crate) ignored: u64,
 }
 
-/// The stores of this run, with the threads that talk to them.
+impl Object {
+    /// A log that somebody else listed, perhaps on another machine.
+    pub(crate) fn listed(bucket: &Bucket, tag: Option<String>) -> Object {
+        Object { store: bucket.store.clone(), key: bucket.prefix.clone(), tag }
+    }
+
+    /// What changes when it does, as its store says.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+}
+
+impl Bucket {
+    /// Whom to ask.
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// What is below.
+    pub(crate) fn prefix(&self) -> &Key {
+        &self.prefix
+    }
+}
+
+/// The stores of this run, with the thread that talks to them. Who asks waits outside of it, and so may be a thread of
+/// another runtime, which must not wait for this one.
 #[derive(Debug)]
 pub(crate) struct Objects {
     runtime: Runtime,
+    /// Connections and credentials are kept by bucket.
+    stores: Mutex<HashMap<(String, StoreOptions), Arc<dyn ObjectStore>>>,
 }
 
 impl Objects {
-    pub(crate) fn new() -> io::Result<Objects> {
-        Ok(Objects { runtime: Builder::new_multi_thread().worker_threads(1).enable_all().build()? })
+    pub(crate) fn new() -> io::Result<Arc<Objects>> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        Ok(Arc::new(Objects { runtime, stores: Mutex::default() }))
+    }
+
+    /// Begins work, whose end comes by the channel.
+    pub(crate) fn begin<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Receiver<T> {
+        let (sender, receiver) = sync_channel(1);
+        self.runtime.spawn(async move {
+            // Nobody waits any more when the run has ended early.
+            let _ = sender.send(work.await);
+        });
+        receiver
+    }
+
+    /// Does work and waits for its end.
+    pub(crate) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
+        self.begin(work).recv().map_err(|_| io::Error::other("the request was given up"))
     }
 
     /// Opens `s3://bucket/prefix`, with what the environment says of keys and region.
@@ -75,6 +119,12 @@ impl Objects {
         if name.is_empty() {
             return Err("names no bucket".to_owned());
         }
+        let prefix = Key::parse(prefix.trim_end_matches('/')).map_err(|error| chain(&error))?;
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = (name.to_owned(), options.clone());
+        if let Some(store) = stores.get(&of) {
+            return Ok(Bucket { name: of.0, prefix, store: store.clone() });
+        }
         let client = ClientOptions::new().with_timeout(options.timeout).with_connect_timeout(options.timeout.min(CONNECT));
         let backoff = BackoffConfig { init_backoff: options.pause, ..BackoffConfig::default() };
         let retry = RetryConfig { backoff, max_retries: options.retries, retry_timeout: Duration::from_secs(180) };
@@ -82,9 +132,9 @@ impl Objects {
         if let Some(endpoint) = &options.endpoint {
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
         }
-        let store = builder.build().map_err(|error| chain(&error))?;
-        let prefix = Key::parse(prefix.trim_end_matches('/')).map_err(|error| chain(&error))?;
-        Ok(Bucket { name: name.to_owned(), prefix, store: Arc::new(store) })
+        let store: Arc<dyn ObjectStore> = Arc::new(builder.build().map_err(|error| chain(&error))?);
+        stores.insert(of.clone(), store.clone());
+        Ok(Bucket { name: of.0, prefix, store })
     }
 
     /// Lists the logs of a bucket. Those that were found before an error are given all the same.
@@ -94,8 +144,14 @@ impl Objects {
         since: Option<Timestamp>,
         give: &mut dyn FnMut(String, Input),
     ) -> (Listed, Result<(), String>) {
-        let (mut listed, mut found) = (Listed::default(), Vec::new());
-        let ended = self.runtime.block_on(bucket.below(since, &mut found)).map_err(|error| advised(chain(&error)));
+        let mut listed = Listed::default();
+        let below = bucket.clone();
+        let listing = async move {
+            let mut found = Vec::new();
+            let ended = below.below(since, &mut found).await;
+            (found, ended.map_err(|error| advised(chain(&error))))
+        };
+        let (found, ended) = self.wait(listing).unwrap_or_else(|error| (Vec::new(), Err(error.to_string())));
         for meta in found {
             let name = format!("s3://{}/{}", bucket.name, meta.location);
             let path = std::path::Path::new(meta.location.as_ref());
@@ -119,7 +175,7 @@ impl Objects {
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// An error with what it comes from, in one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -134,7 +190,7 @@ fn chain(error: &dyn Error) -> String {
 }
 
 /// What to do about it, where the message of the library does not say so.
-fn advised(message: String) -> String {
+pub(crate) fn advised(message: String) -> String {
     let no_keys = std::env::var_os("AWS_ACCESS_KEY_ID").is_none() && message.contains("169.254.");
     let advice = match (no_keys, message.contains("Received redirect without LOCATION")) {
         (true, _) => {
@@ -223,9 +279,9 @@ impl From<object_store::Error> for FetchError {
 }
 
 /// Fetches logs ahead of the threads that read them.
-pub(crate) struct Fetcher<'o> {
-    objects: &'o Objects,
-    logs: &'o [(String, Input)],
+pub(crate) struct Fetcher {
+    objects: Arc<Objects>,
+    logs: Arc<[(String, Input)]>,
     /// So many bytes may be ahead.
     room: u64,
     ahead: Mutex<Ahead>,
@@ -236,17 +292,32 @@ pub(crate) struct Fetcher<'o> {
 #[derive(Default)]
 struct Ahead {
     next: usize,
-    running: HashMap<usize, JoinHandle<Fetched>>,
+    running: HashMap<usize, Receiver<Fetched>>,
     bytes: u64,
 }
 
-impl<'o> Fetcher<'o> {
-    pub(crate) fn new(objects: &'o Objects, logs: &'o [(String, Input)], room: usize) -> Fetcher<'o> {
+impl Fetcher {
+    pub(crate) fn new(objects: Arc<Objects>, logs: Arc<[(String, Input)]>, room: usize) -> Fetcher {
         Fetcher { objects, logs, room: room as u64, ahead: Mutex::default(), failed: AtomicUsize::new(0) }
     }
 
+    /// Gives the log at that place of the list to `read`, whether it came as a whole, comes piece by piece or not at all.
+    pub(crate) fn read(&self, at: usize, read: impl FnOnce(&str, Origin<'_>) -> FileReading) -> Option<FileReading> {
+        let (name, input) = self.logs.get(at)?;
+        let Place::Object(object) = &input.place else { return None };
+        Some(match self.take(at) {
+            Ok(Some(bytes)) => read(name, Origin::Bytes(&bytes)),
+            Ok(None) => {
+                let (objects, object) = (self.objects.clone(), object.clone());
+                let pieces = Pieces { objects, object, size: input.size, at: 0, piece: Bytes::new() };
+                read(name, Origin::Stream(Box::new(BufReader::with_capacity(256 << 10, pieces))))
+            }
+            Err(error) => read(name, Origin::Nowhere(error.message)),
+        })
+    }
+
     /// The log at that place of the list: its bytes, or none when it is so long that it is to be read as a stream.
-    pub(crate) fn take(&self, at: usize) -> Result<Option<Bytes>, FetchError> {
+    fn take(&self, at: usize) -> Result<Option<Bytes>, FetchError> {
         let size = self.logs.get(at).map_or(0, |(_, input)| input.size);
         if size > IN_MEMORY as u64 {
             return Ok(None);
@@ -265,30 +336,22 @@ impl<'o> Fetcher<'o> {
                     && input.size <= IN_MEMORY as u64
                 {
                     ahead.bytes += input.size;
-                    ahead.running.insert(place, self.objects.runtime.spawn(fetch(object.clone(), input.size)));
+                    ahead.running.insert(place, self.objects.begin(fetch(object.clone(), input.size)));
                 }
             }
             ahead.running.remove(&at)
         };
-        let fetched = match own {
-            Some(own) => self.objects.runtime.block_on(own),
-            None => return Ok(None),
-        };
+        let Some(own) = own else { return Ok(None) };
+        let given_up = |_| FetchError { message: "cannot be fetched: it was given up".to_owned(), gone: false };
+        let fetched = own.recv().map_err(given_up).and_then(|fetched| fetched);
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.bytes = ahead.bytes.saturating_sub(size);
         drop(ahead);
-        let unfinished = |error: tokio::task::JoinError| FetchError { message: error.to_string(), gone: false };
-        let fetched = fetched.map_err(unfinished).and_then(|fetched| fetched);
         match &fetched {
             Err(error) if !error.gone => self.failed.fetch_add(1, Ordering::Relaxed),
             _ => self.failed.swap(0, Ordering::Relaxed),
         };
         fetched.map(Some)
-    }
-
-    /// A log, fetched piece by piece while it is read.
-    pub(crate) fn stream(&self, object: &'o Object, size: u64) -> impl Read + 'o {
-        Pieces { objects: self.objects, object, size, at: 0, piece: Bytes::new() }
     }
 }
 
@@ -303,26 +366,35 @@ async fn fetch(object: Object, size: u64) -> Fetched {
     Ok(bytes)
 }
 
-struct Pieces<'f> {
-    objects: &'f Objects,
-    object: &'f Object,
+/// A log that is fetched piece by piece while it is read.
+struct Pieces {
+    objects: Arc<Objects>,
+    object: Object,
     size: u64,
     at: u64,
     piece: Bytes,
 }
 
-impl Read for Pieces<'_> {
+impl Object {
+    /// The bytes of a range, of the state that was listed: pieces of two states make none.
+    pub(crate) fn range(&self, objects: &Objects, range: Range<u64>) -> io::Result<Bytes> {
+        let Object { store, key, tag } = self.clone();
+        let wanted = range.end - range.start;
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), if_match: tag, ..GetOptions::default() };
+        let get = async move { store.get_opts(&key, options).await?.bytes().await };
+        let bytes = objects.wait(get)?.map_err(|error| io::Error::other(chain(&error)))?;
+        match bytes.len() as u64 == wanted {
+            true => Ok(bytes),
+            false => Err(io::Error::other(format!("{} bytes came where {wanted} were asked for", bytes.len()))),
+        }
+    }
+}
+
+impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.piece.is_empty() && self.at < self.size {
             let end = (self.at + PIECE).min(self.size);
-            let range = Some(GetRange::Bounded(self.at..end));
-            // Pieces of two states of a log make none.
-            let options = GetOptions { range, if_match: self.object.tag.clone(), ..GetOptions::default() };
-            let get = async { self.object.store.get_opts(&self.object.key, options).await?.bytes().await };
-            self.piece = self.objects.runtime.block_on(get).map_err(|error| io::Error::other(chain(&error)))?;
-            if self.piece.len() as u64 != end - self.at {
-                return Err(io::Error::other(format!("{} bytes came where {} were asked for", self.piece.len(), end - self.at)));
-            }
+            self.piece = self.object.range(&self.objects, self.at..end)?;
             self.at = end;
         }
         let read = self.piece.len().min(buffer.len());

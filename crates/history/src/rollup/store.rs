@@ -13,10 +13,11 @@ use std::sync::{Mutex, PoisonError};
 use super::RollupError;
 use super::merge::in_parallel;
 
-const STAGING: &str = ".staging";
+pub(crate) const STAGING: &str = ".staging";
 /// What is decided and perhaps not yet done.
 pub(crate) const JOURNAL: &str = ".journal";
-const LOCK: &str = ".lock";
+/// Held by whoever writes, shared by whoever reads.
+pub(crate) const LOCK: &str = ".lock";
 /// The last line of a whole journal.
 const END: &str = "end";
 /// How many files are pushed to the disk at a time; it waits for the disk, not for processors.

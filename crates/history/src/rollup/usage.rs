@@ -14,8 +14,11 @@ use leastwise::usage::{Attribution, Collector, EventMapper, Mapping, Recurrence}
 
 use super::cover::DayCover;
 use super::manifest::files;
+#[cfg(feature = "s3")]
+use super::mirror::{Mirror, Purpose};
 use super::row::{Key, Outcome, PrincipalType, Row, merge};
 use super::store::reading;
+use super::stores::{StoreOptions, is_remote};
 use super::table::Table;
 use super::upgrade::{names, partitions};
 use super::{MANIFEST, RollupError, version_of};
@@ -61,11 +64,20 @@ pub struct UsageRow {
 }
 
 impl Usage {
-    /// Opens the rollup in a folder.
+    /// Opens the rollup in a folder, or in a store by way of its mirror.
     ///
     /// # Errors
     /// There is none, or it is being written.
-    pub fn open(folder: &Path) -> Result<Usage, RollupError> {
+    #[cfg_attr(not(feature = "s3"), allow(unused_variables))]
+    pub fn open(folder: &Path, stores: &StoreOptions) -> Result<Usage, RollupError> {
+        #[cfg(feature = "s3")]
+        if is_remote(folder) {
+            let mirror = Mirror::open(folder, stores, Purpose::Read)?;
+            return Usage::open(&mirror.usage(), stores);
+        }
+        if is_remote(folder) {
+            return Err(RollupError::NoStores { path: folder.to_owned() });
+        }
         let lock = reading(folder)?;
         match version_of(folder)? {
             Some(_) => Ok(Usage { folder: folder.to_owned(), _lock: lock }),

@@ -50,7 +50,7 @@ pub(crate) struct IngestArguments {
     /// How many threads read; as many as there are processors unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Let the workers of this scheduler read; they must find logs in folders, and the folder of usage, at the same paths.
+    /// Let the workers of this scheduler read; they must find folders at the same paths, and have keys of their own for buckets.
     #[cfg(feature = "cluster")]
     #[arg(long, value_name = "HOST:PORT", value_parser = crate::cluster::address)]
     cluster: Option<leastwise_cluster::Address>,
@@ -119,10 +119,6 @@ fn on_cluster(
     options: &IngestOptions,
     bar: &Bar,
 ) -> Result<Ingested, Failure> {
-    if is_remote(&arguments.out) {
-        let message = format!("{}: workers of a cluster read a folder of usage that all of them see", arguments.out.display());
-        return Err(Failure::bad_input(message, "name such a folder, or leave out `--cluster`"));
-    }
     let options = leastwise_cluster::JobOptions {
         scheduler: scheduler.clone(),
         since: options.since,

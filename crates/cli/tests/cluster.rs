@@ -15,7 +15,7 @@
 
 mod harness;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -332,7 +332,7 @@ fn number_before(text: &str, mark: &str) -> u64 {
 fn logs_in_a_bucket_are_fetched_by_the_workers_and_count_as_on_one_machine() {
     let folder = Folder::new();
     let cluster = Cluster::start(2, &folder);
-    let logs_at = organization(&folder, &small(5));
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(5)));
     let long = record("long", "2026-03-01", Some("111122223333"), None).replacen(
         '{',
         &format!(r#"{{"userAgent":"{}","#, "x".repeat(700)),
@@ -378,4 +378,81 @@ fn logs_in_a_bucket_are_fetched_by_the_workers_and_count_as_on_one_machine() {
     assert_eq!((of_many.status, of_many.err.as_str()), (0, ""), "{}", of_many.out);
     assert!(of_many.out.contains(" 2 of "), "{}", of_many.out);
     assert_eq!(rows(&many), rows(&folder_of_logs));
+}
+
+#[test]
+fn logs_and_usage_in_a_bucket_need_no_folder_that_the_machines_share() {
+    let folder = Folder::new();
+    let mut cluster = Cluster::start(2, &folder);
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(6)));
+    // Events of one day that come in two portions, and again in a later run.
+    let account = Some("111122223333");
+    let records = |ids: std::ops::Range<u32>| {
+        log(&ids.map(|id| record(&format!("r-{id}"), "2026-03-01", account, None)).collect::<Vec<_>>())
+    };
+    fs::write(format!("{logs_at}/a-first.json"), records(0..300)).unwrap();
+    fs::write(format!("{logs_at}/z-second.json"), records(200..400)).unwrap();
+    let store = Store::new();
+    store.put_folder(Path::new(&logs_at), "org");
+    let (one, out, mirror) = (folder.path("one"), "s3://logs/kept/50% here", folder.path("mirror"));
+    let published = || -> BTreeMap<PathBuf, Vec<u8>> {
+        let state = store.state.lock().unwrap();
+        let below = state.objects.iter().filter_map(|(key, bytes)| Some((key.strip_prefix("kept/50% here/")?, bytes)));
+        below.filter(|(name, _)| *name != ".journal").map(|(name, bytes)| (PathBuf::from(name), bytes.clone())).collect()
+    };
+    let is_same = |when: &str| {
+        let (found, expected) = (published(), tree(&one));
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{when}");
+        assert!(found == expected, "{when}: other bytes");
+    };
+    let ingest = |address: &str, mirror: &str| {
+        store.ingest(&["s3://logs/org", "--cluster", address, "--mirror", mirror, "--memory", "500KB"], out)
+    };
+    store.fault(&store.keys()[0], &[Fault::Internal, Fault::Half], false);
+    let of_one = store.ingest(&["s3://logs/org"], &one);
+    let of_many = ingest(&cluster.address, &mirror);
+    assert_eq!((of_many.status, of_many.err.as_str()), (0, ""), "{}", of_many.out);
+    assert_eq!(of_many.out.replace(out, ""), of_one.out.replace(&one, ""), "the same is said");
+    assert!(of_many.out.contains(" counted before"), "{}", of_many.out);
+    is_same("all of it");
+    let publications = store.written().iter().filter(|write| write.ends_with("/.journal")).count();
+    assert!(publications >= 4, "each portion is published: {publications}");
+
+    // From another machine, with what is known read where it is published; then nothing.
+    store.put("org/late.json", records(350..450).as_bytes());
+    let other = folder.path("other");
+    let (of_one, of_many) = (store.ingest(&["s3://logs/org"], &one), ingest(&cluster.address, &other));
+    assert_eq!((of_many.status, of_many.err.as_str()), (0, ""), "{}", of_many.out);
+    assert!(of_many.out.contains("1 of ") && of_many.out.contains("100 events: 50 new, 50 counted before"), "{}", of_many.out);
+    assert_eq!(of_many.out.replace(out, ""), of_one.out.replace(&one, ""));
+    is_same("what came late");
+    store.written();
+    assert!(ingest(&cluster.address, &mirror).out.contains(" 0 of "));
+    assert_eq!(store.written(), [] as [String; 0]);
+
+    // A run that was killed between two portions: the next one, from another machine, reads only the rest.
+    store.state.lock().unwrap().objects.retain(|key, _| !key.starts_with("kept/"));
+    store.written();
+    store.state.lock().unwrap().stop_at = Some((60, false));
+    let arguments = [
+        "ingest",
+        "s3://logs/org",
+        "--cluster",
+        &cluster.address,
+        "--mirror",
+        &folder.path("killed"),
+        "--memory",
+        "500KB",
+        "--out",
+        out,
+    ];
+    let mut child = store.command().args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(store.wait_until_stopped(|| child.try_wait().unwrap().is_none()), "there were so few writes");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    store.go_on();
+    cluster.workers[1].kill();
+    let ran = ingest(&cluster.address, &folder.path("next"));
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    is_same("after a kill");
 }

@@ -61,7 +61,7 @@ impl ClusterError {
             ClusterError::Answer { .. } => "run the same version of leastwise everywhere",
             ClusterError::Role { .. } => "check the addresses, and that the scheduler runs",
             ClusterError::Listing { .. } => {
-                "the folder of usage must be writable here and readable at the same path on every worker"
+                "the place of usage must be writable here, and readable from the scheduler and every worker: a folder at the same path"
             }
         }
     }

@@ -21,7 +21,7 @@ use leastwise::access::time::DAY;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
 use leastwise_history::rollup::events::{EventReader, EventRow, RemoteLog, RemoteLogs};
-use leastwise_history::rollup::{StoreOptions, is_remote, known_ids};
+use leastwise_history::rollup::{StoreOptions, is_remote, known_ids, known_ids_there};
 use leastwise_policy::Catalogue;
 
 use crate::bytes::{KNOWN, REPORT, day_of, event, read_call, read_event, write_call, write_row};
@@ -94,7 +94,7 @@ impl ScalarUDFImpl for ReadCloudTrail {
                         calls.append_value(&bytes);
                         length += 1;
                     };
-                    let report = match lines.remote_log(at) {
+                    let report = match lines.object(at) {
                         Some(_) => {
                             fetched += 1;
                             reader.rows_of(&remote, fetched - 1, &options, give)
@@ -113,8 +113,12 @@ impl ScalarUDFImpl for ReadCloudTrail {
                         length += 1;
                     };
                     let (from, count) = (natural(lines.from.value(at)), natural(lines.count.value(at)));
-                    known_ids(Path::new(lines.place.value(at)), from, count, give)
-                        .map_err(|error| DataFusionError::Execution(error.to_string()))?;
+                    let place = Path::new(lines.place.value(at));
+                    match lines.object(at) {
+                        Some(object) => known_ids_there(&object, &lines.stores(at), from, count, give),
+                        None => known_ids(place, from, count, give),
+                    }
+                    .map_err(|error| DataFusionError::Execution(error.to_string()))?;
                 }
                 other => return exec_err!("`read_cloudtrail` knows no files of kind `{other}`"),
             }
@@ -169,20 +173,17 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The log of a line, when it is in a store.
-    fn remote_log(&self, at: usize) -> Option<RemoteLog> {
+    /// What a line is about, when it is in a store.
+    fn object(&self, at: usize) -> Option<RemoteLog> {
         let url = self.place.value(at);
         let tag = self.tag.is_valid(at).then(|| self.tag.value(at).to_owned());
-        (self.kind.value(at) == LOG && is_remote(Path::new(url))).then(|| RemoteLog {
-            url: url.to_owned(),
-            size: natural(self.size.value(at)),
-            tag,
-        })
+        is_remote(Path::new(url)).then(|| RemoteLog { url: url.to_owned(), size: natural(self.size.value(at)), tag })
     }
 
     /// All logs in stores, in their order.
     fn remote(&self) -> RemoteLogs {
-        let logs = (0..self.place.len()).filter_map(|at| self.remote_log(at)).collect();
+        let logs = (0..self.place.len()).filter(|at| self.kind.value(*at) == LOG);
+        let logs = logs.filter_map(|at| self.object(at)).collect();
         RemoteLogs::new(logs, &self.stores(0))
     }
 

@@ -17,7 +17,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use leastwise::access::Timestamp;
 use leastwise_history::rollup::row::Row;
 use leastwise_history::rollup::{FileReport, Ingested, Intake, NewLog, Portion, Progress, StoreOptions};
@@ -27,6 +27,7 @@ use crate::error::ClusterError;
 use crate::functions::{self, IDS, LOG, bytes_of};
 use crate::listing::{self, Line, Wanted};
 use crate::roles::runtime;
+use crate::stores;
 
 /// Where a scheduler is: a host and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +84,8 @@ const IDS_AT_ONCE: u64 = 1 << 20;
 const IDS_EASIER: u64 = 8;
 
 /// Adds the logs at `paths` to the rollup in the folder `out`, as `leastwise_history::rollup::ingest` does, but lets the
-/// workers of a cluster read them and add up. Workers must find logs of folders, and the rollup, at the same paths.
+/// workers of a cluster read them and add up. Workers must find what is in folders at the same paths, and have keys of their
+/// own for what is in stores; a rollup there is published after each portion.
 ///
 /// # Errors
 /// The cluster is not there or gives up, what it answers does not add up, or the rollup cannot be written. What was
@@ -99,12 +101,10 @@ pub fn ingest(
         return Ok(intake.told());
     }
     ready(&options.scheduler)?;
-    // The workers look for it where it really is.
-    let scratch = std::fs::canonicalize(out).map_or_else(|_| intake.scratch(), |out| out.join(".cluster"));
-    let mut job = Job { intake, options, scratch, runtime: runtime("client")? };
+    let mut job = Job { intake, options, runtime: runtime("client")? };
     let done = job.run(progress);
     // What cannot be removed now is removed by the next run.
-    let _ = listing::remove(&job.scratch);
+    let _ = job.intake.unshare();
     done?;
     Ok(job.intake.told())
 }
@@ -112,7 +112,6 @@ pub fn ingest(
 struct Job<'o> {
     intake: Intake,
     options: &'o JobOptions,
-    scratch: PathBuf,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -155,7 +154,7 @@ impl Job<'_> {
     }
 
     /// Asks the engine about the logs of a range, and the events that are known of these days.
-    fn asked(&self, range: Range<usize>, days: &BTreeSet<i64>) -> Result<Vec<RecordBatch>, ClusterError> {
+    fn asked(&mut self, range: Range<usize>, days: &BTreeSet<i64>) -> Result<Vec<RecordBatch>, ClusterError> {
         let mut lines = Vec::new();
         for log in self.intake.logs().get(range).unwrap_or_default() {
             let (place, tag) = (log.name.clone(), log.tag.clone());
@@ -163,12 +162,20 @@ impl Job<'_> {
         }
         for day in days {
             let Some(known) = self.intake.known(*day)? else { continue };
-            let place = std::fs::canonicalize(&known.path).unwrap_or(known.path).display().to_string();
             let mut from = 0;
             while from < known.count {
                 let count = (known.count - from).min(IDS_AT_ONCE);
                 let weight = count * 16 / IDS_EASIER;
-                lines.push(Line { place: place.clone(), kind: IDS, day: *day, from, count, size: count * 16, tag: None, weight });
+                lines.push(Line {
+                    place: known.place.clone(),
+                    kind: IDS,
+                    day: *day,
+                    from,
+                    count,
+                    size: count * 16,
+                    tag: known.tag.clone(),
+                    weight,
+                });
                 from += count;
             }
         }
@@ -177,29 +184,32 @@ impl Job<'_> {
         let since = self.options.since.map(Timestamp::seconds);
         let stores = self.options.stores.clone();
         let wanted = Wanted { since, max_unpacked: self.options.max_unpacked, stores };
-        listing::write(&self.scratch, lines, tasks, &wanted)?;
-        self.runtime.block_on(self.ask(tasks)).map_err(|error| match ready(&self.options.scheduler) {
+        let files = listing::files(lines, tasks, &wanted)?;
+        let shared = self.intake.share(files).map_err(|error| ClusterError::Listing { message: error.to_string() })?;
+        self.runtime.block_on(self.ask(&shared, tasks)).map_err(|error| match ready(&self.options.scheduler) {
             // That it went away is what happened, whatever the engine says of it.
             Err(lost @ ClusterError::Unreachable { .. }) => lost,
             _ => ClusterError::Job { message: error.strip_backtrace() },
         })
     }
 
-    async fn ask(&self, tasks: usize) -> Result<Vec<RecordBatch>, DataFusionError> {
-        let config = SessionConfig::new_with_ballista()
+    async fn ask(&self, shared: &str, tasks: usize) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let config = stores::config()
+            .set_str(stores::ENDPOINT, self.options.stores.endpoint.as_deref().unwrap_or_default())
+            .set_u64(stores::TIMEOUT, self.options.stores.timeout.as_secs())
             .with_ballista_job_name("leastwise ingest")
             .with_ballista_adaptive_query_planner(false)
             .with_target_partitions(tasks)
             .with_collect_statistics(false)
             // Nearly every event is there once: adding up before the shuffle is for nothing.
             .set_u64("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 8192);
-        let state = SessionStateBuilder::new().with_default_features().with_config(config).build();
+        let runtime = stores::runtime(&config, None)?;
+        let state = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(runtime).build();
         let context = SessionContext::remote_with_state(&format!("df://{}", self.options.scheduler), state).await?;
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());
         }
-        let folder = self.scratch.display().to_string();
-        context.register_parquet("files", &folder, ParquetReadOptions::default()).await?;
+        context.register_parquet("files", &stores::folder_of(shared), ParquetReadOptions::default()).await?;
         context.sql(QUESTION).await?.collect().await
     }
 }

@@ -12,6 +12,7 @@ mod functions;
 mod job;
 mod listing;
 mod roles;
+mod stores;
 
 pub use error::ClusterError;
 pub use job::{Address, JobOptions, ingest};

@@ -3,8 +3,6 @@
 //! A file of the table is one task of the engine, filled to about equal work. A row group is what is read in one go, so that
 //! it bounds the memory of a worker.
 
-use std::fs::{self, File};
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -47,26 +45,10 @@ pub(crate) struct Wanted {
     pub(crate) stores: StoreOptions,
 }
 
-/// Writes the table into the folder, which it makes anew, as so many files at most.
-pub(crate) fn write(folder: &Path, lines: Vec<Line>, tasks: usize, wanted: &Wanted) -> Result<(), ClusterError> {
-    let failed = |message: String| ClusterError::Listing { message };
-    remove(folder)?;
-    fs::create_dir_all(folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
-    for (share, number) in shared(lines, tasks).into_iter().zip(0..) {
-        let path = folder.join(format!("{number}.parquet"));
-        write_share(&path, &share, wanted).map_err(|message| failed(format!("{}: {message}", path.display())))?;
-    }
-    Ok(())
-}
-
-/// Removes the table.
-pub(crate) fn remove(folder: &Path) -> Result<(), ClusterError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(ClusterError::Listing { message: format!("{}: {error}", folder.display()) })
-        }
-        _ => Ok(()),
-    }
+/// The table, as so many files at most.
+pub(crate) fn files(lines: Vec<Line>, tasks: usize, wanted: &Wanted) -> Result<Vec<Vec<u8>>, ClusterError> {
+    let files: Result<_, _> = shared(lines, tasks).iter().map(|share| file_of(share, wanted)).collect();
+    files.map_err(|message| ClusterError::Listing { message })
 }
 
 /// Deals the lines out, the heaviest first, each to whoever has least; every share keeps their order.
@@ -87,8 +69,7 @@ fn shared(lines: Vec<Line>, tasks: usize) -> Vec<Vec<Line>> {
     shares.into_iter().map(|(_, share)| in_order(share)).filter(|share: &Vec<Line>| !share.is_empty()).collect()
 }
 
-fn write_share(path: &Path, share: &[Line], wanted: &Wanted) -> Result<(), String> {
-    let file = File::create(path).map_err(|error| error.to_string())?;
+fn file_of(share: &[Line], wanted: &Wanted) -> Result<Vec<u8>, String> {
     let number = |name: &str| Field::new(name, DataType::Int64, true);
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let schema = Arc::new(Schema::new(vec![
@@ -104,7 +85,7 @@ fn write_share(path: &Path, share: &[Line], wanted: &Wanted) -> Result<(), Strin
         text("endpoint"),
         number("timeout"),
     ]));
-    let mut writer = ArrowWriter::try_new(file, schema.clone(), None).map_err(|error| error.to_string())?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), None).map_err(|error| error.to_string())?;
     let mut group: Vec<&Line> = Vec::new();
     let mut weight = 0;
     let mut lines = share.iter().peekable();
@@ -118,8 +99,7 @@ fn write_share(path: &Path, share: &[Line], wanted: &Wanted) -> Result<(), Strin
             weight = 0;
         }
     }
-    let file = writer.into_inner().map_err(|error| error.to_string())?;
-    file.sync_all().map_err(|error| error.to_string())
+    writer.into_inner().map_err(|error| error.to_string())
 }
 
 fn batch(schema: &Arc<Schema>, lines: &[&Line], wanted: &Wanted) -> Result<RecordBatch, String> {

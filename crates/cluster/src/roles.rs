@@ -9,20 +9,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ballista_core::config::TaskSchedulingPolicy;
-use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::utils::default_session_builder;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
-use datafusion::execution::FunctionRegistry;
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 
 use crate::error::ClusterError;
 use crate::functions;
 use crate::job::Address;
+use crate::stores;
 
 /// How a scheduler runs.
 #[derive(Debug, Clone)]
@@ -89,13 +89,15 @@ pub fn scheduler(options: &SchedulerOptions, started: &dyn Fn(SocketAddr)) -> Re
             no_executors_grace_period_seconds: options.worker_timeout,
             finished_job_data_clean_up_interval_seconds: KEPT,
             override_session_builder: Some(Arc::new(|config: SessionConfig| {
-                let mut state = default_session_builder(config)?;
+                let runtime = stores::runtime(&config, None)?;
+                let mut state =
+                    SessionStateBuilder::new_from_existing(default_session_builder(config)?).with_runtime_env(runtime).build();
                 for function in functions::all() {
                     state.register_udf(function)?;
                 }
                 Ok(state)
             })),
-            override_config_producer: Some(Arc::new(SessionConfig::new_with_ballista)),
+            override_config_producer: Some(Arc::new(stores::config)),
             ..SchedulerConfig::default()
         };
         let of_engine = |error: ballista_core::error::BallistaError| failed(error.to_string());
@@ -121,6 +123,7 @@ pub fn worker(options: &WorkerOptions, started: &dyn Fn(u16)) -> Result<(), Clus
     for function in functions::all() {
         registry.scalar_functions.insert(function.name().to_owned(), function);
     }
+    let folder = options.work.clone();
     let config = ExecutorProcessConfig {
         bind_host: options.listen.to_string(),
         external_host: options.advertise.clone(),
@@ -133,6 +136,8 @@ pub fn worker(options: &WorkerOptions, started: &dyn Fn(u16)) -> Result<(), Clus
         work_dir: Some(options.work.display().to_string()),
         memory_pool_size: options.memory,
         override_function_registry: Some(Arc::new(registry)),
+        override_config_producer: Some(Arc::new(stores::config)),
+        override_runtime_producer: Some(Arc::new(move |config: &SessionConfig| stores::runtime(config, Some(&folder)))),
         ..ExecutorProcessConfig::default()
     };
     started(port);

@@ -101,7 +101,7 @@ fn added_up<'e>(intake: &Intake, reports: Vec<FileReport>, events: &'e [Owned]) 
     let mut seen = BTreeSet::new();
     for day in events.iter().map(|event| event.time.div_euclid(86_400)).collect::<BTreeSet<i64>>() {
         if let Some(known) = intake.known(day).unwrap() {
-            known_ids(&known.path, 0, known.count, &mut |id| assert!(seen.insert((day, id)))).unwrap();
+            known_ids(Path::new(&known.place), 0, known.count, &mut |id| assert!(seen.insert((day, id)))).unwrap();
         }
     }
     let mut portion = Portion { reports, ..Portion::default() };

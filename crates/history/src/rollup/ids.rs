@@ -63,6 +63,12 @@ pub(crate) fn count(bytes: u64) -> u64 {
     (bytes / 16).saturating_sub(1)
 }
 
+/// Where `count` ids are in a file, from the `from`th on.
+pub(crate) fn range(from: u64, count: u64) -> std::ops::Range<u64> {
+    let begin = from.saturating_add(1).saturating_mul(16);
+    begin..begin.saturating_add(count.saturating_mul(16))
+}
+
 /// Gives `count` ids of a file, from the `from`th on; fewer are an error.
 pub(crate) fn some(path: &Path, from: u64, count: u64, give: &mut dyn FnMut(u128)) -> io::Result<()> {
     let mut file = File::open(path)?;
@@ -70,7 +76,7 @@ pub(crate) fn some(path: &Path, from: u64, count: u64, give: &mut dyn FnMut(u128
     if !read_whole(&mut file, &mut buffer)? || buffer != HEAD {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is no list of ids of this version"));
     }
-    file.seek(SeekFrom::Start(from.saturating_add(1).saturating_mul(16)))?;
+    file.seek(SeekFrom::Start(range(from, count).start))?;
     let mut input = BufReader::with_capacity(64 << 10, file);
     for _ in 0..count {
         if !read_whole(&mut input, &mut buffer)? {

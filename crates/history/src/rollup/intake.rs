@@ -5,19 +5,28 @@
 //! reads; before that everything is counted again, and a portion that does not add up changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use leastwise::access::{AccountId, Timestamp};
 
 use super::RollupError;
+#[cfg(feature = "s3")]
+use super::events::{RemoteLog, talking};
 use super::ids;
 use super::ingest::{Done, Ingested, UNREAD, Writer};
 use super::input::Inputs;
 use super::merge::{Merged, Partition, add_up, name_of_day};
+#[cfg(feature = "s3")]
+use super::mirror::{Mirror, Purpose};
+#[cfg(feature = "s3")]
+use super::objects::Object;
 use super::report::FileReport;
 use super::row::Row;
 use super::stores::StoreOptions;
+#[cfg(feature = "s3")]
+use super::stores::is_remote;
 
 /// A log that is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +45,10 @@ pub struct NewLog {
 /// The events of one day that were counted before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownIds {
-    /// The file of their ids, for [`known_ids`].
-    pub path: PathBuf,
+    /// The file of their ids, for [`known_ids`]: a path, or an address in a store.
+    pub place: String,
+    /// The state of an object, as its store says; none for a file.
+    pub tag: Option<String>,
     /// How many there are.
     pub count: u64,
 }
@@ -58,6 +69,9 @@ pub struct Portion<'r> {
 /// A rollup, opened for portions.
 pub struct Intake {
     writer: Writer,
+    /// Of a rollup in a store, which is worked on here and published after each portion.
+    #[cfg(feature = "s3")]
+    mirror: Option<Mirror>,
     out: PathBuf,
     threads: usize,
     since: Option<Timestamp>,
@@ -78,6 +92,15 @@ impl Intake {
         stores: &StoreOptions,
         threads: usize,
     ) -> Result<Intake, RollupError> {
+        #[cfg(feature = "s3")]
+        let mut mirror = match is_remote(out) {
+            true => Some(Mirror::open(out, stores, Purpose::Write)?),
+            false => None,
+        };
+        #[cfg(feature = "s3")]
+        let here = mirror.as_ref().map(Mirror::usage);
+        #[cfg(feature = "s3")]
+        let out = here.as_deref().unwrap_or(out);
         let mut inputs = Inputs::find(paths, since, stores)?;
         let mut writer = Writer::open(out, threads)?;
         writer.forget(&inputs);
@@ -93,7 +116,20 @@ impl Intake {
         let logs = logs.collect();
         // What cannot be looked at is told at once; with it a folder becomes a rollup.
         writer.change(inputs.problems.into_iter().map(Done::unread), true, |_| Ok(Merged::default()))?;
-        Ok(Intake { writer, out: out.to_owned(), threads, since, logs, told })
+        let out = std::fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
+        // Workers look for what is known where it is published.
+        #[cfg(feature = "s3")]
+        mirror.as_mut().map_or(Ok(0), Mirror::publish)?;
+        Ok(Intake {
+            writer,
+            #[cfg(feature = "s3")]
+            mirror,
+            out,
+            threads,
+            since,
+            logs,
+            told,
+        })
     }
 
     /// The logs that are to be read, in the order of their names.
@@ -102,10 +138,46 @@ impl Intake {
         &self.logs
     }
 
-    /// A folder within the rollup for what the machines must all see during a run; no part of the rollup.
-    #[must_use]
-    pub fn scratch(&self) -> PathBuf {
-        self.out.join(".cluster")
+    /// Makes files that all machines of a run must see, in the place of those that were made before, and says where: in a
+    /// folder, or below a prefix of a store. They are no part of the rollup.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn share(&mut self, files: Vec<Vec<u8>>) -> Result<String, RollupError> {
+        let files = files.into_iter().zip(0..).map(|(bytes, number)| (format!("{number}.parquet"), bytes));
+        #[cfg(feature = "s3")]
+        if let Some(mirror) = &mut self.mirror {
+            return mirror.share(files.collect());
+        }
+        let folder = self.out.join(SHARED);
+        self.unshare()?;
+        let io = |error: std::io::Error| RollupError::io("write", &folder, &error);
+        std::fs::create_dir_all(&folder).map_err(io)?;
+        for (name, bytes) in files {
+            let write = || -> std::io::Result<()> {
+                let mut file = std::fs::File::create(folder.join(name))?;
+                file.write_all(&bytes)?;
+                file.sync_all()
+            };
+            write().map_err(io)?;
+        }
+        Ok(folder.display().to_string())
+    }
+
+    /// Removes what [`Intake::share`] made, and what an earlier run left of such.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn unshare(&mut self) -> Result<(), RollupError> {
+        #[cfg(feature = "s3")]
+        if let Some(mirror) = &mut self.mirror {
+            return mirror.unshare();
+        }
+        let folder = self.out.join(SHARED);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(RollupError::io("write", &folder, &error)),
+            _ => Ok(()),
+        }
     }
 
     /// The events of a day that were counted before; none when there are none.
@@ -113,18 +185,27 @@ impl Intake {
     /// # Errors
     /// Their file cannot be looked at.
     pub fn known(&self, day: i64) -> Result<Option<KnownIds>, RollupError> {
-        let path = self.writer.store.path(&ids_of_day(day));
-        match std::fs::metadata(&path) {
-            Ok(facts) => Ok(Some(KnownIds { count: ids::count(facts.len()), path })),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(RollupError::io("read", &path, &error)),
+        let name = ids_of_day(day);
+        let path = self.writer.store.path(&name);
+        let count = match std::fs::metadata(&path) {
+            Ok(facts) => ids::count(facts.len()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(RollupError::io("read", &path, &error)),
+        };
+        #[cfg(feature = "s3")]
+        if let Some(mirror) = &self.mirror {
+            let (place, tag) = mirror.there(&name)?;
+            return Ok(Some(KnownIds { place, tag: Some(tag), count }));
         }
+        let place = std::fs::canonicalize(&path).unwrap_or(path).display().to_string();
+        Ok(Some(KnownIds { place, tag: None, count }))
     }
 
     /// Makes what became of the logs of that range part of the rollup, wholly or not at all.
     ///
     /// # Errors
-    /// It does not add up, or the rollup cannot be written. Nothing has changed then.
+    /// It does not add up, or the rollup cannot be written. Nothing has changed then; or a rollup in a store could not be
+    /// published, which the next run does.
     pub fn commit(&mut self, range: Range<usize>, portion: Portion<'_>) -> Result<(), RollupError> {
         let Portion { reports, ids, doubles, rows } = portion;
         let miscounted = |what: &'static str, expected: u64, found: u64| RollupError::Miscounted { what, expected, found };
@@ -157,6 +238,8 @@ impl Intake {
             Ok(Merged { new, doubles })
         })?;
         self.told.events += read;
+        #[cfg(feature = "s3")]
+        self.mirror.as_mut().map_or(Ok(0), Mirror::publish)?;
         Ok(())
     }
 
@@ -174,6 +257,9 @@ fn ids_of_day(day: i64) -> String {
     format!("events/{}.ids", name_of_day(day))
 }
 
+/// Where a run keeps what its machines share.
+const SHARED: &str = ".cluster";
+
 /// Gives the ids of a file of [`KnownIds`], `count` of them from the `from`th on.
 ///
 /// # Errors
@@ -185,4 +271,26 @@ pub fn known_ids(path: &Path, from: u64, count: u64, give: &mut dyn FnMut(u128))
         }
         _ => RollupError::io("read", path, &error),
     })
+}
+
+/// The same for ids in a store, in the state that `known` names. Keys and region are those of this process' environment.
+///
+/// # Errors
+/// The object cannot be read, or has changed.
+#[cfg(feature = "s3")]
+pub fn known_ids_there(
+    known: &RemoteLog,
+    stores: &StoreOptions,
+    from: u64,
+    count: u64,
+    give: &mut dyn FnMut(u128),
+) -> Result<(), RollupError> {
+    let failed = |message: String| RollupError::io("read", Path::new(&known.url), &std::io::Error::other(message));
+    let objects = talking().map_err(failed)?;
+    let object = Object::listed(&objects.open(&known.url, stores).map_err(failed)?, known.tag.clone());
+    let range = ids::range(from, count);
+    let bytes = object.range(&objects, range).map_err(|error| failed(error.to_string()))?;
+    let (ids, _) = bytes.as_chunks::<16>();
+    ids.iter().for_each(|id| give(u128::from_be_bytes(*id)));
+    Ok(())
 }

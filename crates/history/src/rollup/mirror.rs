@@ -45,6 +45,8 @@ pub(crate) struct Mirror {
     url: String,
     folder: PathBuf,
     index: Index,
+    /// What the machines of this run share.
+    shared: Option<String>,
     /// Held as long as the mirror is open.
     _lock: File,
 }
@@ -93,7 +95,7 @@ impl Mirror {
         fs::create_dir_all(folder.join(USAGE)).map_err(here)?;
         let lock = locked(&folder, purpose)?;
         let index = Index::read(&folder.join(INDEX));
-        let mut mirror = Mirror { objects, remote, url, folder, index, _lock: lock };
+        let mut mirror = Mirror { objects, remote, url, folder, index, shared: None, _lock: lock };
         mirror.bring(purpose)?;
         Ok(mirror)
     }
@@ -228,6 +230,28 @@ impl Mirror {
         self.index.journal = Some(published.journal);
         self.save()?;
         Ok(count)
+    }
+
+    /// Where a file that is published is, and its tag.
+    pub(crate) fn there(&self, name: &str) -> Result<(String, String), RollupError> {
+        match self.index.files.get(name) {
+            Some(known) => Ok((self.remote.url_of(name), known.there.tag.clone())),
+            None => Err(RollupError::Overtaken { url: self.url.clone() }),
+        }
+    }
+
+    /// Puts files that all machines of a run must see into the store, in the place of those before, and says below which prefix.
+    pub(crate) fn share(&mut self, files: Vec<(String, Vec<u8>)>) -> Result<String, RollupError> {
+        self.unshare()?;
+        let folder = self.wait(|remote| async move { remote.share(files).await })?;
+        self.shared = Some(folder.clone());
+        Ok(self.remote.url_of(&folder))
+    }
+
+    /// Removes them.
+    pub(crate) fn unshare(&mut self) -> Result<(), RollupError> {
+        let Some(folder) = self.shared.take() else { return Ok(()) };
+        self.wait(|remote| async move { remote.unshare(&folder).await })
     }
 
     /// Does work at the store.

@@ -33,7 +33,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use ingest::{IngestOptions, Ingested, Progress, ingest};
+#[cfg(feature = "s3")]
+pub use intake::known_ids_there;
 pub use intake::{Intake, KnownIds, NewLog, Portion, known_ids};
+#[cfg(feature = "s3")]
+pub use objects::store_of;
 pub use report::FileReport;
 pub use resource::MOST as MOST_RESOURCES;
 pub use stores::{StoreOptions, is_remote};

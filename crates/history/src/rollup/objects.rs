@@ -17,10 +17,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use leastwise::access::Timestamp;
 use object_store::aws::AmazonS3Builder;
+use object_store::client::SpawnedReqwestConnector;
 use object_store::path::Path as Key;
 use object_store::{BackoffConfig, ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::runtime::{Builder, Runtime};
 
+use super::events::talking;
 use super::input::{Input, Place, is_too_old};
 use super::stores::StoreOptions;
 use crate::files::{is_called_a_log, is_digest, is_of_another_service};
@@ -125,14 +127,7 @@ impl Objects {
         if let Some(store) = stores.get(&of) {
             return Ok(Bucket { name: of.0, prefix, store: store.clone() });
         }
-        let client = ClientOptions::new().with_timeout(options.timeout).with_connect_timeout(options.timeout.min(CONNECT));
-        let backoff = BackoffConfig { init_backoff: options.pause, ..BackoffConfig::default() };
-        let retry = RetryConfig { backoff, max_retries: options.retries, retry_timeout: Duration::from_secs(180) };
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(name).with_client_options(client).with_retry(retry);
-        if let Some(endpoint) = &options.endpoint {
-            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
-        }
-        let store: Arc<dyn ObjectStore> = Arc::new(builder.build().map_err(|error| chain(&error))?);
+        let store: Arc<dyn ObjectStore> = Arc::new(builder_of(name, options).build().map_err(|error| chain(&error))?);
         stores.insert(of.clone(), store.clone());
         Ok(Bucket { name: of.0, prefix, store })
     }
@@ -168,6 +163,28 @@ impl Objects {
             }
         }
         (listed, ended)
+    }
+}
+
+/// A store for a bucket, with what the environment says of keys and region, for whoever asks from a runtime that is busy with
+/// other things: its requests are made by a thread of their own, so that they don't time out while nobody looks at them.
+///
+/// # Errors
+/// What the environment says makes no store.
+pub fn store_of(bucket: &str, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>, String> {
+    let requests = SpawnedReqwestConnector::new(talking()?.runtime.handle().clone());
+    let store = builder_of(bucket, options).with_http_connector(requests).build();
+    Ok(Arc::new(store.map_err(|error| chain(&error))?))
+}
+
+fn builder_of(bucket: &str, options: &StoreOptions) -> AmazonS3Builder {
+    let client = ClientOptions::new().with_timeout(options.timeout).with_connect_timeout(options.timeout.min(CONNECT));
+    let backoff = BackoffConfig { init_backoff: options.pause, ..BackoffConfig::default() };
+    let retry = RetryConfig { backoff, max_retries: options.retries, retry_timeout: Duration::from_secs(180) };
+    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(client).with_retry(retry);
+    match &options.endpoint {
+        Some(endpoint) => builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://")),
+        None => builder,
     }
 }
 

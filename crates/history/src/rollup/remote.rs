@@ -26,6 +26,8 @@ use crate::digest;
 /// What is decided, and whether it is done.
 const JOURNAL: &str = ".journal";
 const STAGING: &str = ".staging";
+/// What the machines of a run share while it lasts.
+const SHARED: &str = ".cluster";
 /// The form of the journal.
 const SCHEMA: &str = "leastwise.publication/1";
 /// So many files are written or read at a time.
@@ -355,7 +357,9 @@ impl Remote {
             files.extend(stream::iter(placed).buffered(AT_ONCE).try_collect::<Vec<_>>().await?);
         }
         // What is staged before the journal says that this is done belongs to this run, or to one that is too late.
-        let staged = self.below(STAGING).await?.into_iter().map(|(name, _)| name).collect();
+        let mut staged = self.below(STAGING).await?;
+        staged.extend(self.below(SHARED).await?);
+        let staged = staged.into_iter().map(|(name, _)| name).collect();
         let done = Journal { run: journal.run.clone(), files: Vec::new() };
         let journal = match self.swap(Some(tag), &done).await? {
             Swapped::Done(tag) => tag,
@@ -396,6 +400,23 @@ impl Remote {
             }
         }
         Err(RollupError::Overtaken { url: self.url.clone() })
+    }
+
+    /// Puts files into a folder of their own, for the machines of a run; says which.
+    pub(crate) async fn share(&self, files: Vec<(String, Vec<u8>)>) -> Result<String, RollupError> {
+        let folder = format!("{SHARED}/{}", run_of());
+        let files: Vec<_> = files.into_iter().map(|(name, bytes)| (format!("{folder}/{name}"), Bytes::from(bytes))).collect();
+        // Nobody else writes there, so that a refusal is an answer that was lost.
+        let puts: Vec<_> = files.iter().map(|(name, bytes)| self.write(name, bytes, None).boxed()).collect();
+        stream::iter(puts).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?;
+        Ok(folder)
+    }
+
+    /// Removes such a folder.
+    pub(crate) async fn unshare(&self, folder: &str) -> Result<(), RollupError> {
+        let names = self.below(folder).await?.into_iter().map(|(name, _)| name).collect();
+        self.remove(names).await;
+        Ok(())
     }
 
     /// Removes what was staged. What stays is removed by the next publication.

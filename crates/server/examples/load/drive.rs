@@ -118,6 +118,16 @@ fn sums(mut times: Vec<f64>) -> Value {
     json!({"requests": times.len(), "p50": round(at(&times, 0.5)), "p99": round(at(&times, 0.99)), "max": round(at(&times, 1.0))})
 }
 
+/// Means by one part of the name.
+fn means(times: &[(String, f64)], part: usize) -> Value {
+    let mut by_part: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (name, time) in times {
+        by_part.entry(name.split(" | ").nth(part).unwrap_or_default()).or_default().push(*time);
+    }
+    let mean = |times: &[f64]| (times.iter().sum::<f64>() / times.len() as f64 * 100.0).round() / 100.0;
+    by_part.into_iter().map(|(name, times)| (name.to_owned(), json!(mean(&times)))).collect::<serde_json::Map<_, _>>().into()
+}
+
 /// The slowest 15, with their names.
 fn slowest(mut times: Vec<(String, f64)>) -> Value {
     times.sort_by(|one, other| other.1.total_cmp(&one.1));
@@ -171,9 +181,9 @@ pub(crate) async fn drive(asked: Asked) {
         }
         tokio::time::sleep_until(due.into()).await;
         let (own, all, which) = (client.clone(), all.clone(), n * step % length);
-        tasks.push(tokio::spawn(
-            async move { own.page(&all[which].1).await.map(|_| (which, due.elapsed().as_secs_f64() * 1_000.0)) },
-        ));
+        tasks.push(tokio::spawn(async move {
+            own.page(&all[which].1).await.map(|_| (which, (due - started).as_secs(), due.elapsed().as_secs_f64() * 1_000.0))
+        }));
         if n % 20 == 0 {
             let own = client.clone();
             counts.push(tokio::spawn(async move {
@@ -183,11 +193,14 @@ pub(crate) async fn drive(asked: Asked) {
         }
     }
     let (mut times, mut by_name): (Vec<f64>, BTreeMap<String, Vec<f64>>) = Default::default();
+    let mut by_second: BTreeMap<u64, f64> = BTreeMap::new();
     let (mut statistics, mut failures) = (Vec::new(), Vec::new());
     for task in tasks {
         match task.await.unwrap() {
-            Ok((which, time)) => {
+            Ok((which, second, time)) => {
                 times.push(time);
+                let slowest = by_second.entry(second).or_insert(time);
+                *slowest = time.max(*slowest);
                 by_name.entry(all[which].0.clone()).or_default().push(time);
             }
             Err(failure) => failures.push(failure),
@@ -206,7 +219,8 @@ pub(crate) async fn drive(asked: Asked) {
     let mean = alone.iter().map(|(_, time)| time).sum::<f64>() / alone.len() as f64;
     let told = json!({
         "lists": sums(times), "statistics": sums(statistics), "failures": failures.len(), "slowestByMedian": slowest(by_name.collect()),
-        "alone": {"mean": mean, "slowest": slowest(alone)},
+        "slowestBySecond": by_second.into_values().map(f64::round).collect::<Vec<_>>(),
+        "alone": {"mean": mean, "byFilter": means(&alone, 0), "bySort": means(&alone, 1), "slowest": slowest(alone)},
     });
     println!("{told}");
     for failure in failures.iter().take(3) {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use leastwise::access::Timestamp;
 use leastwise::findings::FindingKind;
+use serde::Deserialize;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row, query};
 
@@ -253,28 +254,73 @@ pub struct Finding {
 pub(super) const COLUMNS: &str = "seq, id, kind, status, resource, resource_type, account, risk, unused, created, analysed, updated, \
      archived_by, archived_why, archived_until";
 
-/// Reads a row of [`COLUMNS`]. What is still there was looked at when the analyzer's last analysis was.
-pub(super) fn read(row: &AnyRow, phase: Phase, analysed: Option<Timestamp>) -> Result<FindingSummary, StoreError> {
-    let status = phase.status(row.try_get(3)?).unwrap_or(FindingStatus::Resolved);
-    let looked_at = Timestamp::from_seconds(row.try_get(10)?);
-    let by: Option<String> = row.try_get(12)?;
-    let why = row.try_get(13)?;
-    let until = row.try_get::<Option<i64>, _>(14)?.map(Timestamp::from_seconds);
-    Ok(FindingSummary {
-        seq: row.try_get(0)?,
-        id: row.try_get(1)?,
-        kind: kind_of_number(row.try_get(2)?),
-        status,
-        resource: row.try_get(4)?,
-        resource_type: if row.try_get::<i64, _>(5)? == 0 { ResourceType::Role } else { ResourceType::User },
-        account: row.try_get(6)?,
-        risk: Risk(u8::try_from(row.try_get::<i64, _>(7)?).unwrap_or_default()),
-        unused_actions: u32::try_from(row.try_get::<i64, _>(8)?).unwrap_or_default(),
-        created: Timestamp::from_seconds(row.try_get(9)?),
-        analysed: if status == FindingStatus::Resolved { looked_at } else { analysed.map_or(looked_at, |at| at.max(looked_at)) },
-        updated: Timestamp::from_seconds(row.try_get(11)?),
-        archiving: by.map(|by| Archiving { by, why, until }),
-    })
+/// A row of [`COLUMNS`], in their order.
+#[derive(Debug, Deserialize)]
+pub(super) struct FindingRow {
+    seq: i64,
+    id: String,
+    kind: i64,
+    status: i64,
+    resource: String,
+    resource_type: i64,
+    account: String,
+    risk: i64,
+    unused: i64,
+    created: i64,
+    analysed: i64,
+    updated: i64,
+    archived_by: Option<String>,
+    archived_why: Option<String>,
+    archived_until: Option<i64>,
+}
+
+impl FindingRow {
+    /// Reads the first columns of a row.
+    fn of(row: &AnyRow) -> Result<FindingRow, StoreError> {
+        Ok(FindingRow {
+            seq: row.try_get(0)?,
+            id: row.try_get(1)?,
+            kind: row.try_get(2)?,
+            status: row.try_get(3)?,
+            resource: row.try_get(4)?,
+            resource_type: row.try_get(5)?,
+            account: row.try_get(6)?,
+            risk: row.try_get(7)?,
+            unused: row.try_get(8)?,
+            created: row.try_get(9)?,
+            analysed: row.try_get(10)?,
+            updated: row.try_get(11)?,
+            archived_by: row.try_get(12)?,
+            archived_why: row.try_get(13)?,
+            archived_until: row.try_get(14)?,
+        })
+    }
+
+    /// What it says. What is still there was looked at when the analyzer's last analysis was.
+    pub(super) fn summary(self, phase: Phase, analysed: Option<Timestamp>) -> FindingSummary {
+        let status = phase.status(self.status).unwrap_or(FindingStatus::Resolved);
+        let looked_at = Timestamp::from_seconds(self.analysed);
+        let (why, until) = (self.archived_why, self.archived_until.map(Timestamp::from_seconds));
+        FindingSummary {
+            seq: self.seq,
+            id: self.id,
+            kind: kind_of_number(self.kind),
+            status,
+            resource: self.resource,
+            resource_type: if self.resource_type == 0 { ResourceType::Role } else { ResourceType::User },
+            account: self.account,
+            risk: Risk(u8::try_from(self.risk).unwrap_or_default()),
+            unused_actions: u32::try_from(self.unused).unwrap_or_default(),
+            created: Timestamp::from_seconds(self.created),
+            analysed: if status == FindingStatus::Resolved {
+                looked_at
+            } else {
+                analysed.map_or(looked_at, |at| at.max(looked_at))
+            },
+            updated: Timestamp::from_seconds(self.updated),
+            archiving: self.archived_by.map(|by| Archiving { by, why, until }),
+        }
+    }
 }
 
 /// `$from, $from+1, …`: so many places.
@@ -309,7 +355,7 @@ impl Store {
             fresh.map_or_else(|| Ok(row.try_get(known)?), Ok)
         };
         Ok(Finding {
-            summary: read(&row, phase, analyzer.analysed)?,
+            summary: FindingRow::of(&row)?.summary(phase, analyzer.analysed),
             analyzer_arn: analyzer.arn.clone(),
             details: text(17, 19)?,
             evidence: text(18, 20)?,

@@ -6,10 +6,12 @@
 //! is shown twice or left out when findings come and go in between. Where no index knows what fits, a page looks at so many
 //! findings and no more; it may then be short, or empty, and the list goes on behind it all the same. It changes nothing.
 
+use std::cmp::Ordering;
+
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row, query};
 
-use super::findings::{self, FindingStatus, FindingSummary, Phase, ResourceType, kind_number};
+use super::findings::{self, FindingRow, FindingStatus, FindingSummary, Phase, ResourceType, kind_number};
 use super::ranges::{Range, Ranges, compare};
 use super::{Analyzer, Criterion, Dialect, Filter, FilterKey, Risk, Store, StoreError};
 
@@ -83,7 +85,7 @@ pub struct Query {
 }
 
 /// What [`Query::look`] is unless told otherwise.
-pub const LOOK: u32 = 2_000;
+pub const LOOK: u32 = 500;
 
 impl Query {
     /// All findings of an analyzer, the newest first, 100 on a page.
@@ -221,6 +223,10 @@ struct Reading<'q> {
     /// What the group is merged by; nothing where its ranges are read one after the other.
     column: Option<&'static str>,
     is_few: bool,
+    /// Whether something in the ranges may not fit.
+    is_sparse: bool,
+    /// Whether an index is read through and sorted instead of merging ranges.
+    is_sorted: bool,
     ranges: &'q [Range],
 }
 
@@ -268,18 +274,21 @@ impl Store {
         let by_account = ranges.by_account;
         let mut found: Vec<FindingSummary> = Vec::new();
         let mut stopped = None;
-        while found.len() < wanted
-            && let Some((group, size)) = ranges.next(connection).await?
-        {
-            let reading = Reading { asked, phase, column, is_few, ranges: &group };
+        while found.len() < wanted {
+            let room = (wanted - found.len()) as u64;
+            let Some((group, size)) = ranges.next(connection, look.map_or(room, |look| look.min(room))).await? else { break };
+            let is_sorted = ranges.is_sorted;
+            let reading = Reading { asked, phase, column, is_few, is_sparse, is_sorted, ranges: &group };
             let bound = match look {
                 // Those by id are read past whatever has another status or another analyzer.
                 Some(look) if look < size || column == Some("id") => self.bound(connection, &reading, look).await?,
                 _ => None,
             };
-            for row in self.group(connection, &reading, bound.as_ref(), wanted - found.len()).await? {
-                found.push(findings::read(&row, phase, asked.analysed)?);
+            let mut more = self.group(connection, &reading, bound.as_ref(), wanted - found.len()).await?;
+            if column.is_none() && group.len() > 1 {
+                put_in_order(&mut more, asked, by_account);
             }
+            found.extend(more);
             if let Some(bound) = bound {
                 let range = group.first().cloned().unwrap_or_default();
                 stopped = Some(Cursor {
@@ -307,20 +316,16 @@ impl Store {
         phase: Phase,
         mut ranges: Ranges<'_>,
     ) -> Result<Page, StoreError> {
-        let Some((group, _)) = ranges.next(connection).await? else { return Ok(Page { findings: Vec::new(), next: None }) };
-        let reading = Reading { asked, phase, column: None, is_few: true, ranges: &group };
+        let Some((group, _)) = ranges.next(connection, 0).await? else { return Ok(Page { findings: Vec::new(), next: None }) };
+        let reading = Reading { asked, phase, column: None, is_few: true, is_sparse: false, is_sorted: false, ranges: &group };
         let mut statement = Statement::default();
         let sql = self.select(&reading, &mut statement, findings::COLUMNS, None, false);
-        let rows = statement.rows(connection, sql).await?;
-        let mut found = rows.iter().map(|row| findings::read(row, phase, asked.analysed)).collect::<Result<Vec<_>, _>>()?;
-        let compare = |one: (&Range, i64), other: (&Range, i64)| {
-            let seq = if asked.sort.descending { other.1.cmp(&one.1) } else { one.1.cmp(&other.1) };
-            compare(asked.sort, one.0, other.0).then(seq)
-        };
-        let range = |finding: &FindingSummary| range_of(finding, asked, ranges.by_account);
-        found.sort_by(|one, other| compare((&range(one), one.seq), (&range(other), other.seq)));
+        let mut found = self.found(connection, statement, sql, &reading).await?;
+        put_in_order(&mut found, asked, ranges.by_account);
         if let Some(cursor) = &asked.after {
-            found.retain(|one| compare((&range(one), one.seq), (&cursor.range, cursor.seq)).is_gt());
+            found.retain(|one| {
+                in_order(asked, (&range_of(one, asked, ranges.by_account), one.seq), (&cursor.range, cursor.seq)).is_gt()
+            });
         }
         let is_more = found.len() > asked.limit.max(1) as usize;
         found.truncate(asked.limit.max(1) as usize);
@@ -351,10 +356,33 @@ impl Store {
         reading: &Reading<'_>,
         bound: Option<&Place>,
         limit: usize,
-    ) -> Result<Vec<AnyRow>, StoreError> {
+    ) -> Result<Vec<FindingSummary>, StoreError> {
         let mut statement = Statement::default();
         let sql = self.select(reading, &mut statement, findings::COLUMNS, bound, false);
-        statement.rows(connection, format!("{sql} LIMIT {limit}")).await
+        self.found(connection, statement, format!("{sql} LIMIT {limit}"), reading).await
+    }
+
+    /// What a statement finds, in its order. All rows come as one text: handing over each column of each row by itself costs more
+    /// than finding it.
+    async fn found(
+        &self,
+        connection: &mut AnyConnection,
+        statement: Statement,
+        sql: String,
+        reading: &Reading<'_>,
+    ) -> Result<Vec<FindingSummary>, StoreError> {
+        let columns = findings::COLUMNS;
+        let sql = match self.dialect() {
+            Dialect::Sqlite => format!("SELECT json_group_array(json_array({columns})) FROM ({sql})"),
+            Dialect::Postgres => {
+                format!("SELECT CAST(COALESCE(json_agg(json_build_array({columns})), '[]') AS TEXT) FROM ({sql}) AS found")
+            }
+        };
+        let rows = statement.rows(connection, sql).await?;
+        let text: String = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+        let rows: Vec<FindingRow> = serde_json::from_str(&text)
+            .map_err(|error| StoreError::Unexpected(format!("a list of findings cannot be read: {error}")))?;
+        Ok(rows.into_iter().map(|row| row.summary(reading.phase, reading.asked.analysed)).collect())
     }
 
     /// A group of ranges as SQL, in its order: from where the query goes on, up to a place.
@@ -366,7 +394,7 @@ impl Store {
         bound: Option<&Place>,
         is_anything: bool,
     ) -> String {
-        let Reading { asked, phase, column, is_few, ranges } = *reading;
+        let Reading { asked, phase, column, is_few, is_sparse, is_sorted, ranges } = *reading;
         let analyzer = statement.number(asked.analyzer);
         let condition = if is_anything { String::new() } else { self.condition(statement, asked, &analyzer, is_few) };
         let (forth, back, order) = if asked.sort.descending { ("<", ">", "DESC") } else { (">", "<", "ASC") };
@@ -389,14 +417,37 @@ impl Store {
                 "SELECT {columns} FROM findings WHERE {analyzer} = CAST({analyzer} AS BIGINT){behind} ORDER BY id {order}"
             );
         }
-        if is_few || column == Some("id") {
-            let mut statuses: Vec<i64> =
-                ranges.iter().flat_map(|range| phase.numbers(FindingStatus::of_number(range.status))).copied().collect();
-            let mut kinds: Vec<i64> = ranges.iter().map(|range| range.kind).collect();
-            for list in [&mut statuses, &mut kinds] {
-                list.sort_unstable();
-                list.dedup();
+        let mut statuses: Vec<i64> =
+            ranges.iter().flat_map(|range| phase.numbers(FindingStatus::of_number(range.status))).copied().collect();
+        let mut kinds: Vec<i64> = ranges.iter().map(|range| range.kind).collect();
+        for list in [&mut statuses, &mut kinds] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let index = self.index(column, ranges.first().is_some_and(|range| range.account.is_some()));
+        if is_sorted {
+            let mut accounts: Vec<&str> = ranges.iter().filter_map(|range| range.account.as_deref()).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            let accounts: Vec<String> = accounts.into_iter().map(|account| statement.text(account)).collect();
+            let within = format!(
+                "FROM findings{index} WHERE analyzer = {analyzer} AND account IN ({}) AND status IN ({}) AND kind IN ({})",
+                accounts.join(", "),
+                findings::listed(&statuses),
+                findings::listed(&kinds)
+            );
+            // The sum keeps the databases from reading the whole table in the order of its numbers.
+            let order =
+                if column == Some("updated") { format!("updated + 0 {order}, seq {order}") } else { format!("seq + 0 {order}") };
+            if is_anything {
+                return format!("SELECT {columns} {within}{behind} ORDER BY {order}");
             }
+            let most = if is_sparse { String::new() } else { format!(" LIMIT {}", asked.limit.max(1) + 1) };
+            return format!(
+                "SELECT {columns} FROM findings WHERE seq IN (SELECT seq {within}{behind}{up_to} ORDER BY {order}{most}){condition} ORDER BY {order}"
+            );
+        }
+        if is_few || column == Some("id") {
             // What is few is found by what makes it few, and sorted. Else the order is that of ids, and the plus keeps the databases
             // from choosing the index of the analyzer and sorting all.
             let order = match column.unwrap_or("seq") {
@@ -434,7 +485,7 @@ impl Store {
             }
             for status in phase.numbers(FindingStatus::of_number(range.status)) {
                 parts.push(format!(
-                    "SELECT {columns} FROM findings WHERE analyzer = {analyzer} AND status = {status} AND kind = {}{more}{condition}{behind}{up_to}",
+                    "SELECT {columns} FROM findings{index} WHERE analyzer = {analyzer} AND status = {status} AND kind = {}{more}{condition}{behind}{up_to}",
                     range.kind
                 ));
             }
@@ -444,6 +495,20 @@ impl Store {
             Some(column) => format!("{column} {order}, seq {order}"),
         };
         format!("{} ORDER BY {order}", parts.join(" UNION ALL "))
+    }
+
+    /// Tells SQLite which index ranges are of: between two numbers of findings it would rather read all findings in between,
+    /// whosever they are, and PostgreSQL finds it by itself.
+    fn index(&self, column: Option<&str>, by_account: bool) -> &'static str {
+        match (self.dialect(), column, by_account) {
+            (Dialect::Postgres, ..) => "",
+            (Dialect::Sqlite, Some("updated"), false) => " INDEXED BY findings_updated",
+            (Dialect::Sqlite, Some("updated"), true) => " INDEXED BY findings_account_updated",
+            (Dialect::Sqlite, Some("resource"), _) => " INDEXED BY findings_resource",
+            (Dialect::Sqlite, Some("risk"), _) => " INDEXED BY findings_risk",
+            (Dialect::Sqlite, _, false) => " INDEXED BY findings_seq",
+            (Dialect::Sqlite, _, true) => " INDEXED BY findings_account_seq",
+        }
     }
 
     /// What must fit besides the range, as SQL that begins with ` AND`.
@@ -556,6 +621,18 @@ fn cursor_behind(last: &FindingSummary, asked: &Query, column: Option<&str>, by_
         None => range_of(last, asked, by_account),
     };
     Cursor { range, key, seq: last.seq }
+}
+
+/// Which of two findings comes first in a list that is not merged, by their ranges and numbers.
+fn in_order(asked: &Query, one: (&Range, i64), other: (&Range, i64)) -> Ordering {
+    let seq = if asked.sort.descending { other.1.cmp(&one.1) } else { one.1.cmp(&other.1) };
+    compare(asked.sort, one.0, other.0).then(seq)
+}
+
+/// Puts findings of several ranges in the order of a list that is not merged.
+fn put_in_order(found: &mut [FindingSummary], asked: &Query, by_account: bool) {
+    let range = |finding: &FindingSummary| range_of(finding, asked, by_account);
+    found.sort_by(|one, other| in_order(asked, (&range(one), one.seq), (&range(other), other.seq)));
 }
 
 /// The range in which a list that is not merged has a finding.

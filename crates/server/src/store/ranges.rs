@@ -35,15 +35,21 @@ pub(super) struct Ranges<'q> {
     pub(super) is_few: bool,
     /// Whether the ranges are of one account each.
     pub(super) by_account: bool,
+    /// Whether the ranges are many and short: an index is read through and sorted then, which costs less than a merge.
+    pub(super) is_sorted: bool,
     ahead: std::collections::VecDeque<(Range, u64)>,
     /// From which account on there may be more, for a list by account.
     more_from: Option<String>,
 }
 
-/// With more ranges than this, a merge costs more than reading past what does not fit.
-const RANGES: usize = 250;
+/// With more ranges than this, a merge costs more than sorting what an index says of them.
+const RANGES: usize = 16;
+/// So many findings are sorted for one page by what an index alone says of them; of more, those that do not fit are read past.
+const SORTED: u64 = 60_000;
 /// So many findings are sorted for one page rather than read past.
 const FEW: u64 = 2_500;
+/// So many short ranges are read at once.
+const TOGETHER: usize = 24;
 /// Counters that are read at once for a list by account.
 const COUNTERS: usize = 240;
 
@@ -71,6 +77,7 @@ impl<'q> Ranges<'q> {
             is_merged: column.is_some(),
             is_few: false,
             by_account: false,
+            is_sorted: false,
             ahead: std::collections::VecDeque::new(),
             more_from: None,
         };
@@ -99,8 +106,10 @@ impl<'q> Ranges<'q> {
         if !accounts.is_empty() && !has_name {
             known = ranges.counted(connection, None, accounts).await?;
             let is_in_index = matches!(column, None | Some("seq" | "updated"));
-            ranges.by_account = is_in_index && (column.is_none() || known.len() <= RANGES);
-            ranges.is_few = !ranges.by_account && known.iter().map(|(_, n)| n).sum::<u64>() <= FEW;
+            let n = known.iter().map(|(_, n)| n).sum::<u64>();
+            ranges.is_sorted = is_in_index && column.is_some() && known.len() > RANGES && n <= SORTED;
+            ranges.by_account = is_in_index && (column.is_none() || known.len() <= RANGES || ranges.is_sorted);
+            ranges.is_few = !ranges.by_account && n <= FEW;
         }
         if !ranges.by_account {
             known = ranges.totals(connection).await?;
@@ -112,7 +121,7 @@ impl<'q> Ranges<'q> {
             };
             ranges.is_few |= has_name || service;
             if ranges.is_few {
-                ranges.by_account = false;
+                (ranges.by_account, ranges.is_sorted) = (false, false);
             }
         }
         if asked.sort.key == SortKey::ResourceType {
@@ -126,8 +135,13 @@ impl<'q> Ranges<'q> {
         Ok(ranges)
     }
 
-    /// The next ranges to read together, and how many findings are in them: all of those that are merged or few, else one.
-    pub(super) async fn next(&mut self, connection: &mut AnyConnection) -> Result<Option<(Vec<Range>, u64)>, StoreError> {
+    /// The next ranges to read together, and how many findings are in them: all of those that are merged or few; else one, or
+    /// some that have at most `room` findings together.
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut AnyConnection,
+        room: u64,
+    ) -> Result<Option<(Vec<Range>, u64)>, StoreError> {
         while self.ahead.is_empty()
             && let Some(from) = self.more_from.take()
         {
@@ -136,12 +150,13 @@ impl<'q> Ranges<'q> {
             self.put_in_order(known);
         }
         let (mut group, mut size) = (Vec::new(), 0_u64);
-        while let Some((range, n)) = self.ahead.pop_front() {
+        let is_whole = self.is_merged || self.is_few;
+        while let Some((_, n)) = self.ahead.front()
+            && (is_whole || group.is_empty() || (size.saturating_add(*n) <= room && group.len() < TOGETHER))
+            && let Some((range, n)) = self.ahead.pop_front()
+        {
             group.push(range);
             size = size.saturating_add(n);
-            if !self.is_merged && !self.is_few {
-                break;
-            }
         }
         Ok(if group.is_empty() { None } else { Some((group, size)) })
     }

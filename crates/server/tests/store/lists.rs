@@ -114,6 +114,7 @@ async fn lists(bed: &Bed) {
         r#"{"resourceType":{"eq":["AWS::IAM::User"]}}"#.to_owned(),
         r#"{"resourceType":{"neq":["AWS::IAM::User"]},"resource":{"neq":["x"],"contains":["role/"]}}"#.to_owned(),
         r#"{"resourceOwnerAccount":{"eq":["111122223333","111122223335","000000000000"]}}"#.to_owned(),
+        r#"{"resourceOwnerAccount":{"eq":["111122223333","111122223334","111122223336"],"neq":["111122223334"]},"resource":{"contains":["/r1"]}}"#.to_owned(),
         r#"{"resourceOwnerAccount":{"neq":["111122223333"],"contains":["34"]},"status":{"contains":["CHIV"]}}"#.to_owned(),
         r#"{"resourceOwnerAccount":{"eq":["111122223334"]},"findingType":{"contains":["User"]}}"#.to_owned(),
         format!(r#"{{"id":{{"eq":["{id}","nothing"]}}}}"#),
@@ -131,6 +132,8 @@ async fn lists(bed: &Bed) {
     queries.push(Query { risk: Risk::ESCALATION.and(Risk::WRITE), ..plain.clone() });
     queries.push(Query { service: Some("s3".to_owned()), only: Some(FindingStatus::Active), ..plain.clone() });
     queries.push(Query { service: Some("ec2".to_owned()), ..plain.clone() });
+    let some = Filter::parse(r#"{"resourceOwnerAccount":{"eq":["111122223333","111122223335"]}}"#).unwrap();
+    queries.push(Query { filter: some, risk: Risk::WRITE, ..plain.clone() });
     queries.push(Query { created_from: Some(at(1)), created_before: Some(at(4)), ..plain.clone() });
     let mut nonempty = 0;
     for query in &queries {

@@ -16,7 +16,7 @@ mod harness;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use harness::store::{Fault, Store, deliver};
@@ -210,9 +210,11 @@ fn two_runs_at_once_never_mix() {
                     );
                 }
             }
-            for (from, mirror) in [(ONE, &one), (OTHER, &other)] {
+            // What was published stays so. Who was overtaken may find that the other one had ended its publication for it.
+            for (from, mirror, stays) in [(OTHER, &other, true), (ONE, &one, slow.status == 0)] {
                 let ran = ingest(&store, from, mirror);
                 assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{when}: {}", ran.out);
+                assert!(!stays || ran.out.contains("0 of 1 files"), "{when}: {}", ran.out);
             }
             let mut found = published(&store);
             found.retain(|name, _| !name.starts_with(".staging/"));
@@ -279,7 +281,7 @@ fn what_is_no_place_for_usage_is_refused_before_anything_is_written() {
 fn what_a_mirror_has_lost_is_fetched_again_and_what_somebody_did_to_it_is_undone() {
     let folder = Folder::new();
     let store = store_of(&folder, "logs", 2);
-    let expected = in_a_folder(&store, &folder, "here", &[BOTH]);
+    let alone = in_a_folder(&store, &folder, "here", &[BOTH]);
     let mirrors = folder.path("mirrors");
     assert_eq!(ingest(&store, BOTH, &mirrors).status, 0);
     let own = fs::read_dir(&mirrors).unwrap().next().unwrap().unwrap().path();
@@ -291,9 +293,19 @@ fn what_a_mirror_has_lost_is_fetched_again_and_what_somebody_did_to_it_is_undone
         assert_eq!(store.written(), [] as [String; 0]);
         assert!(own.join(file).is_file());
     }
+    // What a killed run had decided here, of a state that others have left behind, is never done.
+    store.put_folder(Path::new(&folder.path("logs")).join("AWSLogs").as_path(), "more/AWSLogs");
+    let expected = in_a_folder(&store, &folder, "here", &["s3://logs/more"]);
+    assert_eq!(ingest(&store, "s3://logs/more", &folder.path("others")).status, 0);
+    fs::create_dir_all(own.join("usage/.staging")).unwrap();
+    fs::write(own.join("usage/.staging/0"), "nonsense").unwrap();
+    fs::write(own.join("usage/.journal"), "0\tfiles.parquet\nend").unwrap();
+    let ran = ingest(&store, BOTH, &mirrors);
+    assert!(ran.status == 0 && ran.out.contains("0 of 4 files"), "{}{}", ran.out, ran.err);
+    is_same(&published(&store), &expected, "after what others did");
     // The bucket is the truth: what was deleted and put there by other means holds.
     store.state.lock().unwrap().objects.retain(|key, _| !key.starts_with("a/usage/"));
     let ran = ingest(&store, BOTH, &mirrors);
     assert!(ran.status == 0 && ran.out.contains("4 of 4 files"), "{}{}", ran.out, ran.err);
-    is_same(&published(&store), &expected, "after a deletion");
+    is_same(&published(&store), &alone, "after a deletion");
 }

@@ -12,12 +12,11 @@
 use std::collections::VecDeque;
 
 use leastwise::access::Timestamp;
-use leastwise::access::time::DAY;
 use leastwise::findings::FindingKind;
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Row, query};
 
-use super::change::{Writing, log};
+use super::change::{Writing, change_rows, log, nothing};
 use super::findings::{Phase, kind_number, places};
 use super::tally::{Moved, Tally};
 use super::{Analyzer, ArchiveRule, Change, FilterKey, ResourceType, Risk, Store, StoreError};
@@ -296,14 +295,8 @@ impl Run {
         let mut gone = Moved::of_seqs(&mut writing, gone).await?;
         gone.retain(|one| matches!(one.status, 0 | 1));
         Tally::of_move(&mut writing, &gone, |status| status + 5).await?.write(&mut writing).await?;
-        if !gone.is_empty() {
-            let sql = format!("UPDATE findings SET status = status + 5 WHERE seq IN ({})", places(1, gone.len()));
-            let mut update = query(AssertSqlSafe(sql));
-            for one in &gone {
-                update = update.bind(one.seq);
-            }
-            update.execute(&mut *writing).await?;
-        }
+        let sql = "UPDATE findings SET status = status + 5 WHERE seq IN {rows}";
+        change_rows(&mut writing, sql, nothing, gone.iter().map(|one| one.seq)).await?;
         writing.commit().await?;
         self.summary.resolved += gone.len() as u64;
         Ok(())
@@ -371,7 +364,7 @@ impl Run {
             values.join(", ")
         );
         let mut insert = query(AssertSqlSafe(sql)).bind(self.analyzer.id).bind(self.started.seconds());
-        let (mut tally, day) = (Tally::default(), self.started.seconds().div_euclid(DAY).to_string());
+        let mut tally = Tally::default();
         for (seq, id, finding, by) in new {
             let (kind, status) = (kind_number(finding.kind), if by.is_some() { 4 } else { 3 });
             insert = insert
@@ -387,10 +380,16 @@ impl Run {
                 .bind(i64::from(finding.risk.0))
                 .bind(i64::from(finding.unused_actions))
                 .bind(by.as_deref());
-            tally.count(self.analyzer.id, &finding.account, kind, status, 1);
-            tally.facet(self.analyzer.id, status, "kind", kind.to_string(), 1);
-            tally.facet(self.analyzer.id, status, "risk", finding.risk.0.to_string(), 1);
-            tally.facet(self.analyzer.id, status, "day", day.clone(), 1);
+            let one = Moved {
+                seq: *seq,
+                status,
+                analyzer: self.analyzer.id,
+                account: finding.account.clone(),
+                kind,
+                risk: i64::from(finding.risk.0),
+                created: self.started.seconds(),
+            };
+            tally.count(&one, status, 1);
             for service in &finding.services {
                 tally.facet(self.analyzer.id, status, "service", service.clone(), 1);
             }

@@ -4,8 +4,11 @@
 //! writes the audit log in the same transaction. It decides nothing about permissions.
 
 use leastwise::access::Timestamp;
-use sqlx::{Any, Row, Transaction, query};
+use sqlx::any::AnyArguments;
+use sqlx::error::BoxDynError;
+use sqlx::{Any, Arguments, AssertSqlSafe, Row, Transaction, query, query_with};
 
+use super::findings::places;
 use super::{Store, StoreError};
 
 /// A change that somebody asks for.
@@ -110,6 +113,33 @@ impl Store {
         writing.commit().await?;
         Ok(())
     }
+}
+
+/// Runs a statement over the rows of these numbers, which stand in its text as `{rows}`. `before` binds what stands there as
+/// `$1`, `$2` and so on. Without rows there is nothing to do.
+pub(super) async fn change_rows(
+    writing: &mut Writing,
+    sql: &str,
+    before: impl FnOnce(&mut AnyArguments) -> Result<(), BoxDynError>,
+    rows: impl IntoIterator<Item = i64>,
+) -> Result<(), StoreError> {
+    let mut values = AnyArguments::default();
+    before(&mut values).map_err(sqlx::Error::Encode)?;
+    let known = values.len();
+    for row in rows {
+        values.add(row).map_err(sqlx::Error::Encode)?;
+    }
+    let added = values.len() - known;
+    if added > 0 {
+        let sql = sql.replace("{rows}", &format!("({})", places(known + 1, added)));
+        query_with(AssertSqlSafe(sql), values).execute(&mut **writing).await?;
+    }
+    Ok(())
+}
+
+/// Nothing stands before the rows of [`change_rows`].
+pub(super) fn nothing(_: &mut AnyArguments) -> Result<(), BoxDynError> {
+    Ok(())
 }
 
 /// Writes one line of the audit log.

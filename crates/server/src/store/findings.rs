@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use leastwise::access::Timestamp;
 use leastwise::findings::FindingKind;
 use serde::Deserialize;
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row, query};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::{Arguments, AssertSqlSafe, Row, query};
 
-use super::change::{Begun, Writing};
+use super::change::{Begun, Writing, change_rows};
 use super::publication::settle;
 use super::tally::{Moved, Tally};
 use super::webhooks::tell;
@@ -493,16 +493,15 @@ pub(super) async fn archive(
         if seqs.is_empty() {
             continue;
         }
-        let sql = format!(
-            "UPDATE findings SET status = CASE status WHEN 0 THEN 1 WHEN 5 THEN 6 ELSE status END, updated = $1, archived_by = $2, \
-             archived_why = $3, archived_until = $4 WHERE seq IN ({})",
-            places(5, seqs.len())
-        );
-        let mut update = query(AssertSqlSafe(sql)).bind(at.seconds()).bind(by).bind(why).bind(until.map(Timestamp::seconds));
-        for seq in &seqs {
-            update = update.bind(*seq);
-        }
-        update.execute(&mut **writing).await?;
+        let sql = "UPDATE findings SET status = CASE status WHEN 0 THEN 1 WHEN 5 THEN 6 ELSE status END, updated = $1, \
+                   archived_by = $2, archived_why = $3, archived_until = $4 WHERE seq IN {rows}";
+        let values = |values: &mut AnyArguments| {
+            values.add(at.seconds())?;
+            values.add(by)?;
+            values.add(why)?;
+            values.add(until.map(Timestamp::seconds))
+        };
+        change_rows(writing, sql, values, seqs.iter().copied()).await?;
         tell(writing, &seqs).await?;
         archived += moved.len() as u64;
     }
@@ -520,16 +519,9 @@ async fn reopen(writing: &mut Writing, analyzer: i64, ids: &[String], at: Timest
         if seqs.is_empty() {
             continue;
         }
-        let sql = format!(
-            "UPDATE findings SET status = status - 1, updated = $1, archived_by = NULL, archived_why = NULL, archived_until = NULL \
-             WHERE seq IN ({})",
-            places(2, seqs.len())
-        );
-        let mut update = query(AssertSqlSafe(sql)).bind(at.seconds());
-        for seq in &seqs {
-            update = update.bind(*seq);
-        }
-        update.execute(&mut **writing).await?;
+        let sql = "UPDATE findings SET status = status - 1, updated = $1, archived_by = NULL, archived_why = NULL, \
+                   archived_until = NULL WHERE seq IN {rows}";
+        change_rows(writing, sql, |values| values.add(at.seconds()), seqs.iter().copied()).await?;
         tell(writing, &seqs).await?;
         reopened += moved.len() as u64;
     }

@@ -6,11 +6,11 @@
 //! carries the counters along. It decides nothing about findings: that was done when they were marked.
 
 use leastwise::access::Timestamp;
-use sqlx::{AssertSqlSafe, Row, query};
+use sqlx::{Arguments, AssertSqlSafe, Row, query};
 
 use super::analysis::KEPT_DAYS;
-use super::change::Writing;
-use super::findings::{Phase, places};
+use super::change::{Writing, change_rows, nothing};
+use super::findings::Phase;
 use super::tally::{Moved, Tally};
 use super::webhooks::tell;
 use super::{Store, StoreError};
@@ -72,65 +72,46 @@ pub(super) async fn settle(writing: &mut Writing, analyzer: i64, findings: &[Mov
     }
     take_details(writing, analyzer, &back.iter().map(|one| one.seq).collect::<Vec<_>>()).await?;
     tally.write(writing).await?;
+    let meanings: Vec<String> = MARKS.map(|mark| format!("WHEN {mark} THEN {}", settled(mark))).collect();
     let sql = format!(
-        "UPDATE findings SET status = CASE status WHEN 3 THEN 0 WHEN 4 THEN 1 WHEN 7 THEN 0 WHEN 8 THEN 1 ELSE 2 END, updated = $1, \
-         analysed = $1, archived_until = NULL WHERE seq IN ({})",
-        places(2, marked.len())
+        "UPDATE findings SET status = CASE status {} ELSE status END, updated = $1, analysed = $1, archived_until = NULL \
+         WHERE seq IN {{rows}}",
+        meanings.join(" ")
     );
     let seqs: Vec<i64> = marked.iter().map(|one| one.seq).collect();
-    let mut update = query(AssertSqlSafe(sql)).bind(at);
-    for seq in &seqs {
-        update = update.bind(*seq);
-    }
-    update.execute(&mut **writing).await?;
+    change_rows(writing, &sql, |values| values.add(at), seqs.iter().copied()).await?;
     tell(writing, &seqs).await
 }
 
 /// Puts the details that a run has brought in the place of those that were.
 async fn take_details(writing: &mut Writing, analyzer: i64, seqs: &[i64]) -> Result<(), StoreError> {
-    if seqs.is_empty() {
-        return Ok(());
-    }
-    let some = places(1, seqs.len());
-    for (sql, sign) in [
-        (format!("DELETE FROM details WHERE finding IN ({some})"), 1),
-        (format!("UPDATE details SET finding = -finding WHERE finding IN ({some})"), -1),
-    ] {
-        let mut change = query(AssertSqlSafe(sql));
-        for seq in seqs {
-            change = change.bind(sign * *seq);
-        }
-        change.execute(&mut **writing).await?;
-    }
+    delete_details(writing, seqs.iter().copied()).await?;
+    let sql = "UPDATE details SET finding = -finding WHERE finding IN {rows}";
+    change_rows(writing, sql, nothing, seqs.iter().map(|seq| -seq)).await?;
     forget_staged(writing, analyzer, seqs).await
 }
 
 async fn forget_staged(writing: &mut Writing, analyzer: i64, seqs: &[i64]) -> Result<(), StoreError> {
-    let sql = format!("DELETE FROM staged WHERE analyzer = $1 AND seq IN ({})", places(2, seqs.len()));
-    let mut delete = query(AssertSqlSafe(sql)).bind(analyzer);
-    for seq in seqs {
-        delete = delete.bind(*seq);
-    }
-    delete.execute(&mut **writing).await?;
-    Ok(())
+    let sql = "DELETE FROM staged WHERE analyzer = $1 AND seq IN {rows}";
+    change_rows(writing, sql, |values| values.add(analyzer), seqs.iter().copied()).await
+}
+
+/// Deletes the details under these numbers; those that a run has brought are under negative ones.
+async fn delete_details(writing: &mut Writing, seqs: impl Iterator<Item = i64>) -> Result<(), StoreError> {
+    change_rows(writing, "DELETE FROM details WHERE finding IN {rows}", nothing, seqs).await
 }
 
 /// Deletes findings with all that belongs to them.
 async fn delete(writing: &mut Writing, gone: &[Moved]) -> Result<(), StoreError> {
     let tally = Tally::of_deletion(writing, gone).await?;
     tally.write(writing).await?;
-    let some = places(1, gone.len());
     for sql in [
-        format!("DELETE FROM recommendations WHERE finding IN (SELECT id FROM findings WHERE seq IN ({some}))"),
-        format!("DELETE FROM services WHERE finding IN ({some})"),
-        format!("DELETE FROM details WHERE finding IN ({some})"),
-        format!("DELETE FROM findings WHERE seq IN ({some})"),
+        "DELETE FROM recommendations WHERE finding IN (SELECT id FROM findings WHERE seq IN {rows})",
+        "DELETE FROM services WHERE finding IN {rows}",
+        "DELETE FROM details WHERE finding IN {rows}",
+        "DELETE FROM findings WHERE seq IN {rows}",
     ] {
-        let mut delete = query(AssertSqlSafe(sql));
-        for one in gone {
-            delete = delete.bind(one.seq);
-        }
-        delete.execute(&mut **writing).await?;
+        change_rows(writing, sql, nothing, gone.iter().map(|one| one.seq)).await?;
     }
     Ok(())
 }
@@ -165,12 +146,8 @@ impl Store {
                 delete(writing, &marked).await?;
             } else {
                 Tally::of_move(writing, &marked, before).await?.write(writing).await?;
-                let sql = format!("UPDATE findings SET status = {} WHERE seq IN ({})", before(status), places(1, marked.len()));
-                let mut update = query(AssertSqlSafe(sql));
-                for one in &marked {
-                    update = update.bind(one.seq);
-                }
-                update.execute(&mut **writing).await?;
+                let sql = "UPDATE findings SET status = $1 WHERE seq IN {rows}";
+                change_rows(writing, sql, |values| values.add(before(status)), marked.iter().map(|one| one.seq)).await?;
             }
             return Ok(true);
         }
@@ -181,24 +158,12 @@ impl Store {
             return Ok(false);
         }
         if phase.is_settling {
-            let sql = format!(
-                "UPDATE findings SET content = staged.content, analysed = analyzers.analysed FROM staged, analyzers \
-                 WHERE staged.seq = findings.seq AND staged.analyzer = $1 AND analyzers.id = $1 AND findings.seq IN ({})",
-                places(2, seqs.len())
-            );
-            let mut update = query(AssertSqlSafe(sql)).bind(analyzer);
-            for seq in &seqs {
-                update = update.bind(*seq);
-            }
-            update.execute(&mut **writing).await?;
+            let sql = "UPDATE findings SET content = staged.content, analysed = analyzers.analysed FROM staged, analyzers \
+                       WHERE staged.seq = findings.seq AND staged.analyzer = $1 AND analyzers.id = $1 AND findings.seq IN {rows}";
+            change_rows(writing, sql, |values| values.add(analyzer), seqs.iter().copied()).await?;
             take_details(writing, analyzer, &seqs).await?;
         } else {
-            let sql = format!("DELETE FROM details WHERE finding IN ({})", places(1, seqs.len()));
-            let mut delete = query(AssertSqlSafe(sql));
-            for seq in &seqs {
-                delete = delete.bind(-*seq);
-            }
-            delete.execute(&mut **writing).await?;
+            delete_details(writing, seqs.iter().map(|seq| -seq)).await?;
             forget_staged(writing, analyzer, &seqs).await?;
         }
         Ok(true)
@@ -258,12 +223,7 @@ impl Store {
                 }
                 let gone = Moved::of_seqs(&mut writing, &seqs).await?;
                 delete(&mut writing, &gone).await?;
-                let sql = format!("DELETE FROM details WHERE finding IN ({})", places(1, seqs.len()));
-                let mut staged = query(AssertSqlSafe(sql));
-                for seq in &seqs {
-                    staged = staged.bind(-*seq);
-                }
-                staged.execute(&mut *writing).await?;
+                delete_details(&mut writing, seqs.iter().map(|seq| -seq)).await?;
                 writing.commit().await?;
                 deleted += seqs.len() as u64;
             }

@@ -21,11 +21,11 @@ pub(super) struct Moved {
     pub(super) seq: i64,
     /// The number of its status, as it is kept.
     pub(super) status: i64,
-    analyzer: i64,
-    account: String,
-    kind: i64,
-    risk: i64,
-    created: i64,
+    pub(super) analyzer: i64,
+    pub(super) account: String,
+    pub(super) kind: i64,
+    pub(super) risk: i64,
+    pub(super) created: i64,
 }
 
 const COLUMNS: &str = "seq, status, analyzer, account, kind, risk, created";
@@ -91,9 +91,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// `n` more findings of an account, kind and status.
-    pub(super) fn count(&mut self, analyzer: i64, account: &str, kind: i64, status: i64, n: i64) {
-        *self.counts.entry((analyzer, account.to_owned(), kind, status)).or_default() += n;
+    /// `n` more findings like this one in a status, in every count but that by service.
+    pub(super) fn count(&mut self, one: &Moved, status: i64, n: i64) {
+        *self.counts.entry((one.analyzer, one.account.clone(), one.kind, status)).or_default() += n;
+        self.facet(one.analyzer, status, "kind", one.kind.to_string(), n);
+        self.facet(one.analyzer, status, "risk", one.risk.to_string(), n);
+        self.facet(one.analyzer, status, "day", one.created.div_euclid(DAY).to_string(), n);
     }
 
     /// `n` more findings with a value of a facet.
@@ -133,10 +136,7 @@ impl Tally {
         let mut by_status: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
         for one in rows {
             let status = as_if(one.status);
-            self.count(one.analyzer, &one.account, one.kind, status, n);
-            self.facet(one.analyzer, status, "kind", one.kind.to_string(), n);
-            self.facet(one.analyzer, status, "risk", one.risk.to_string(), n);
-            self.facet(one.analyzer, status, "day", one.created.div_euclid(DAY).to_string(), n);
+            self.count(one, status, n);
             // Other kinds have no services.
             if one.kind == kind_number(FindingKind::UnusedPermission) {
                 by_status.entry((one.analyzer, status)).or_default().push(one.seq);

@@ -5,10 +5,9 @@
 //! between stays due. So each state that lasts is told at least once. What is sent is made from the finding at that time.
 
 use leastwise::access::Timestamp;
-use sqlx::{AssertSqlSafe, Row, query};
+use sqlx::{Row, query};
 
-use super::change::{Begun, Writing};
-use super::findings::places;
+use super::change::{Begun, Writing, change_rows, nothing};
 use super::{Change, Store, StoreError};
 
 /// A receiver of events.
@@ -57,20 +56,12 @@ pub struct Waiting {
 
 /// Makes the state of findings due for every webhook.
 pub(super) async fn tell(writing: &mut Writing, seqs: &[i64]) -> Result<(), StoreError> {
-    let sql = format!(
-        "INSERT INTO deliveries (webhook, finding, version, attempts, due) \
-         SELECT webhooks.id, findings.id, findings.updated, 0, findings.updated FROM findings CROSS JOIN webhooks \
-         WHERE findings.seq IN ({}) \
-         ON CONFLICT (webhook, finding) DO UPDATE SET attempts = 0, due = excluded.due, \
-         version = CASE WHEN excluded.version > deliveries.version THEN excluded.version ELSE deliveries.version + 1 END",
-        places(1, seqs.len())
-    );
-    let mut insert = query(AssertSqlSafe(sql));
-    for seq in seqs {
-        insert = insert.bind(*seq);
-    }
-    insert.execute(&mut **writing).await?;
-    Ok(())
+    let sql = "INSERT INTO deliveries (webhook, finding, version, attempts, due) \
+               SELECT webhooks.id, findings.id, findings.updated, 0, findings.updated FROM findings CROSS JOIN webhooks \
+               WHERE findings.seq IN {rows} \
+               ON CONFLICT (webhook, finding) DO UPDATE SET attempts = 0, due = excluded.due, \
+               version = CASE WHEN excluded.version > deliveries.version THEN excluded.version ELSE deliveries.version + 1 END";
+    change_rows(writing, sql, nothing, seqs.iter().copied()).await
 }
 
 impl Store {

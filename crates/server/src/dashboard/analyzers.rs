@@ -8,10 +8,9 @@ use axum::http::header;
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use leastwise::findings::FindingKind;
 
-use super::fields::Sent;
 use super::frame::{Frame, frame};
 use super::site::{Refusal, Site, local, page};
-use super::visitor::{Level, Visitor, cookie_line};
+use super::visitor::{Asked, Level, ToAdminister, ToRead, Visitor, cookie_line};
 use super::words::{counted, encoded, moment, number};
 use crate::state::{NO_ACCOUNT, analyzer_arn};
 use crate::store::{Analyzer, FindingStatus, NewAnalyzer, RunRow, Scope};
@@ -106,8 +105,10 @@ fn is_name(name: &str) -> bool {
 }
 
 /// `POST /analyzers`.
-pub(super) async fn create(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
+pub(super) async fn create(
+    State(site): State<Site>,
+    Asked { form, change, .. }: Asked<ToAdminister>,
+) -> Result<Response, Refusal> {
     let (name, days) = (form.of("name"), form.of("days").parse::<u32>().unwrap_or_default());
     if !is_name(name) {
         return Err(Refusal::Bad("An analyzer's name begins with a letter and has letters, digits, and . _ - signs.".to_owned()));
@@ -141,11 +142,9 @@ pub(super) async fn create(State(site): State<Site>, visitor: Visitor, Sent(form
 /// `POST /analyzers/{name}/delete`.
 pub(super) async fn delete(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(name): Path<String>,
-    Sent(form): Sent,
+    Asked { form, change, .. }: Asked<ToAdminister>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
     if form.of("confirm") != name {
         return Err(Refusal::Bad("Write the analyzer's name to delete it with all its findings.".to_owned()));
     }
@@ -154,16 +153,14 @@ pub(super) async fn delete(
 }
 
 /// `POST /analyzer-choice`: which analyzer the pages are about.
-pub(super) async fn choose(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
-    visitor.changes(&form, Level::Read)?;
+pub(super) async fn choose(State(site): State<Site>, Asked { form, .. }: Asked<ToRead>) -> Result<Response, Refusal> {
     let analyzer = site.store().analyzer(form.of("analyzer")).await?;
     let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "analyzer", &analyzer.name, 31_536_000))]);
     Ok((cookies, Redirect::to("/")).into_response())
 }
 
 /// `POST /theme`: light, dark, or as the system is.
-pub(super) async fn theme(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
-    visitor.changes(&form, Level::Read)?;
+pub(super) async fn theme(State(site): State<Site>, Asked { form, .. }: Asked<ToRead>) -> Result<Response, Refusal> {
     let cookie = match form.of("theme") {
         theme @ ("dark" | "light") => cookie_line(&site, "theme", theme, 31_536_000),
         _ => cookie_line(&site, "theme", "", 0),

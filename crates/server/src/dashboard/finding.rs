@@ -17,13 +17,12 @@ use serde_json::Value;
 use super::advice::{AdviceView, Fact, advice, file};
 use super::charts::{States, states};
 use super::evidence::{Evidence, evidence};
-use super::fields::Sent;
 use super::findings::{reason, until};
 use super::frame::{Frame, frame};
 use super::overview::{count, list, state_numbers, text};
 use super::risk::{WORDS, worst};
 use super::site::{Refusal, Site, page};
-use super::visitor::{Level, Visitor};
+use super::visitor::{Asked, Level, ToArchive, Visitor};
 use super::words::{capital, counted, day_of, encoded, kind, moment, number, path_and_name, with_days};
 use crate::clock;
 use crate::store::{Analyzer, AuditRow, Finding, FindingStatus, RecommendationStatus, StoreError};
@@ -382,11 +381,9 @@ pub(super) async fn show_evidence(
 /// `POST /findings/{id}/archive`.
 pub(super) async fn archive(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(id): Path<String>,
-    Sent(form): Sent,
+    Asked { form, change, .. }: Asked<ToArchive>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Archive)?;
     let (analyzer, _) = site.finding(&id).await?;
     let until = until(form.of("until"), change.at)?;
     let Some(reason) = reason(&form)? else { return Err(Refusal::Bad("Say why the finding is put aside.".to_owned())) };
@@ -397,24 +394,16 @@ pub(super) async fn archive(
 /// `POST /findings/{id}/reactivate`.
 pub(super) async fn reactivate(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(id): Path<String>,
-    Sent(form): Sent,
+    Asked { change, .. }: Asked<ToArchive>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Archive)?;
     let (analyzer, _) = site.finding(&id).await?;
     site.store().reopen(&analyzer, std::slice::from_ref(&id), &change).await?;
     Ok(Redirect::to(&format!("/findings/{id}?done=reactivated")).into_response())
 }
 
 /// `POST /findings/{id}/recommendation`: begins to work one out.
-pub(super) async fn ask(
-    State(site): State<Site>,
-    visitor: Visitor,
-    Path(id): Path<String>,
-    Sent(form): Sent,
-) -> Result<Response, Refusal> {
-    visitor.changes(&form, Level::Archive)?;
+pub(super) async fn ask(State(site): State<Site>, Path(id): Path<String>, _: Asked<ToArchive>) -> Result<Response, Refusal> {
     let (analyzer, finding) = site.finding(&id).await?;
     begin(&site, &analyzer, &finding).await?;
     Ok(Redirect::to(&format!("/findings/{id}#rec")).into_response())
@@ -437,11 +426,9 @@ pub(crate) async fn begin(site: &Site, analyzer: &Analyzer, finding: &Finding) -
 /// `POST /findings/{id}/accept`.
 pub(super) async fn accept(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(id): Path<String>,
-    Sent(form): Sent,
+    Asked { form, change, .. }: Asked<ToArchive>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Archive)?;
     let (analyzer, _) = site.finding(&id).await?;
     let known = site.store().recommendation(&analyzer, &id).await?;
     let report: Value = serde_json::from_str(&known.report).unwrap_or_default();

@@ -12,12 +12,12 @@ use leastwise::access::Timestamp;
 use leastwise::findings::FindingKind;
 use serde_json::json;
 
-use super::fields::{Fields, Sent};
+use super::fields::Fields;
 use super::frame::{Frame, frame};
 use super::listing::{AGES, Row, is_countable, query_of, row, sort_of};
 use super::risk::WORDS;
 use super::site::{Refusal, Site, local, page};
-use super::visitor::{Level, Visitor};
+use super::visitor::{Asked, Level, ToArchive, Visitor};
 use super::words::{counted, kind, number};
 use crate::clock;
 use crate::store::{Analyzer, Facet, FindingStatus, FindingSummary, Query};
@@ -247,8 +247,7 @@ const SEARCHING: std::time::Duration = std::time::Duration::from_millis(400);
 const BULK: usize = 500;
 
 /// `POST /findings/bulk`.
-pub(super) async fn bulk(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Archive)?;
+pub(super) async fn bulk(State(site): State<Site>, Asked { form, change, .. }: Asked<ToArchive>) -> Result<Response, Refusal> {
     let back = form.of("back");
     let back = local(back).to_owned();
     let done = |code: &str| {

@@ -7,10 +7,10 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use leastwise::findings::FindingKind;
 
-use super::fields::{Fields, Sent};
+use super::fields::Fields;
 use super::frame::{Frame, frame};
 use super::site::{Refusal, Site, page};
-use super::visitor::{Level, Visitor};
+use super::visitor::{Asked, Level, ToAdminister, Visitor};
 use super::words::{day, encoded, kind};
 use crate::store::{Analyzer, Criterion, Filter, FilterKey, ResourceType};
 
@@ -138,8 +138,10 @@ fn is_rule_name(name: &str) -> bool {
 }
 
 /// `POST /rules`.
-pub(super) async fn create(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
+pub(super) async fn create(
+    State(site): State<Site>,
+    Asked { visitor, form, change, .. }: Asked<ToAdminister>,
+) -> Result<Response, Refusal> {
     let analyzer = chosen(&site, &visitor).await?;
     let name = form.of("name");
     if !is_rule_name(name) {
@@ -152,11 +154,9 @@ pub(super) async fn create(State(site): State<Site>, visitor: Visitor, Sent(form
 /// `POST /rules/{name}/delete`.
 pub(super) async fn delete(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(name): Path<String>,
-    Sent(form): Sent,
+    Asked { visitor, change, .. }: Asked<ToAdminister>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
     let analyzer = chosen(&site, &visitor).await?;
     site.store().delete_rule(&analyzer.name, &name, &change).await?;
     Ok(Redirect::to("/rules?done=deleted").into_response())
@@ -165,11 +165,9 @@ pub(super) async fn delete(
 /// `POST /rules/{name}/apply`.
 pub(super) async fn apply(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(name): Path<String>,
-    Sent(form): Sent,
+    Asked { visitor, change, .. }: Asked<ToAdminister>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
     let analyzer = chosen(&site, &visitor).await?;
     site.store().apply_rule(&analyzer.name, &name, &change).await?;
     Ok(Redirect::to("/rules?done=applied").into_response())

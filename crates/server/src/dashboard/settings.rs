@@ -6,10 +6,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::fields::Sent;
 use super::frame::{Frame, frame};
 use super::site::{Refusal, Site, page};
-use super::visitor::{Level, Visitor, token};
+use super::visitor::{Asked, Level, ToAdminister, Visitor, token};
 use super::words::{capital, counted, day, encoded};
 use super::{is_name, password};
 use crate::clock;
@@ -106,8 +105,10 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
 }
 
 /// `POST /settings/users`.
-pub(super) async fn add_user(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
+pub(super) async fn add_user(
+    State(site): State<Site>,
+    Asked { form, change, .. }: Asked<ToAdminister>,
+) -> Result<Response, Refusal> {
     let name = form.of("name").to_owned();
     if !is_name(&name) {
         return Err(Refusal::Bad("A name has 1 to 64 letters, digits, and . _ - @ + signs.".to_owned()));
@@ -130,11 +131,9 @@ pub(super) async fn add_user(State(site): State<Site>, visitor: Visitor, Sent(fo
 /// `POST /settings/users/{name}/delete`.
 pub(super) async fn delete_user(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(name): Path<String>,
-    Sent(form): Sent,
+    Asked { visitor, change, .. }: Asked<ToAdminister>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
     if name == visitor.name {
         return Err(Refusal::Bad("You cannot remove yourself; somebody else has to.".to_owned()));
     }
@@ -150,8 +149,10 @@ fn is_receiver(url: &str) -> bool {
 }
 
 /// `POST /settings/webhooks`.
-pub(super) async fn add_webhook(State(site): State<Site>, visitor: Visitor, Sent(form): Sent) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
+pub(super) async fn add_webhook(
+    State(site): State<Site>,
+    Asked { visitor, form, change, .. }: Asked<ToAdminister>,
+) -> Result<Response, Refusal> {
     let url = form.of("url");
     if !is_receiver(url) {
         return Err(Refusal::Bad("A webhook's address begins with https://, or with http:// and names this machine.".to_owned()));
@@ -167,11 +168,9 @@ pub(super) async fn add_webhook(State(site): State<Site>, visitor: Visitor, Sent
 /// `POST /settings/webhooks/{id}/delete`.
 pub(super) async fn delete_webhook(
     State(site): State<Site>,
-    visitor: Visitor,
     Path(id): Path<String>,
-    Sent(form): Sent,
+    Asked { change, .. }: Asked<ToAdminister>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&form, Level::Administer)?;
     site.store().delete_webhook(&id, &change).await?;
     Ok(Redirect::to("/settings?done=deleted").into_response())
 }

@@ -10,7 +10,7 @@ use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 
 use super::fields::{Fields, Sent};
 use super::site::{Refusal, Site, local};
-use super::visitor::{cookie, cookie_line, cookie_name, digest, from_here, same, token};
+use super::visitor::{Asked, ToRead, cookie, cookie_line, cookie_name, digest, from_here, same, session, token};
 use super::{assets, password};
 use crate::clock;
 use crate::store::{Change, Session, User};
@@ -139,12 +139,10 @@ pub(super) async fn open(site: &Site, user: &str, scopes: &str, back: &str) -> R
 /// `POST /sign-out`.
 pub(super) async fn out(
     State(site): State<Site>,
-    visitor: super::visitor::Visitor,
     headers: HeaderMap,
-    Sent(sent): Sent,
+    Asked { change, .. }: Asked<ToRead>,
 ) -> Result<Response, Refusal> {
-    let change = visitor.changes(&sent, super::visitor::Level::Read)?;
-    if let Some(session) = super::visitor::session(&site, &headers).await? {
+    if let Some(session) = session(&site, &headers).await? {
         site.store().close_session(&session.digest, &change).await?;
     }
     let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "session", "", 0))]);

@@ -1,15 +1,18 @@
 //! Who asks for a page: somebody who is signed in, or anybody where no sign-in is needed; and what a browser must prove
 //! before it may change something.
 //!
-//! The extractor of every page but sign-in. Reading asks for a session; changing asks besides for the form's token, for the
-//! scope, and for a request that does not come from another site. It makes no session; `sign_in.rs` does.
+//! The extractors of every page but sign-in: [`Visitor`] for looking, which asks for a session, and [`Asked`] for changing, which
+//! asks besides for the form's token, for the scope, and for a request that does not come from another site. They make no
+//! session; `sign_in.rs` does.
 
-use axum::extract::FromRequestParts;
+use std::marker::PhantomData;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
 
-use super::fields::Fields;
+use super::fields::{Fields, Sent};
 use super::site::{Refusal, Site};
 use crate::clock;
 use crate::store::{Analyzer, Change, Session, StoreError};
@@ -59,7 +62,7 @@ impl Visitor {
     }
 
     /// Lets a change through: the user may make it, and the form came from our own page.
-    pub(super) fn changes(&self, form: &Fields, level: Level) -> Result<Change, Refusal> {
+    fn changes(&self, form: &Fields, level: Level) -> Result<Change, Refusal> {
         if !same(form.of("csrf"), &self.csrf) {
             return Err(Refusal::Forbidden("The form is out of date. Go back, reload the page, and send it again."));
         }
@@ -70,7 +73,7 @@ impl Visitor {
     }
 
     /// A change by this user.
-    pub(super) fn change(&self) -> Change {
+    fn change(&self) -> Change {
         Change::by(if self.name.is_empty() { "user:anybody".to_owned() } else { format!("user:{}", self.name) })
     }
 
@@ -194,6 +197,51 @@ impl FromRequestParts<Site> for Visitor {
         };
         let level = Level::parse(&session.scopes);
         Ok(Visitor { name: session.user, level, csrf: session.csrf, theme, address, query, chosen })
+    }
+}
+
+/// What a form needs its sender to be allowed.
+pub(super) trait Needs: Send {
+    /// So much.
+    const LEVEL: Level;
+}
+
+/// Whoever may look may send the form.
+pub(super) struct ToRead;
+/// For those who may archive.
+pub(super) struct ToArchive;
+/// For administrators.
+pub(super) struct ToAdminister;
+
+impl Needs for ToRead {
+    const LEVEL: Level = Level::Read;
+}
+
+impl Needs for ToArchive {
+    const LEVEL: Level = Level::Archive;
+}
+
+impl Needs for ToAdminister {
+    const LEVEL: Level = Level::Administer;
+}
+
+/// A form that asks for a change and was let through ([`Visitor::changes`]): the only way to one for pages behind the sign-in.
+pub(super) struct Asked<L> {
+    pub(super) visitor: Visitor,
+    pub(super) form: Fields,
+    pub(super) change: Change,
+    needs: PhantomData<L>,
+}
+
+impl<L: Needs> FromRequest<Site> for Asked<L> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Asked<L>, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, site).await?;
+        let Sent(form) = Sent::from_request(Request::from_parts(parts, body), site).await?;
+        let change = visitor.changes(&form, L::LEVEL)?;
+        Ok(Asked { visitor, form, change, needs: PhantomData })
     }
 }
 

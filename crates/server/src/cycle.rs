@@ -16,7 +16,7 @@ use leastwise::findings::{Found, find};
 use leastwise::recommend::{Advisor, Basis};
 use leastwise::refine::Choices;
 use leastwise::report::findings::FindingsReport;
-use leastwise::usage::TrackingPeriod;
+use leastwise::usage::{EventMapper, TrackingPeriod};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -202,16 +202,28 @@ impl Thread<'_> {
             }
             self.write_all(&mut analysis, false);
         }
+        // Of its own, since the analysis changes its period for each analyzer, and what was read stays.
+        let mapper = EventMapper::new(analysis.mapper.catalogue());
+        let mut requested: BTreeMap<u32, RequestLog<'_>> = BTreeMap::new();
         loop {
-            let days = self.periods();
+            let periods: BTreeMap<u32, TrackingPeriod> = self.periods();
+            requested.retain(|days, _| periods.contains_key(days));
+            let mut new: BTreeMap<u32, RequestLog<'_>> = periods
+                .iter()
+                .filter(|(days, _)| !requested.contains_key(days))
+                .map(|(days, period)| (*days, RequestLog::new(&mapper, Replayed::All, *period)))
+                .collect();
+            // Logs are read again only for a period that no analyzer had before.
+            if !new.is_empty() {
+                logs(&mut |event| new.values_mut().for_each(|log| log.record(event)));
+                requested.append(&mut new);
+            }
             let asked = {
-                let mut periods: BTreeMap<u32, (Basis<'_>, Advisor<'_>, RequestLog<'_>)> = BTreeMap::new();
-                for days in days {
-                    let Some(period) = TrackingPeriod::ending(self.present, days) else { continue };
-                    let basis = Basis { period, ..Basis::of(&analysis, Choices::default()) };
-                    periods.insert(days, (basis, Advisor::new(basis), RequestLog::new(&analysis.mapper, Replayed::All, period)));
-                }
-                logs(&mut |event| periods.values_mut().for_each(|(_, _, log)| log.record(event)));
+                let advised = |(days, period): (&u32, &TrackingPeriod)| {
+                    let basis = Basis { period: *period, ..Basis::of(&analysis, Choices::default()) };
+                    (*days, (basis, Advisor::new(basis)))
+                };
+                let advised: BTreeMap<u32, (Basis<'_>, Advisor<'_>)> = periods.iter().map(advised).collect();
                 if let Some(sender) = sender.take() {
                     self.state.desk.hand_over(Some(sender));
                 }
@@ -224,15 +236,15 @@ impl Thread<'_> {
                         Ok(Message::Analyse { reply }) => break Some(reply),
                         Ok(Message::Ask { days, question }) => {
                             // Without the period the question is dropped, which its asker sees.
-                            if let Some((basis, ..)) = periods.get(&days) {
+                            if let Some((basis, _)) = advised.get(&days) {
                                 question(&analysis, basis);
                             }
                         }
                         Ok(Message::Recommend { resource, days, reply }) => {
                             // A period that no analyzer had when the logs were read is not there; its analysis will follow.
-                            let advice = match periods.get(&days) {
-                                Some((basis, advisor, log)) => advise(&analysis.access, basis, advisor, log, &resource),
-                                None => Err(crate::store::RecommendationError {
+                            let advice = match (advised.get(&days), requested.get(&days)) {
+                                (Some((basis, advisor)), Some(log)) => advise(&analysis.access, basis, advisor, log, &resource),
+                                _ => Err(crate::store::RecommendationError {
                                     code: "NOT_ANALYSED".to_owned(),
                                     message: "the analyzer has not been analysed yet; ask again in a moment".to_owned(),
                                 }),
@@ -248,13 +260,11 @@ impl Thread<'_> {
         }
     }
 
-    /// The tracking periods of all analyzers.
-    fn periods(&self) -> Vec<u32> {
+    /// The tracking periods of all analyzers, by their days.
+    fn periods(&self) -> BTreeMap<u32, TrackingPeriod> {
         let analyzers = self.handle.block_on(all_analyzers(&self.state.store)).unwrap_or_default();
-        let mut days: Vec<u32> = analyzers.iter().map(|analyzer| analyzer.unused_access_age).collect();
-        days.sort_unstable();
-        days.dedup();
-        days
+        let period = |days| Some((days, TrackingPeriod::ending(self.present, days)?));
+        analyzers.iter().filter_map(|analyzer| period(analyzer.unused_access_age)).collect()
     }
 
     /// Writes the findings of all analyzers, or of those that are pending.

@@ -197,7 +197,17 @@ test("a finding shows its evidence, and a recommendation that is proved, downloa
 
 test("a finding is archived with a reason until a day, and made active again", async () => {
   const page = await open();
+  // The last day of a trend: open and archived ones, as they are at the moment.
+  const last = async (path) => {
+    await page.goto(server.base + path);
+    const cells = page.locator("details", { hasText: "As a table" }).locator("tbody tr").first().locator("td");
+    return (await cells.allTextContents()).slice(0, 2).map(Number);
+  };
   await openFinding(page, "billing-deploy-14");
+  const one = new URL(page.url()).pathname;
+  const account = await page.locator('nav.crumbs a[href^="/accounts/"]').getAttribute("href");
+  const before = { "/": await last("/"), [account]: await last(account) };
+  await page.goto(server.base + one);
   const tomorrow = new Date(Date.now() + 40 * 86_400_000).toISOString().slice(0, 10);
   await page.getByLabel("Reason").fill("needed for the yearly audit");
   await page.getByLabel("Until").fill(tomorrow);
@@ -205,6 +215,10 @@ test("a finding is archived with a reason until a day, and made active again", a
   await page.getByText("By ana: needed for the yearly audit").waitFor();
   assert.match(await page.locator("ol.log").innerText(), /ana archived it: needed for the yearly audit/);
   await picture(page, "finding-archived", false);
+  for (const [path, [open, archived]] of Object.entries(before)) {
+    assert.ok(open > 0, path);
+    assert.deepEqual(await last(path), [open - 1, archived + 1], `the trend of ${path} ends with the present`);
+  }
   await page.goto(`${server.base}/findings?status=archived`);
   assert.equal(await page.locator("#table tbody tr").count(), 1);
   await page.locator("#table tbody .who").click();

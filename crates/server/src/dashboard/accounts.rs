@@ -10,13 +10,13 @@ use axum::response::Response;
 use leastwise::access::PrincipalArn;
 use leastwise::findings::FindingKind;
 
-use super::charts::{Bars, bars};
+use super::charts::{Bars, Trend, bars, trend};
 use super::coverage::{AccountSources, sources_of};
 use super::evidence::Evidence;
 use super::finding::told;
 use super::frame::{Frame, frame};
 use super::listing::{Row, row};
-use super::overview::{list, report, text};
+use super::overview::{TREND_DAYS, list, report, text};
 use super::site::{Refusal, Site, page};
 use super::visitor::Visitor;
 use super::words::{counted, kind, number, path_and_name};
@@ -49,6 +49,7 @@ struct AccountPage {
     frame: Frame,
     account: String,
     says: String,
+    trend: Trend,
     types: Bars,
     sources: AccountSources,
     rows: Vec<Row>,
@@ -145,10 +146,13 @@ pub(super) async fn show_one(
     let now = clock::now();
     let found = site.store().list_within(&query, std::time::Duration::from_millis(200)).await?;
     let rows = found.findings.iter().map(|finding| row(finding, now)).collect();
+    let days = site.store().account_trend(&analyzer, &account, now.days_before(TREND_DAYS), now).await?;
+    let days: Vec<_> = days.iter().map(|day| (day.day, day.active, day.archived, day.resolved)).collect();
     let open = totals.map_or(0, |totals| totals.active);
     page(&AccountPage {
         frame,
         says: if open == 0 { "No finding is open.".to_owned() } else { format!("{} open.", counted(open, "finding")) },
+        trend: trend(&days),
         types: bars("By type", types.unwrap_or_default(), String::new()),
         sources: sources_of(&report, &account),
         rows,

@@ -147,7 +147,8 @@ fn ceiling(most: u64) -> u64 {
 pub(super) fn trend(days: &[(Timestamp, u64, u64, u64)]) -> Trend {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Trend::default() };
     let most = ceiling(days.iter().map(|day| day.1).max().unwrap_or(0).max(4));
-    let span = (last.0.seconds() - first.0.seconds()) as f64;
+    let length = last.0.seconds() - first.0.seconds();
+    let span = length as f64;
     let x = |at: Timestamp| {
         if span == 0.0 { RIGHT } else { LEFT + (at.seconds() - first.0.seconds()) as f64 * (RIGHT - LEFT) / span }
     };
@@ -191,7 +192,7 @@ pub(super) fn trend(days: &[(Timestamp, u64, u64, u64)]) -> Trend {
         says: if days.len() == 1 {
             "the record begins today".to_owned()
         } else {
-            format!("the last {}", counted(days.len() as u64, "day"))
+            format!("the last {}", counted(u64::try_from(length / 86_400).unwrap_or_default() + 1, "day"))
         },
         sentence,
         rows: (0..=4).map(row).collect(),

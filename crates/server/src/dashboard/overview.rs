@@ -76,7 +76,7 @@ pub(super) fn state_numbers(of: &Value) -> StateNumbers {
     }
 }
 
-/// Each day with its numbers; a day without an entry is as the one before.
+/// Each day that has an entry, with its numbers.
 fn by_day(points: &[TrendPoint]) -> Vec<(Timestamp, u64, u64, u64)> {
     let mut days: BTreeMap<Timestamp, (u64, u64, u64)> = BTreeMap::new();
     for point in points {
@@ -111,6 +111,9 @@ fn by_age(facet: &[(String, u64)], now: Timestamp) -> Bars {
     });
     bars("By age", rows.filter(|row| row.3 > 0).collect(), String::new())
 }
+
+/// So many days before today a trend begins, if the record reaches so far back.
+pub(super) const TREND_DAYS: u32 = 60;
 
 /// The most that a list of bars shows.
 const BARS: usize = 6;
@@ -227,7 +230,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let statistics = store.statistics(&analyzer, BARS).await?;
     let facet = async |facet| store.facets(&analyzer, facet, FindingStatus::Active).await;
     let (services, risks, ages) = (facet(Facet::Service).await?, facet(Facet::Risk).await?, facet(Facet::Day).await?);
-    let points = store.trend(&analyzer, Timestamp::from_seconds(now.seconds() - 60 * 86_400)).await?;
+    let points = store.trend(&analyzer, now.days_before(TREND_DAYS), now).await?;
     let days = by_day(&points);
     let report = report(&site, &analyzer).await?;
     let riskiest = Query {

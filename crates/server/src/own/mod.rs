@@ -83,7 +83,7 @@ async fn coverage(State(site): State<Site>, _caller: Caller, Path(name): Path<St
 
 async fn trend(State(site): State<Site>, _caller: Caller, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let analyzer = site.store().analyzer(&name).await?;
-    let points = site.store().trend(&analyzer, leastwise::access::Timestamp::from_seconds(0)).await?;
+    let points = site.store().trend(&analyzer, leastwise::access::Timestamp::from_seconds(0), crate::clock::now()).await?;
     let point = |point: &crate::store::TrendPoint| {
         json!({
             "day": point.day.to_string().chars().take(10).collect::<String>(), "findingType": point.kind.as_str(),

@@ -109,6 +109,7 @@ struct Inner {
 const FIRST: &str = include_str!("../../migrations/0001_first.sql");
 const PUBLICATION: &str = include_str!("../../migrations/0011_publication.sql");
 const EVENTS_OUT: &str = include_str!("../../migrations/0010_events_out.sql");
+const ACCOUNT_HISTORY: &str = include_str!("../../migrations/0012_account_history.sql");
 /// For how long a request waits for a connection before it is told that the store is unreachable.
 const PATIENCE: Duration = Duration::from_secs(8);
 static DRIVERS: Once = Once::new();
@@ -239,6 +240,7 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
             migration(1, "first", FIRST),
             migration(10, "events out", EVENTS_OUT),
             migration(11, "publication", PUBLICATION),
+            migration(12, "account history", ACCOUNT_HISTORY),
         ]),
         ..Migrator::DEFAULT
     };

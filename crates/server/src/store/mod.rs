@@ -16,7 +16,8 @@
 //! | `findings.rs` | [`Finding`]s: `finding` (whole), `findings_status` (archive, reopen) |
 //! | `listing.rs` | `list`: a [`Query`] to a [`Page`], with a [`Cursor`] to the next one |
 //! | `ranges.rs` | which ranges of the indices a list is put together from |
-//! | `statistics.rs` | `statistics`, `facets` (by service, risk, day of creation), `trend` |
+//! | `statistics.rs` | `statistics`, `facets` (by service, risk, day of creation) |
+//! | `history.rs` | `trend`, `account_trend`: numbers day by day |
 //! | `analysis.rs` | writing an analysis: only differences |
 //! | `publication.rs` | making it visible all at once, or taking it back; clearing away what is old |
 //! | `recommendations.rs` | `start_recommendation`, `finish_recommendation`, `recommendation` |
@@ -42,6 +43,7 @@ mod database;
 mod failure;
 mod filter;
 mod findings;
+mod history;
 mod listing;
 mod people;
 mod publication;
@@ -63,9 +65,10 @@ pub use database::{Dialect, Location, Store};
 pub use failure::StoreError;
 pub use filter::{Criterion, Filter, FilterKey, FilterProblem};
 pub use findings::{Archiving, Finding, FindingStatus, FindingSummary, ResourceType, Risk};
+pub use history::{AccountDay, TrendPoint};
 pub use listing::{Cursor, LOOK, Page, Query, Sort, SortKey};
 pub use people::{ApiKey, Session, User};
 pub use recommendations::{Recommendation, RecommendationError, RecommendationStatus};
 pub use rules::{ArchiveRule, MOST_RULES};
-pub use statistics::{AccountTotals, Facet, Statistics, TrendPoint};
+pub use statistics::{AccountTotals, Facet, Statistics};
 pub use webhooks::{Delivery, Waiting, Webhook};

@@ -195,6 +195,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn clear_away(&self) -> Result<u64, StoreError> {
+        self.clear_history().await?;
         let (mut deleted, mut behind) = (0, 0_i64);
         loop {
             // From one analyzer to the next along the index, without reading the findings in between.

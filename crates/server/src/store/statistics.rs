@@ -1,12 +1,10 @@
-//! Totals, facets and trends: sums over counters, never over findings.
+//! Totals and facets: sums over counters, never over findings.
 //!
-//! The counters change with the findings (`tally.rs`); history is one set of rows for each analyzer and day, written at the
-//! end of an analysis and at the first look of a day. It decides nothing about what is shown.
+//! The counters change with the findings (`tally.rs`); what they were on other days is in `history.rs`. It decides nothing about
+//! what is shown.
 
 use std::collections::BTreeMap;
 
-use leastwise::access::Timestamp;
-use leastwise::access::time::DAY;
 use leastwise::findings::FindingKind;
 use sqlx::{AssertSqlSafe, Row, query};
 
@@ -70,23 +68,10 @@ impl Facet {
     }
 }
 
-/// The findings at the end of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrendPoint {
-    /// The day's beginning.
-    pub day: Timestamp,
-    /// Which kind.
-    pub kind: FindingKind,
-    /// Which status.
-    pub status: FindingStatus,
-    /// How many.
-    pub count: u64,
-}
-
 /// Accounts whose kinds are asked for at once.
 const ACCOUNTS: usize = 500;
 
-fn number(count: i64) -> u64 {
+pub(super) fn number(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
@@ -194,64 +179,5 @@ impl Store {
         );
         let rows = query(AssertSqlSafe(sql)).bind(analyzer.id).bind(facet.as_str()).fetch_all(&mut *reading).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, number(row.try_get(1)?)))).collect()
-    }
-
-    /// The findings of an analyzer day by day from `from` on: the last known numbers of each day that has any.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn trend(&self, analyzer: &Analyzer, from: Timestamp) -> Result<Vec<TrendPoint>, StoreError> {
-        let rows = query("SELECT day, kind, status, n FROM history WHERE analyzer = $1 AND day >= $2 ORDER BY day, kind, status")
-            .bind(analyzer.id)
-            .bind(from.seconds().div_euclid(DAY))
-            .fetch_all(self.reads())
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(TrendPoint {
-                    day: Timestamp::from_seconds(row.try_get::<i64, _>(0)? * DAY),
-                    kind: kind_of_number(row.try_get(1)?),
-                    status: FindingStatus::of_number(row.try_get(2)?),
-                    count: number(row.try_get(3)?),
-                })
-            })
-            .collect()
-    }
-
-    /// Writes today's numbers of every analyzer into the history, over those of earlier today.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn keep_history(&self, now: Timestamp) -> Result<(), StoreError> {
-        let day = now.seconds().div_euclid(DAY);
-        let mut writing = self.writing().await?;
-        let sums = query(
-            "SELECT analyzer, CAST(value AS BIGINT), facets.status, n, run, settling FROM facets JOIN analyzers ON analyzers.id = analyzer \
-             WHERE facet = 'kind'",
-        )
-        .fetch_all(&mut *writing)
-        .await?;
-        let mut totals: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
-        for row in &sums {
-            let phase = Phase { run: row.try_get(4)?, is_settling: row.try_get::<i64, _>(5)? != 0 };
-            if let Some(status) = phase.status(row.try_get(2)?) {
-                *totals.entry((row.try_get(0)?, row.try_get(1)?, status.number())).or_default() += row.try_get::<i64, _>(3)?;
-            }
-        }
-        for ((analyzer, kind, status), n) in totals {
-            query(
-                "INSERT INTO history (analyzer, day, kind, status, n) VALUES ($1, $2, $3, $4, $5) \
-                 ON CONFLICT (analyzer, day, kind, status) DO UPDATE SET n = excluded.n",
-            )
-            .bind(analyzer)
-            .bind(day)
-            .bind(kind)
-            .bind(status)
-            .bind(n)
-            .execute(&mut *writing)
-            .await?;
-        }
-        writing.commit().await?;
-        Ok(())
     }
 }

@@ -107,7 +107,7 @@ async fn life(bed: &Bed) {
     assert_eq!(listed(store, &own).await.len(), 4);
     counters_are_right(store, &own).await;
 
-    let trend = store.trend(&own, at(0)).await.unwrap();
+    let trend = store.trend(&own, at(0), at(93)).await.unwrap();
     assert!(trend.iter().any(|point| point.status == FindingStatus::Active && point.count > 0));
     let audit = store.audit(Some(&ids[0]), None, 10).await.unwrap();
     assert_eq!(audit.iter().map(|row| row.action.as_str()).collect::<Vec<_>>(), ["ReopenFinding", "ArchiveFinding"]);

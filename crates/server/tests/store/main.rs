@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod bed;
+mod history;
 mod life_cycle;
 mod lists;
 mod publication;

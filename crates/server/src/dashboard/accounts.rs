@@ -129,10 +129,12 @@ pub(super) async fn show_one(
     let statistics = site.store().statistics_of(&analyzer, Some(std::slice::from_ref(&account)), 1).await?;
     let totals = statistics.accounts.first();
     let types = totals.map(|totals| {
+        let mut by_kind: Vec<(&FindingKind, &u64)> = totals.by_kind.iter().filter(|(_, n)| **n > 0).collect();
+        by_kind.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
         let row = |(own, n): (&FindingKind, &u64)| {
             (kind(own.as_str()).to_owned(), format!("/findings?account={account}&type={}", own.as_str()), String::new(), *n)
         };
-        totals.by_kind.iter().filter(|(_, n)| **n > 0).map(row).collect()
+        by_kind.into_iter().map(row).collect()
     });
     let mut filter = Filter::default();
     filter.criteria.insert(FilterKey::ResourceOwnerAccount, Criterion { eq: vec![account.clone()], ..Criterion::default() });
@@ -170,7 +172,7 @@ pub(super) async fn show_principal(
     let missing = || Refusal::Store(StoreError::NotFound { what: "role or user", id: arn.clone() });
     let parsed = PrincipalArn::parse(&arn).ok_or_else(missing)?;
     let analyzer = visitor.analyzer(&site).await?.ok_or_else(missing)?;
-    let frame = frame(&site, &visitor, Some(&analyzer), "/findings").await?;
+    let frame = frame(&site, &visitor, Some(&analyzer), "/accounts").await?;
     let now = clock::now();
     let mut rows = Vec::new();
     for id in site.store().findings_of_resource(&analyzer, parsed.as_str()).await? {

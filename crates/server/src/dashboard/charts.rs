@@ -23,6 +23,8 @@ pub(super) struct Bars {
     pub(super) title: String,
     pub(super) bars: Vec<Bar>,
     pub(super) more: String,
+    /// Where the rest is, if there is such a page.
+    pub(super) all: &'static str,
 }
 
 /// Bars of these rows (name, address, class, count), the longest as wide as the list.
@@ -35,7 +37,7 @@ pub(super) fn bars(title: &str, rows: Vec<(String, String, String, u64)>, more: 
         percent: format!("{:.1}", 100.0 * count as f64 / most as f64),
         class,
     };
-    Bars { title: title.to_owned(), bars: rows.into_iter().map(bar).collect(), more }
+    Bars { title: title.to_owned(), bars: rows.into_iter().map(bar).collect(), more, all: "" }
 }
 
 /// A part of the bar of states.
@@ -143,6 +145,18 @@ fn ceiling(most: u64) -> u64 {
     }
 }
 
+/// A number as an axis has room for it. Those of an axis have no more than two digits before their noughts.
+fn short(count: u64) -> String {
+    for (unit, letter) in [(1_000_000, 'M'), (1_000, 'k')] {
+        if count >= unit {
+            let tenth = count % unit * 10 / unit;
+            let tenth = if tenth == 0 { String::new() } else { format!(".{tenth}") };
+            return format!("{}{tenth}{letter}", number(count / unit));
+        }
+    }
+    number(count)
+}
+
 /// The trend of these days, oldest first: when, open, archived, resolved.
 pub(super) fn trend(days: &[(Timestamp, u64, u64, u64)]) -> Trend {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Trend::default() };
@@ -161,7 +175,7 @@ pub(super) fn trend(days: &[(Timestamp, u64, u64, u64)]) -> Trend {
     let line = format!("M{}", line.join("L"));
     let row = |quarter: u64| {
         let count = most * quarter / 4;
-        Tick { at: format!("{:.1}", y(count)), text: number(count), anchor: "end" }
+        Tick { at: format!("{:.1}", y(count)), text: short(count), anchor: "end" }
     };
     let column = |at: Timestamp, anchor| Tick { at: format!("{:.1}", x(at)), text: short_day(at), anchor };
     let middle = days.get(days.len() / 2).filter(|_| days.len() > 4);
@@ -299,6 +313,13 @@ mod tests {
         assert_eq!(trend.rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["0", "20", "40", "60", "80"]);
         assert_eq!(trend.days.first().map(|day| day.open.as_str()), Some("64"));
         assert!(trend.line.starts_with("M38.0 ") && trend.line.contains("L752.0 "), "{}", trend.line);
+    }
+
+    #[test]
+    fn the_numbers_of_an_axis_are_short_and_exact() {
+        let axis = |open| trend(&[(time("2026-11-01"), open, 0, 0)]).rows.into_iter().map(|row| row.text).collect::<Vec<_>>();
+        assert_eq!(axis(1_203), ["0", "500", "1k", "1.5k", "2k"]);
+        assert_eq!(axis(900_000), ["0", "300k", "600k", "900k", "1.2M"]);
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(super) struct Happened {
     pub(super) who: String,
     pub(super) text: String,
     pub(super) subject: String,
+    /// The page of the subject, if it is a finding.
+    pub(super) href: String,
 }
 
 #[derive(Debug, Clone)]
@@ -202,7 +204,16 @@ pub(super) fn happened(row: &AuditRow) -> Happened {
         _ => name.to_owned(),
     };
     let note = row.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-    Happened { at: row.at.to_string(), when: moment(row.at), who, text: format!("{what}{note}"), subject: row.subject.clone() }
+    let of_a_finding = ["ArchiveFinding", "ReopenFinding", "AcceptRecommendation", "GenerateFindingRecommendation"];
+    let href = if of_a_finding.contains(&row.action.as_str()) { format!("/findings/{}", row.subject) } else { String::new() };
+    Happened {
+        at: row.at.to_string(),
+        when: moment(row.at),
+        who,
+        text: format!("{what}{note}"),
+        subject: row.subject.clone(),
+        href,
+    }
 }
 
 fn act(visitor: &Visitor, finding: &Finding) -> Act {
@@ -291,6 +302,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor, Path(id): P
         who: String::new(),
         text: "found by the analysis".to_owned(),
         subject: String::new(),
+        href: String::new(),
     });
     let principal = format!("/principals/{}", encoded(&summary.resource));
     let link = |name, text: String, href: String| Fact { name, text, href };

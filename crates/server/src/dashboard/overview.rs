@@ -138,7 +138,7 @@ fn groups(statistics: &Statistics, services: &[(String, u64)], days: &[(String, 
         .map(|(service, n)| (service.clone(), format!("/findings?service={}", encoded(service)), String::new(), *n));
     vec![
         bars("By type", types.collect(), String::new()),
-        bars("By account", accounts.collect(), more(statistics.accounts_in_all)),
+        Bars { all: "/accounts", ..bars("By account", accounts.collect(), more(statistics.accounts_in_all)) },
         bars("By service", by_service.collect(), more(services.len() as u64)),
         by_age(days, now),
     ]

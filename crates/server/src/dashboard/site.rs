@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::assets;
 use super::oidc::Provider;
 use super::throttle::Throttle;
-use super::words::encoded;
+use super::words::{capital, encoded};
 use crate::desk::Desk;
 use crate::store::{Analyzer, Store, StoreError};
 
@@ -186,6 +186,7 @@ impl IntoResponse for Refusal {
             return Redirect::to(&format!("/sign-in?back={}", encoded(address))).into_response();
         }
         let (status, title, says) = self.told();
+        let says = capital(&says);
         let page = RefusalPage { style: assets::address("dashboard.css"), icon: assets::address("icon.svg"), title, says };
         let mut response = (status, Html(page.render().unwrap_or_default())).into_response();
         if let Refusal::Wait(seconds) = self

@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leastwise::access::time::DAY;
 use leastwise::access::{AccountId, Timestamp};
 use leastwise::usage::{Event, EventCategory, Gap, GapCause, ObservationWindow, RegionScope, TrailCoverage};
 
 use crate::TrailFacts;
 
 const HOUR: i64 = 3600;
-const DAY: i64 = 86_400;
 /// Fewer days than these show no rhythm.
 const FEWEST_DAYS: usize = 3;
 /// A region delivers daily when so many of a hundred steps from one delivering day to the next are one day long.

@@ -12,7 +12,7 @@ use leastwise::usage::{Attribution, Event, EventKind, EventMapper, Mapping, Reso
 use super::row::{Key, Outcome, PrincipalType};
 use crate::{digest, number_of};
 
-pub(crate) const DAY: i64 = 86_400;
+pub(crate) use leastwise::access::time::DAY;
 
 /// Texts, each held once and known by a number.
 #[derive(Default)]

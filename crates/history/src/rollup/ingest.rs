@@ -140,10 +140,7 @@ pub fn ingest(
     }
     let mut inputs = Inputs::find(paths, options.since, &options.stores)?;
     let mut writer = Writer::open(out, options.threads)?;
-    writer.forget(&inputs);
-    let since = options.since.map(Timestamp::seconds);
-    let listed = inputs.logs.len() as u64;
-    inputs.logs.retain(|name, input| !writer.manifest.has(name, &input.state, since));
+    let listed = writer.leave_new(&mut inputs, options.since);
     let mut logs: Vec<(String, Input)> = inputs.logs.into_iter().collect();
     // What takes long begins first; the others in the order of their names, which is that of their days.
     logs.sort_by_key(|(_, input)| input.size < LONG);
@@ -151,7 +148,7 @@ pub fn ingest(
     let unread: Vec<Done> = inputs.problems.into_iter().map(Done::unread).collect();
     let of_bytes = logs.iter().map(|(_, input)| input.size).sum();
     let threads = options.threads.clamp(1, (options.memory / LEAST_MEMORY).max(1));
-    // Besides its batch, each thread reads, and one of them merges a batch, which takes about as much again.
+    // Besides its batch, each thread reads, and one of them merges a batch, which takes up to twice as much again.
     let ahead = if paths.iter().any(|path| is_remote(path)) { (options.memory / 8).clamp(4 << 20, 48 << 20) } else { 0 };
     let share = options.memory.saturating_sub(threads * READER_MEMORY / 2 + ahead) / (threads + 1);
     let work = Work {
@@ -322,11 +319,16 @@ impl Done {
 }
 
 impl Writer {
-    /// Takes away what an earlier run could not look at and this one could.
-    pub(crate) fn forget(&mut self, inputs: &Inputs) {
+    /// Leaves of the logs that were found those that are to be read, and says how many were found. What an earlier run could not
+    /// look at and this one could is forgotten.
+    pub(crate) fn leave_new(&mut self, inputs: &mut Inputs, since: Option<Timestamp>) -> u64 {
         let before = self.manifest.files.len();
         self.manifest.files.retain(|name, file| file.state != UNLISTED || !inputs.covers(name));
         self.forgot = self.manifest.files.len() < before;
+        let listed = inputs.logs.len() as u64;
+        let since = since.map(Timestamp::seconds);
+        inputs.logs.retain(|name, input| !self.manifest.has(name, &input.state, since));
+        listed
     }
 
     pub(crate) fn open(out: &Path, threads: usize) -> Result<Writer, RollupError> {

@@ -103,11 +103,8 @@ impl Intake {
         let out = here.as_deref().unwrap_or(out);
         let mut inputs = Inputs::find(paths, since, stores)?;
         let mut writer = Writer::open(out, threads)?;
-        writer.forget(&inputs);
-        let mut told = Ingested { listed: inputs.logs.len() as u64, ..Ingested::default() };
+        let mut told = Ingested { listed: writer.leave_new(&mut inputs, since), ..Ingested::default() };
         (told.too_old, told.ignored) = (inputs.too_old, inputs.ignored);
-        let seconds = since.map(Timestamp::seconds);
-        inputs.logs.retain(|name, input| !writer.manifest.has(name, &input.state, seconds));
         told.read = inputs.logs.len() as u64;
         let logs = inputs.logs.into_iter().map(|(name, input)| {
             let day = super::input::day_of(&name).map(|day| day.seconds().div_euclid(super::batch::DAY));

@@ -13,7 +13,7 @@ use super::RollupError;
 use super::batch::{Batch, DAY, Tuple};
 use super::ids;
 use super::row::{Key, Resource, Row, merge};
-use super::store::Stage;
+use super::store::{Stage, Staged};
 use super::table::{Table, encode};
 
 /// Runs `work` for each task on so many threads; the results in the order of the tasks.
@@ -75,14 +75,17 @@ pub(crate) fn stage(batches: &[Batch], stage: &Stage<'_>, threads: usize) -> Res
     days.sort_unstable();
     days.dedup();
     let mut merged = Merged::default();
-    let mut partitions = Vec::new();
-    for result in in_parallel(threads, &days, |day| of_day(*day, batches, stage)) {
-        let (own, of_day) = result?;
-        merged.new += own.new;
-        merged.doubles += own.doubles;
-        partitions.extend(of_day);
+    // A day's rows may take more memory than its events, so those of a few days are there at a time.
+    for some in days.chunks(threads.max(1)) {
+        let mut partitions = Vec::new();
+        for result in in_parallel(threads, some, |day| of_day(*day, batches, stage)) {
+            let (own, of_day) = result?;
+            merged.new += own.new;
+            merged.doubles += own.doubles;
+            partitions.extend(of_day);
+        }
+        write_all(partitions, stage, threads)?;
     }
-    write_all(partitions, stage, threads)?;
     Ok(merged)
 }
 
@@ -97,11 +100,8 @@ pub(crate) fn add_up(
     let of_day = |(day, ids): &(i64, Mutex<Vec<u128>>)| -> Result<u64, RollupError> {
         let mut ids = std::mem::take(&mut *ids.lock().unwrap_or_else(PoisonError::into_inner));
         ids.sort_unstable();
-        let path = format!("events/{}.ids", name_of_day(*day));
-        let known = ids::open(&stage.current(&path)).map_err(|error| stage.error(&path, &error))?;
-        let (mut file, mut fresh) = (stage.create(&path)?, 0);
-        ids::union(known, &ids, file.writer(), &mut |_| fresh += 1).map_err(|error| stage.error(&path, &error))?;
-        file.finish()?;
+        let mut fresh = 0;
+        stage_ids(*day, &ids, stage, &mut |_| fresh += 1)?.finish()?;
         Ok(fresh)
     };
     let fresh = in_parallel(threads, &days, of_day).into_iter().sum::<Result<u64, _>>()?;
@@ -112,6 +112,20 @@ pub(crate) fn add_up(
 fn write_all(partitions: Vec<Partition<'_>>, stage: &Stage<'_>, threads: usize) -> Result<(), RollupError> {
     let partitions: Vec<Mutex<Partition<'_>>> = partitions.into_iter().map(Mutex::new).collect();
     in_parallel(threads, &partitions, |partition| write(partition, stage)).into_iter().collect()
+}
+
+/// Stages the ids of a day with those that are sorted here, and calls `fresh` with the place of each new one.
+fn stage_ids<'s>(
+    day: i64,
+    sorted: &[u128],
+    stage: &'s Stage<'_>,
+    fresh: &mut dyn FnMut(usize),
+) -> Result<Staged<'s>, RollupError> {
+    let path = format!("events/{}.ids", name_of_day(day));
+    let known = ids::open(&stage.current(&path)).map_err(|error| stage.error(&path, &error))?;
+    let mut file = stage.create(&path)?;
+    ids::union(known, sorted, file.writer(), fresh).map_err(|error| stage.error(&path, &error))?;
+    Ok(file)
 }
 
 /// Tells doubles apart, stages the day's ids, and adds up what is new.
@@ -143,12 +157,9 @@ fn of_day<'b>(day: i64, batches: &'b [Batch], stage: &Stage<'_>) -> Result<(Merg
             })
         });
     }
-    let path = format!("events/{}.ids", name_of_day(day));
     let sorted: Vec<u128> = items.iter().map(|item| item.0).collect();
     let mut fresh = Vec::new();
-    let known = ids::open(&stage.current(&path)).map_err(|error| stage.error(&path, &error))?;
-    let mut file = stage.create(&path)?;
-    ids::union(known, &sorted, file.writer(), &mut |at| fresh.push(at)).map_err(|error| stage.error(&path, &error))?;
+    let file = stage_ids(day, &sorted, stage, &mut |at| fresh.push(at))?;
     let new = fresh.len() as u64;
     let merged = Merged { new, doubles: items.len() as u64 - new };
     if new == 0 {

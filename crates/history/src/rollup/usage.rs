@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use leastwise::access::AccountId;
 use leastwise::access::Timestamp;
+use leastwise::access::time::DAY;
 use leastwise::backtest::{RequestLog, Requested};
 use leastwise::usage::{Attribution, Collector, EventMapper, Mapping, Recurrence};
 
@@ -94,9 +95,7 @@ impl Usage {
         for of_account in all.chunk_by(|a, b| a.0 == b.0) {
             let mut tables = Vec::new();
             for (_, _, path) in of_account {
-                let bytes = fs::read(path).map_err(|error| RollupError::io("read", path, &error))?;
-                let damaged = |message: String| RollupError::Damaged { path: path.clone(), message };
-                tables.push((path, Table::read(bytes).map_err(damaged)?));
+                tables.push((path, table(path)?));
             }
             let mut rows = Vec::new();
             for (path, table) in &tables {
@@ -137,11 +136,17 @@ impl Usage {
             let Some(day) = name.strip_suffix(".parquet").and_then(Timestamp::parse) else { continue };
             let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
             let cover = DayCover::decode(bytes).map_err(|message| RollupError::Damaged { path, message })?;
-            cover.observations(day.seconds().div_euclid(86_400)).for_each(|observation| tracker.observe(observation));
+            cover.observations(day.seconds().div_euclid(DAY)).for_each(|observation| tracker.observe(observation));
         }
         reading.coverage = tracker.coverage(trails);
         Ok(reading)
     }
+}
+
+/// The file of an account and a day, decoded.
+fn table(path: &Path) -> Result<Table, RollupError> {
+    let bytes = fs::read(path).map_err(|error| RollupError::io("read", path, &error))?;
+    Table::read(bytes).map_err(|message| RollupError::Damaged { path: path.to_owned(), message })
 }
 
 impl Usage {
@@ -152,10 +157,8 @@ impl Usage {
     /// A file that cannot be read.
     pub fn replay(&self, log: &mut RequestLog<'_>) -> Result<(), RollupError> {
         for (account, _, path) in partitions(&self.folder)? {
-            let damaged = |message: String| RollupError::Damaged { path: path.clone(), message };
-            let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
-            let table = Table::read(bytes).map_err(damaged)?;
-            let rows = merge(table.rows().map_err(damaged)?);
+            let table = table(&path)?;
+            let rows = merge(table.rows().map_err(|message| RollupError::Damaged { path: path.clone(), message })?);
             for of_key in rows.chunk_by(|a, b| a.key == b.key) {
                 let Some((all, resources)) = of_key.split_first().filter(|(all, _)| all.resource.is_none()) else { continue };
                 let Some(attribution) = all.key.principal_type.attribution(all.key.principal) else { continue };

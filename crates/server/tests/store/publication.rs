@@ -81,7 +81,7 @@ fn with(n: u64, content: &str, shown: &str) -> FoundFinding {
 /// Sixty findings, some archived, some resolved; then a run in which some go, come back, change, look different, and are new.
 async fn prepared(store: &Store) -> (Vec<FoundFinding>, Seen, Seen) {
     analyzer(store, "staged", Scope::Organization).await;
-    let rule = Filter::parse(r#"{"resource":{"contains":["/r9"]}}"#).unwrap();
+    let rule = Filter::parse(r#"{"resource":{"contains":["/r9","/r58"]}}"#).unwrap();
     for (day, findings) in [(0, 0..60_u64), (1, 0..50)] {
         let own = store.analyzer("staged").await.unwrap();
         let mut run = store.begin_run(&own, at(day)).await.unwrap();
@@ -115,6 +115,8 @@ async fn prepared(store: &Store) -> (Vec<FoundFinding>, Seen, Seen) {
             0..10 | 20..30 => one.0 = Resolved,
             30..40 => one.1 = format!("[\"redated{n}\"]"),
             55..57 => *one = (Active, format!("[\"back{n}\"]")),
+            // Comes back, and a rule fits.
+            58 => *one = (Archived, format!("[\"old{n}\"]")),
             57..60 => *one = (Active, format!("[\"old{n}\"]")),
             50..55 => *one = (Active, format!("[\"old{n}\"]")),
             _ => {}

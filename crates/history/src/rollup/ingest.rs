@@ -148,7 +148,7 @@ pub fn ingest(
     let unread: Vec<Done> = inputs.problems.into_iter().map(Done::unread).collect();
     let of_bytes = logs.iter().map(|(_, input)| input.size).sum();
     let threads = options.threads.clamp(1, (options.memory / LEAST_MEMORY).max(1));
-    // Besides its batch, each thread reads, and one of them merges a batch, which takes up to twice as much again.
+    // Besides its batch, each thread reads, and one of them merges a batch, which takes about as much again.
     let ahead = if paths.iter().any(|path| is_remote(path)) { (options.memory / 8).clamp(4 << 20, 48 << 20) } else { 0 };
     let share = options.memory.saturating_sub(threads * READER_MEMORY / 2 + ahead) / (threads + 1);
     let work = Work {

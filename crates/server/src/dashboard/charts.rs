@@ -4,6 +4,7 @@
 //! style sheet's.
 
 use leastwise::access::Timestamp;
+use leastwise::access::time::DAY;
 
 use super::words::{counted, number, short_day};
 
@@ -206,7 +207,7 @@ pub(super) fn trend(days: &[(Timestamp, u64, u64, u64)]) -> Trend {
         says: if days.len() == 1 {
             "the record begins today".to_owned()
         } else {
-            format!("the last {}", counted(u64::try_from(length / 86_400).unwrap_or_default() + 1, "day"))
+            format!("the last {}", counted(u64::try_from(length / DAY).unwrap_or_default() + 1, "day"))
         },
         sentence,
         rows: (0..=4).map(row).collect(),

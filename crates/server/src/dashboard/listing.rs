@@ -4,6 +4,7 @@
 //! an old link still leads somewhere.
 
 use leastwise::access::Timestamp;
+use leastwise::access::time::DAY;
 use leastwise::findings::FindingKind;
 
 use super::fields::Fields;
@@ -14,7 +15,6 @@ use crate::store::{Analyzer, Criterion, Cursor, FilterKey, FindingStatus, Findin
 
 /// Findings on a page.
 pub(super) const PAGE: u32 = 50;
-const DAY: i64 = 86_400;
 
 /// Ages to choose: name in the address, words, at least so many days, at most so many.
 pub(super) const AGES: [(&str, &str, i64, Option<i64>); 5] = [

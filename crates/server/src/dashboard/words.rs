@@ -3,6 +3,7 @@
 //! Under all pages. It decides nothing and knows no HTML.
 
 use leastwise::access::Timestamp;
+use leastwise::access::time::DAY;
 
 /// A number with commas: `6,325`.
 pub(super) fn number(count: impl TryInto<u64>) -> String {
@@ -64,8 +65,6 @@ pub(super) fn moment(time: Timestamp) -> String {
     let text = time.to_string();
     format!("{}, {} UTC", day_of(&text), text.get(11..16).unwrap_or_default())
 }
-
-const DAY: i64 = 86_400;
 
 /// How long ago: `today`, `1 day`, `12 days`, `5 months`.
 pub(super) fn age(since: Timestamp, now: Timestamp) -> String {

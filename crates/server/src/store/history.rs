@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use leastwise::access::Timestamp;
 use leastwise::access::time::DAY;
 use leastwise::findings::FindingKind;
+use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row, query};
 
 use super::change::Writing;
@@ -135,13 +136,11 @@ impl Store {
             let day: i64 = row.try_get(0)?;
             fill(&mut days, day);
             let day = beginning(day.max(first));
-            let (active, archived, resolved) = (number(row.try_get(1)?), number(row.try_get(2)?), number(row.try_get(3)?));
-            days.push(AccountDay { day, active, archived, resolved });
+            days.push(account_day(day, row)?);
         }
         if let Some(row) = &now {
             fill(&mut days, today);
-            let (active, archived, resolved) = (number(row.try_get(1)?), number(row.try_get(2)?), number(row.try_get(3)?));
-            days.push(AccountDay { day: beginning(today), active, archived, resolved });
+            days.push(account_day(beginning(today), row)?);
         }
         Ok(days)
     }
@@ -239,6 +238,12 @@ impl Store {
             writing.commit().await?;
         }
     }
+}
+
+/// The numbers of an account on a day, which stand behind the first column.
+fn account_day(day: Timestamp, row: &AnyRow) -> Result<AccountDay, StoreError> {
+    let (active, archived, resolved) = (number(row.try_get(1)?), number(row.try_get(2)?), number(row.try_get(3)?));
+    Ok(AccountDay { day, active, archived, resolved })
 }
 
 /// Repeats the last day until the one before `day`: without a row nothing has changed.

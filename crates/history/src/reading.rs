@@ -106,7 +106,7 @@ impl FileReader {
         // Records longer than the limit are passed over by the tolerant way.
         if whole::is_delivery(text)
             && text.len() <= one.options.max_record
-            && let Ok(text) = std::str::from_utf8(text)
+            && let Ok(text) = simdutf8::basic::from_utf8(text)
         {
             match whole::visit(text, &mut |event| one.event(event)) {
                 Ok(_) => return,

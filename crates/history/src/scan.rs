@@ -1,134 +1,29 @@
-//! Steps through JSON text forwards, by maps of where its texts and brackets are, 64 bytes at a time.
+//! Steps through JSON text forwards, from quote to quote and from bracket to bracket.
 //!
 //! The ground of the quick way (`whole`): what nobody asks for is passed over without being looked into. It is stricter than
 //! it need be where it looks and blind where it does not, so whoever uses it must have a careful way for what is [`Odd`].
 
 use std::borrow::Cow;
 
-use wide::u8x16;
+use crate::marks::Marks;
 
 /// The text is not what was expected at this place; a careful reader may know more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Odd;
 
-const BLOCK: usize = 64;
-
-/// Where things are in one block, a bit a byte.
-#[derive(Debug, Clone, Copy, Default)]
-struct Map {
-    /// Quotes that begin or end a text.
-    quotes: u64,
-    backslashes: u64,
-    /// `{` and `[` outside of texts.
-    opens: u64,
-    /// `}` and `]` outside of texts.
-    closes: u64,
-}
-
-/// A place in a text, and the map around it.
+/// A place in a text, and the marks behind it.
 #[derive(Debug)]
 pub(crate) struct Scanner<'t> {
     text: &'t str,
     at: usize,
-    /// The number of the block that the map is of.
-    block: usize,
-    map: Map,
-    /// All bits when the block ends within a text.
-    within: u64,
-    /// One when the block's last byte is a backslash that escapes the next one.
-    escape: u64,
-    /// Whether the text that was stepped over last has escapes.
-    has_escapes: bool,
-}
-
-/// The bytes of a block that equal one of these.
-struct Bits {
-    quotes: u64,
-    backslashes: u64,
-    opens: u64,
-    closes: u64,
-    controls: u64,
-}
-
-impl Bits {
-    #[inline]
-    fn of(block: &[u8; BLOCK]) -> Bits {
-        let quarter = |at: usize| {
-            let quarter = block.get(at..).and_then(|rest| rest.first_chunk::<16>());
-            u8x16::new(quarter.copied().unwrap_or_default())
-        };
-        let quarters = [quarter(0), quarter(16), quarter(32), quarter(48)];
-        let bits = |quarters: [u8x16; 4]| {
-            let [a, b, c, d] = quarters.map(|quarter| u64::from(quarter.to_bitmask()));
-            a | b << 16 | c << 32 | d << 48
-        };
-        // Rare ones are looked for all at once first.
-        let rare = |quarters: [u8x16; 4]| {
-            let [a, b, c, d] = quarters;
-            if ((a | b) | (c | d)).to_bitmask() == 0 { 0 } else { bits(quarters) }
-        };
-        // `[` and `{`, and `]` and `}`, differ in this bit, which no other byte that counts lacks.
-        let curly = quarters.map(|bytes| bytes | u8x16::splat(0x20));
-        Bits {
-            quotes: bits(quarters.map(|bytes| bytes.simd_eq(u8x16::splat(b'"')))),
-            backslashes: rare(quarters.map(|bytes| bytes.simd_eq(u8x16::splat(b'\\')))),
-            opens: bits(curly.map(|bytes| bytes.simd_eq(u8x16::splat(b'{')))),
-            closes: bits(curly.map(|bytes| bytes.simd_eq(u8x16::splat(b'}')))),
-            controls: rare(quarters.map(|bytes| bytes.min(u8x16::splat(0x1f)).simd_eq(bytes))),
-        }
-    }
+    /// The next one is the first quote or bracket at the place or behind it.
+    marks: Marks<'t>,
 }
 
 impl<'t> Scanner<'t> {
     /// At the beginning of a text.
     pub(crate) fn new(text: &'t str) -> Result<Scanner<'t>, Odd> {
-        let mut scanner = Scanner { text, at: 0, block: 0, map: Map::default(), within: 0, escape: 0, has_escapes: false };
-        scanner.look()?;
-        Ok(scanner)
-    }
-
-    /// Makes the map of the block whose number is set.
-    fn look(&mut self) -> Result<(), Odd> {
-        let rest = self.text.as_bytes().get(self.block * BLOCK..).unwrap_or_default();
-        let bits = match rest.first_chunk::<BLOCK>() {
-            Some(block) => Bits::of(block),
-            None if rest.is_empty() => return Err(Odd),
-            None => {
-                let mut block = [b' '; BLOCK];
-                block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-                Bits::of(&block)
-            }
-        };
-        let mut escaped = self.escape;
-        self.escape = 0;
-        let mut left = bits.backslashes & !escaped;
-        while left != 0 {
-            let one = left & left.wrapping_neg();
-            let next = one << 1;
-            self.escape = u64::from(next == 0);
-            escaped |= next;
-            left &= !(one | next);
-        }
-        let quotes = bits.quotes & !escaped;
-        // A bit for each byte from a quote that begins a text up to the one that ends it.
-        let mut within = quotes;
-        for shift in [1, 2, 4, 8, 16, 32] {
-            within ^= within << shift;
-        }
-        within ^= self.within;
-        self.within = 0u64.wrapping_sub(within >> 63);
-        self.map = Map { quotes, backslashes: bits.backslashes, opens: bits.opens & !within, closes: bits.closes & !within };
-        // A line's end within a text, or another such byte, is damage.
-        if bits.controls & within != 0 { Err(Odd) } else { Ok(()) }
-    }
-
-    /// Makes the map of the block that the place is in.
-    fn catch_up(&mut self) -> Result<(), Odd> {
-        while self.block < self.at / BLOCK {
-            self.block += 1;
-            self.look()?;
-        }
-        Ok(())
+        Ok(Scanner { text, at: 0, marks: Marks::of(text)? })
     }
 
     #[inline]
@@ -155,18 +50,38 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Steps over blanks and this byte.
+    /// Steps over blanks and this byte, which is no mark.
     #[inline]
-    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Odd> {
+    fn expect(&mut self, byte: u8) -> Result<(), Odd> {
         if self.take(byte) { Ok(()) } else { Err(Odd) }
     }
 
-    /// Steps over the byte when it is the next one.
+    /// Steps over the byte, which is no mark, when it is the next one.
     #[inline]
-    pub(crate) fn take(&mut self, byte: u8) -> bool {
+    fn take(&mut self, byte: u8) -> bool {
         let is = self.peek() == Some(byte);
         self.at += usize::from(is);
         is
+    }
+
+    /// Steps over blanks and this quote or bracket.
+    #[inline]
+    fn expect_mark(&mut self, byte: u8) -> Result<(), Odd> {
+        if self.take_mark(byte)? { Ok(()) } else { Err(Odd) }
+    }
+
+    /// Steps over the quote or bracket when it is the next byte.
+    #[inline]
+    fn take_mark(&mut self, byte: u8) -> Result<bool, Odd> {
+        let is = self.peek() == Some(byte);
+        if is {
+            let mark = self.marks.step()?;
+            if mark.place() != self.at {
+                return Err(Odd);
+            }
+            self.at += 1;
+        }
+        Ok(is)
     }
 
     /// Whether nothing but blanks is left.
@@ -174,44 +89,24 @@ impl<'t> Scanner<'t> {
         self.peek().is_none()
     }
 
-    /// Steps over a text, behind its first quote; gives where it ends.
-    #[inline]
-    fn end_text(&mut self) -> Result<usize, Odd> {
-        let from = u64::MAX << (self.at % BLOCK);
-        let quotes = self.map.quotes & from;
-        if self.at / BLOCK == self.block && quotes != 0 {
-            let end = quotes.trailing_zeros();
-            self.has_escapes = self.map.backslashes & from & !(u64::MAX << end) != 0;
-            self.at = self.block * BLOCK + end as usize + 1;
-            return Ok(self.at - 1);
+    /// Steps over a text that begins here, where its first quote was seen; gives what stands between its quotes.
+    #[inline(always)]
+    fn quoted(&mut self) -> Result<(&'t str, bool), Odd> {
+        let [open, close] = self.marks.pair()?;
+        if open.place() != self.at {
+            return Err(Odd);
         }
-        self.end_far_text()
-    }
-
-    /// The same for a text that ends in another block.
-    fn end_far_text(&mut self) -> Result<usize, Odd> {
-        self.catch_up()?;
-        let from = u64::MAX << (self.at % BLOCK);
-        let (mut quotes, mut backslashes, mut escapes) = (self.map.quotes & from, self.map.backslashes & from, 0);
-        while quotes == 0 {
-            escapes |= backslashes;
-            self.block += 1;
-            self.look()?;
-            (quotes, backslashes) = (self.map.quotes, self.map.backslashes);
-        }
-        let end = quotes.trailing_zeros();
-        self.has_escapes = escapes | (backslashes & !(u64::MAX << end)) != 0;
-        self.at = self.block * BLOCK + end as usize + 1;
-        Ok(self.at - 1)
+        self.at = close.place() + 1;
+        Ok((self.text.get(open.place() + 1..close.place()).ok_or(Odd)?, close.has_escapes()))
     }
 
     /// Steps over a text and gives what it means.
     pub(crate) fn text(&mut self) -> Result<Cow<'t, str>, Odd> {
-        self.expect(b'"')?;
-        let from = self.at;
-        let to = self.end_text()?;
-        let raw = self.text.get(from..to).ok_or(Odd)?;
-        if !self.has_escapes {
+        if self.peek() != Some(b'"') {
+            return Err(Odd);
+        }
+        let (raw, has_escapes) = self.quoted()?;
+        if !has_escapes {
             return Ok(Cow::Borrowed(raw));
         }
         serde_json::from_str(&format!("\"{raw}\"")).map(Cow::Owned).map_err(|_| Odd)
@@ -220,10 +115,9 @@ impl<'t> Scanner<'t> {
     /// Steps over what stands where a text is expected: a text without escapes, a number or a truth value as its spelling;
     /// `null` is empty.
     pub(crate) fn spelling(&mut self) -> Result<&'t str, Odd> {
-        if self.take(b'"') {
-            let from = self.at;
-            let to = self.end_text()?;
-            return if self.has_escapes { Err(Odd) } else { self.text.get(from..to).ok_or(Odd) };
+        if self.peek() == Some(b'"') {
+            let (text, has_escapes) = self.quoted()?;
+            return if has_escapes { Err(Odd) } else { Ok(text) };
         }
         let word = self.word()?;
         let is_number =
@@ -264,8 +158,9 @@ impl<'t> Scanner<'t> {
     pub(crate) fn skip(&mut self) -> Result<(), Odd> {
         match self.peek() {
             Some(b'"') => {
-                self.at += 1;
-                self.end_text().map(drop)
+                let [_, close] = self.marks.pair()?;
+                self.at = close.place() + 1;
+                Ok(())
             }
             Some(b'{' | b'[') => self.brackets(),
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.word().map(drop),
@@ -275,70 +170,76 @@ impl<'t> Scanner<'t> {
 
     /// Steps over brackets and all between them.
     fn brackets(&mut self) -> Result<(), Odd> {
-        self.catch_up()?;
-        let mut from = u64::MAX << (self.at % BLOCK);
-        let mut depth = 0u32;
+        let bytes = self.text.as_bytes();
+        let mut depth = 0i32;
         loop {
-            let (opens, closes) = (self.map.opens & from, self.map.closes & from);
-            if depth > closes.count_ones() {
-                // It cannot end here.
-                depth = depth + opens.count_ones() - closes.count_ones();
-            } else {
-                let mut left = opens | closes;
-                while left != 0 {
-                    let one = left & left.wrapping_neg();
-                    if opens & one != 0 {
-                        depth += 1;
-                    } else {
-                        depth = depth.checked_sub(1).ok_or(Odd)?;
-                        if depth == 0 {
-                            self.at = self.block * BLOCK + one.trailing_zeros() as usize + 1;
-                            return Ok(());
-                        }
-                    }
-                    left ^= one;
+            let ahead = self.marks.ahead()?;
+            let end = ahead.iter().enumerate().find_map(|(steps, mark)| {
+                depth += deeper(bytes.get(mark.place()).copied().unwrap_or_default());
+                (depth == 0).then_some((steps + 1, mark.place()))
+            });
+            match end {
+                Some((steps, place)) => {
+                    self.marks.step_over(steps);
+                    self.at = place + 1;
+                    return Ok(());
+                }
+                None => {
+                    let all = ahead.len();
+                    self.marks.step_over(all);
                 }
             }
-            self.block += 1;
-            self.look()?;
-            from = u64::MAX;
         }
+    }
+
+    /// Steps over the name of a member and the colon behind it.
+    #[inline(always)]
+    fn name(&mut self) -> Result<&'t [u8], Odd> {
+        if self.peek() != Some(b'"') {
+            return Err(Odd);
+        }
+        let (name, has_escapes) = self.quoted()?;
+        self.expect(b':')?;
+        if has_escapes { Err(Odd) } else { Ok(name.as_bytes()) }
     }
 
     /// Steps through an object; `member` is called behind each name and colon, and must step over the value. A name that is
     /// written with escapes may be any, and is odd.
     #[inline]
     pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Scanner<'t>, &'t [u8]) -> Result<(), Odd>) -> Result<(), Odd> {
-        self.expect(b'{')?;
-        if self.take(b'}') {
+        self.expect_mark(b'{')?;
+        if self.take_mark(b'}')? {
             return Ok(());
         }
         loop {
-            self.expect(b'"')?;
-            let from = self.at;
-            let to = self.end_text()?;
-            let name = self.text.as_bytes().get(from..to).filter(|_| !self.has_escapes).ok_or(Odd)?;
-            self.expect(b':')?;
+            let name = self.name()?;
             member(self, name)?;
             if !self.take(b',') {
-                return self.expect(b'}');
+                return self.expect_mark(b'}');
             }
         }
     }
 
     /// Steps through a list; `item` must step over each item.
     pub(crate) fn list(&mut self, mut item: impl FnMut(&mut Scanner<'t>) -> Result<(), Odd>) -> Result<(), Odd> {
-        self.expect(b'[')?;
-        if self.take(b']') {
+        self.expect_mark(b'[')?;
+        if self.take_mark(b']')? {
             return Ok(());
         }
         loop {
             item(self)?;
             if !self.take(b',') {
-                return self.expect(b']');
+                return self.expect_mark(b']');
             }
         }
     }
+}
+
+/// How many levels a mark leads down: one for `{` and `[`, minus one for `}` and `]`, none for a quote.
+#[inline]
+fn deeper(mark: u8) -> i32 {
+    // Brackets have the bit 0x40, and of these the opening ones the bit 2.
+    i32::from(mark >> 6 & 1) * (i32::from(mark & 2) - 1)
 }
 
 #[cfg(test)]

@@ -37,13 +37,7 @@ fn file(text: &str, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), Odd> {
         // Two lists in one file are left to the tolerant way, and so is what else it takes for a list of records.
         b"Records" if !seen => {
             seen = true;
-            scanner.list(|scanner| {
-                let event = record(scanner, std::mem::take(&mut room))?;
-                give(&event);
-                room = event.resources;
-                room.clear();
-                Ok(())
-            })
+            scanner.list(|scanner| record(scanner, &mut room, give))
         }
         b"Records" | b"Events" | b"records" => Err(Odd),
         _ => scanner.skip(),
@@ -126,8 +120,13 @@ const IDENTITY: usize = 11;
 const REQUEST: usize = 12;
 const RESOURCES: usize = 13;
 
-/// The event of one record. What makes none is left to the tolerant way, wrappers too: they may tell something about their file.
-fn record<'t>(scanner: &mut Scanner<'t>, mut resources: Vec<EventResource<'t>>) -> Result<Event<'t>, Odd> {
+/// Gives the event of one record. What makes none is left to the tolerant way, wrappers too: they may tell something about their
+/// file. `resources` is room for them, and empty.
+fn record<'t>(
+    scanner: &mut Scanner<'t>,
+    resources: &mut Vec<EventResource<'t>>,
+    give: &mut dyn FnMut(&Event<'_>),
+) -> Result<(), Odd> {
     let mut said = Spellings { all: [""; 14], seen: 0 };
     let mut who = None;
     // By length first: comparing every name with every other takes longer than reading the record.
@@ -157,7 +156,7 @@ fn record<'t>(scanner: &mut Scanner<'t>, mut resources: Vec<EventResource<'t>>) 
         }
         (9, b"resources") => {
             said.once(RESOURCES)?;
-            if scanner.take_null()? { Ok(()) } else { scanner.list(|scanner| resource(scanner, &mut resources)) }
+            if scanner.take_null()? { Ok(()) } else { scanner.list(|scanner| resource(scanner, resources)) }
         }
         (15, b"CloudTrailEvent") | (10, b"@timestamp") => Err(Odd),
         // Most of a record is these, which nobody asks for.
@@ -169,7 +168,7 @@ fn record<'t>(scanner: &mut Scanner<'t>, mut resources: Vec<EventResource<'t>>) 
     if source.is_empty() || name.is_empty() {
         return Err(Odd);
     }
-    Ok(Event {
+    let event = Event {
         id: said.filled(ID),
         time: Timestamp::parse(time.trim()).ok_or(Odd)?,
         source: Cow::Borrowed(source),
@@ -181,9 +180,13 @@ fn record<'t>(scanner: &mut Scanner<'t>, mut resources: Vec<EventResource<'t>>) 
         kind: said.filled(KIND).map_or(EventKind::ApiCall, |_| EventKind::parse(kind)),
         category: category_of(Some(category), Some(management)),
         read_only: truth_of(Some(read_only)),
-        resources,
+        resources: std::mem::take(resources),
         request: if request.is_empty() { None } else { request_of(request) },
-    })
+    };
+    give(&event);
+    *resources = event.resources;
+    resources.clear();
+    Ok(())
 }
 
 fn identity<'t>(scanner: &mut Scanner<'t>) -> Result<Option<Identity<'t>>, Odd> {

@@ -14,42 +14,151 @@ use crate::{digest, number_of};
 
 pub(crate) use leastwise::access::time::DAY;
 
-/// Texts, each held once and known by a number.
+/// Texts one after the other, known by their numbers.
 #[derive(Default)]
-pub(crate) struct Texts {
+struct Stock {
     all: String,
     ends: Vec<u32>,
-    table: HashTable<u32>,
-    hasher: DefaultHashBuilder,
 }
 
-impl Texts {
-    pub(crate) fn text(&self, number: u32) -> &str {
+impl Stock {
+    fn text(&self, number: u32) -> &str {
         let at = number as usize;
         let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
         self.ends.get(at).and_then(|end| self.all.get(from..*end as usize)).unwrap_or_default()
     }
 
-    fn number(&mut self, text: &str) -> u32 {
-        let hash = self.hasher.hash_one(text);
-        if let Some(number) = self.table.find(hash, |number| self.text(*number) == text) {
-            return *number;
-        }
+    fn add(&mut self, text: &str) -> u32 {
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.all.push_str(text);
         self.ends.push(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        let Texts { all, ends, table, hasher } = self;
-        let text = |number: &u32| {
-            let at = *number as usize;
-            let from = at.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end as usize);
-            ends.get(at).and_then(|end| all.get(from..*end as usize)).unwrap_or_default()
-        };
-        table.insert_unique(hash, number, |number| hasher.hash_one(text(number)));
         number
     }
 
     fn memory(&self) -> usize {
-        self.all.capacity() + self.ends.capacity() * 4 + self.table.capacity() * 5
+        self.all.capacity() + self.ends.capacity() * 4
+    }
+}
+
+/// Texts, each held once and known by a number.
+#[derive(Default)]
+pub(crate) struct Texts {
+    stock: Stock,
+    table: HashTable<u32>,
+}
+
+impl Texts {
+    pub(crate) fn text(&self, number: u32) -> &str {
+        self.stock.text(number)
+    }
+
+    fn number(&mut self, text: &str, hasher: &DefaultHashBuilder) -> u32 {
+        let Texts { stock, table } = self;
+        let hash = hasher.hash_one(text);
+        if let Some(number) = table.find(hash, |number| stock.text(*number) == text) {
+            return *number;
+        }
+        let number = stock.add(text);
+        table.insert_unique(hash, number, |number| hasher.hash_one(stock.text(*number)));
+        number
+    }
+
+    fn memory(&self) -> usize {
+        self.stock.memory() + self.table.capacity() * 5
+    }
+}
+
+/// The numbers of what came lately, each at the place that its hash tells.
+///
+/// Most resources never come again, and a table of them all would cost more than it saves.
+struct Lately(Vec<(u32, u32)>);
+
+impl Default for Lately {
+    fn default() -> Lately {
+        Lately(vec![(0, NONE); LATELY])
+    }
+}
+
+/// So many are known.
+const LATELY: usize = 4096;
+/// The number of nothing: an empty text or list.
+const NONE: u32 = u32::MAX;
+
+impl Lately {
+    /// The place, and more of the hash to know it by.
+    fn place(hash: u64) -> (usize, u32) {
+        (usize::try_from(hash).unwrap_or_default() % LATELY, u32::try_from(hash >> 32).unwrap_or_default())
+    }
+
+    fn find(&self, hash: u64) -> Option<u32> {
+        let (place, tag) = Lately::place(hash);
+        self.0.get(place).filter(|known| known.0 == tag && known.1 != NONE).map(|known| known.1)
+    }
+
+    fn put(&mut self, hash: u64, number: u32) {
+        let (place, tag) = Lately::place(hash);
+        if let Some(known) = self.0.get_mut(place) {
+            *known = (tag, number);
+        }
+    }
+}
+
+/// The ARNs of resources. One that comes again after many others may have several numbers.
+#[derive(Default)]
+pub(crate) struct Resources {
+    stock: Stock,
+    lately: Lately,
+}
+
+impl Resources {
+    /// The ARN of that number.
+    pub(crate) fn arn(&self, number: u32) -> &str {
+        self.stock.text(number)
+    }
+
+    fn number(&mut self, arn: &str, hasher: &DefaultHashBuilder) -> u32 {
+        let hash = hasher.hash_one(arn);
+        if let Some(number) = self.lately.find(hash).filter(|number| self.arn(*number) == arn) {
+            return number;
+        }
+        let number = self.stock.add(arn);
+        self.lately.put(hash, number);
+        number
+    }
+}
+
+/// Lists of resources. One that comes again after many others may have several numbers, as they do.
+#[derive(Default)]
+struct Lists {
+    all: Vec<u32>,
+    ends: Vec<u32>,
+    lately: Lately,
+}
+
+impl Lists {
+    fn list(&self, number: u32) -> &[u32] {
+        let at = number as usize;
+        let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
+        self.ends.get(at).and_then(|end| self.all.get(from..*end as usize)).unwrap_or_default()
+    }
+
+    fn number(&mut self, list: &[u32], hasher: &DefaultHashBuilder) -> u32 {
+        if list.is_empty() {
+            return NONE;
+        }
+        let hash = hasher.hash_one(list);
+        if let Some(number) = self.lately.find(hash).filter(|number| self.list(*number) == list) {
+            return number;
+        }
+        let number = u32::try_from(self.ends.len()).unwrap_or(NONE);
+        self.all.extend_from_slice(list);
+        self.ends.push(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        self.lately.put(hash, number);
+        number
+    }
+
+    fn memory(&self) -> usize {
+        (self.all.capacity() + self.ends.capacity()) * 4
     }
 }
 
@@ -67,8 +176,8 @@ pub(crate) struct Tuple {
 
 /// A key, by the numbers of its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct KeyNumbers {
-    pub(crate) account: Option<AccountId>,
+struct KeyNumbers {
+    account: u32,
     principal: u32,
     source: u32,
     name: u32,
@@ -86,40 +195,6 @@ struct Call {
     kind: EventKind,
 }
 
-/// Lists of resources, each held once.
-#[derive(Default)]
-struct Lists {
-    all: Vec<u32>,
-    ends: Vec<u32>,
-    table: HashTable<u32>,
-}
-
-impl Lists {
-    fn list(&self, number: u32) -> &[u32] {
-        let at = number as usize;
-        let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
-        self.ends.get(at).and_then(|end| self.all.get(from..*end as usize)).unwrap_or_default()
-    }
-
-    fn number(&mut self, list: &[u32], hasher: &DefaultHashBuilder) -> u32 {
-        let hash = hasher.hash_one(list);
-        if let Some(number) = self.table.find(hash, |number| self.list(*number) == list) {
-            return *number;
-        }
-        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
-        self.all.extend_from_slice(list);
-        self.ends.push(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        let Lists { all, ends, table } = self;
-        let list = |number: &u32| {
-            let at = *number as usize;
-            let from = at.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end as usize);
-            ends.get(at).and_then(|end| all.get(from..*end as usize)).unwrap_or_default()
-        };
-        table.insert_unique(hash, number, |number| hasher.hash_one(list(number)));
-        number
-    }
-}
-
 /// How many requests are recalled, each at the place that its hash tells.
 const RECALLED: usize = 4096;
 /// Longer requests are not.
@@ -127,7 +202,8 @@ const LONGEST: usize = 512;
 
 /// What a request was found to name.
 struct Recalled {
-    asked: (Call, Option<AccountId>, u32),
+    /// Recipe, account and region.
+    asked: [u32; 3],
     request: String,
     list: u32,
 }
@@ -135,23 +211,31 @@ struct Recalled {
 /// The events of some files, or of a part of one.
 #[derive(Default)]
 pub(crate) struct Batch {
+    hasher: DefaultHashBuilder,
     pub(crate) texts: Texts,
-    pub(crate) keys: Vec<KeyNumbers>,
+    pub(crate) resources: Resources,
+    /// Each with the number of its recipe.
+    keys: Vec<(KeyNumbers, u32)>,
     key_numbers: HashMap<KeyNumbers, u32>,
     lists: Lists,
     /// Events by their day, counted from 1970.
     pub(crate) days: Vec<(i64, Vec<Tuple>)>,
     last_day: usize,
-    /// That of the last event.
+    /// The region of the last event.
     region: u32,
-    /// Which sort of principal a text is the ARN of, by its number.
-    principals: HashMap<u32, Option<PrincipalType>>,
-    recipes: HashMap<Call, ResourceRecipe>,
+    accounts: Vec<Option<AccountId>>,
+    account_numbers: HashMap<Option<AccountId>, u32>,
+    /// The account of the last event.
+    account: u32,
+    /// Which sort of principal a text is the ARN of, by its number; none within where it is none, and outside where nobody asked.
+    principals: Vec<Option<Option<PrincipalType>>>,
+    calls: HashMap<Call, u32>,
+    recipes: Vec<ResourceRecipe>,
     /// Requests that came lately; the same one names the same resources.
     recalled: Vec<Option<Recalled>>,
     events: usize,
     /// The resources of the event at hand; kept for its memory.
-    resources: Vec<u32>,
+    named: Vec<u32>,
 }
 
 impl Batch {
@@ -162,7 +246,8 @@ impl Batch {
     /// About how much memory the batch holds, in bytes.
     pub(crate) fn memory(&self) -> usize {
         // Vectors that grow by doubling hold up to twice what is in them.
-        self.events * 48 + self.texts.memory() + self.keys.len() * 96 + self.lists.all.capacity() * 4 + self.lists.ends.len() * 16
+        let resources = self.resources.stock.memory() + self.lists.memory();
+        self.events * 48 + self.texts.memory() + self.keys.len() * 96 + resources
     }
 
     /// Leaves the events out, and keeps texts, keys and lists for those that follow.
@@ -176,6 +261,11 @@ impl Batch {
         self.events
     }
 
+    /// How many keys there are.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
     /// The resources of a list.
     pub(crate) fn list(&self, number: u32) -> &[u32] {
         self.lists.list(number)
@@ -183,7 +273,7 @@ impl Batch {
 
     /// The key of that number, and its account.
     pub(crate) fn key(&self, number: u32) -> Option<(Option<AccountId>, Key<'_>)> {
-        let numbers = self.keys.get(number as usize)?;
+        let (numbers, _) = self.keys.get(number as usize)?;
         let key = Key {
             principal: self.texts.text(numbers.principal),
             principal_type: numbers.principal_type,
@@ -193,7 +283,7 @@ impl Batch {
             kind: numbers.kind,
             may_tag: numbers.may_tag,
         };
-        Some((numbers.account, key))
+        Some((*self.accounts.get(numbers.account as usize)?, key))
     }
 
     /// Adds an event, the `ordinal`th of its file. Events without an id are told apart by where they stand.
@@ -207,34 +297,23 @@ impl Batch {
             }
         };
         let (principal_type, principal) = self.principal(event);
-        let source = self.texts.number(&event.source);
-        let name = self.texts.number(&event.name);
+        let source = self.texts.number(&event.source, &self.hasher);
+        let name = self.texts.number(&event.name, &self.hasher);
         let outcome = match event.error_code {
             None => Outcome::Ok,
             Some(_) if event.is_denied() => Outcome::Denied,
             Some(_) => Outcome::Error,
         };
-        let key = KeyNumbers {
-            account: event.account,
-            principal,
-            source,
-            name,
-            principal_type,
-            outcome,
-            kind: event.kind,
-            may_tag: event.may_tag(),
-        };
-        let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        let key = *self.key_numbers.entry(key).or_insert_with(|| {
-            self.keys.push(key);
-            next
-        });
+        let account = self.account(event.account);
+        let kind = event.kind;
+        let key = KeyNumbers { account, principal, source, name, principal_type, outcome, kind, may_tag: event.may_tag() };
+        let (key, recipe) = self.key_number(key, mapper);
         // Mostly a file is of one region.
         if self.texts.text(self.region) != event.region || self.events == 0 {
-            self.region = self.texts.number(&event.region);
+            self.region = self.texts.number(&event.region, &self.hasher);
         }
         let region = self.region;
-        let resources = self.resources(event, mapper, Call { source, name, kind: event.kind }, region);
+        let resources = self.resources(event, recipe, [recipe, account, region]);
         let (day, second) = (event.time.seconds().div_euclid(DAY), event.time.seconds().rem_euclid(DAY));
         let second = u32::try_from(second).unwrap_or_default();
         let id = [u64::try_from(id >> 64).unwrap_or_default(), u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()];
@@ -254,6 +333,40 @@ impl Batch {
         &mut self.days[self.last_day].1
     }
 
+    /// The number of an account; mostly a file is of one.
+    fn account(&mut self, account: Option<AccountId>) -> u32 {
+        let Batch { accounts, account_numbers, account: last, .. } = self;
+        if accounts.get(*last as usize) != Some(&account) {
+            *last = *account_numbers.entry(account).or_insert_with(|| {
+                accounts.push(account);
+                u32::try_from(accounts.len() - 1).unwrap_or(NONE)
+            });
+        }
+        *last
+    }
+
+    /// The numbers of a key and of the recipe for the resources of its calls.
+    fn key_number(&mut self, key: KeyNumbers, mapper: &EventMapper<'_>) -> (u32, u32) {
+        if let Some((number, (_, recipe))) =
+            self.key_numbers.get(&key).and_then(|number| Some((*number, self.keys.get(*number as usize)?)))
+        {
+            return (number, *recipe);
+        }
+        let call = Call { source: key.source, name: key.name, kind: key.kind };
+        let Batch { calls, recipes, texts, .. } = self;
+        let recipe = *calls.entry(call).or_insert_with(|| {
+            recipes.push(match mapper.map_kind(key.kind, false, texts.text(key.source), texts.text(key.name)) {
+                Mapping::Actions { used, .. } => ResourceRecipe::of(&used, mapper.catalogue()),
+                _ => ResourceRecipe::default(),
+            });
+            u32::try_from(recipes.len() - 1).unwrap_or(NONE)
+        });
+        let number = u32::try_from(self.keys.len()).unwrap_or(NONE);
+        self.keys.push((key, recipe));
+        self.key_numbers.insert(key, number);
+        (number, recipe)
+    }
+
     /// What [`attribute`] says, from memory for the common cases.
     fn principal(&mut self, event: &Event<'_>) -> (PrincipalType, u32) {
         let identity = event.identity.as_ref();
@@ -263,47 +376,47 @@ impl Batch {
             _ => None,
         });
         if let Some(arn) = arn {
-            let number = self.texts.number(arn);
-            let known = self
-                .principals
-                .entry(number)
-                .or_insert_with(|| PrincipalArn::parse(arn).map(|arn| PrincipalType::of(&Attribution::Principal(arn)).0));
-            if let Some(kind) = known {
-                return (*kind, number);
+            let number = self.texts.number(arn, &self.hasher);
+            let at = number as usize;
+            if self.principals.len() <= at {
+                self.principals.resize(at + 1, None);
+            }
+            let kind = || PrincipalArn::parse(arn).map(|arn| PrincipalType::of(&Attribution::Principal(arn)).0);
+            if let Some(kind) = self.principals.get_mut(at).and_then(|known| *known.get_or_insert_with(kind)) {
+                return (kind, number);
             }
         }
         let attribution = attribute(event);
         let (kind, name) = PrincipalType::of(&attribution);
-        (kind, self.texts.number(name))
+        (kind, self.texts.number(name, &self.hasher))
     }
 
-    fn resources(&mut self, event: &Event<'_>, mapper: &EventMapper<'_>, call: Call, region: u32) -> u32 {
-        self.resources.clear();
-        let Batch { resources, texts, lists, recipes, recalled, .. } = self;
-        let recipe =
-            recipes.entry(call).or_insert_with(|| match mapper.map_kind(event.kind, false, &event.source, &event.name) {
-                Mapping::Actions { used, .. } => ResourceRecipe::of(&used, mapper.catalogue()),
-                _ => ResourceRecipe::default(),
-            });
-        let slot =
-            event.request.as_deref().filter(|request| event.resources.is_empty() && request.len() <= LONGEST).map(|request| {
-                let asked = (call, event.account, region);
-                let hash = texts.hasher.hash_one((asked, request));
-                (usize::try_from(hash).unwrap_or_default() % RECALLED, asked, request)
-            });
+    /// The number of the list of resources that the event names.
+    fn resources(&mut self, event: &Event<'_>, recipe: u32, asked: [u32; 3]) -> u32 {
+        let Batch { named, resources, lists, recipes, recalled, hasher, .. } = self;
+        let Some(recipe) = recipes.get(recipe as usize) else { return NONE };
+        let request = event.request.as_deref().filter(|_| event.resources.is_empty());
+        if request.is_some_and(|request| !recipe.may_tell(request)) {
+            return NONE;
+        }
+        let slot = request.filter(|request| request.len() <= LONGEST).map(|request| {
+            let hash = hasher.hash_one((asked, request));
+            (usize::try_from(hash).unwrap_or_default() % RECALLED, request)
+        });
         if recalled.is_empty() {
             recalled.resize_with(RECALLED, || None);
         }
-        let known = slot.and_then(|(at, asked, request)| {
+        let known = slot.and_then(|(at, request)| {
             let known = recalled.get(at)?.as_ref()?;
             (known.asked == asked && known.request == request).then_some(known.list)
         });
         if let Some(list) = known {
             return list;
         }
-        recipe.each_arn(event, &mut |arn| resources.push(texts.number(arn)));
-        let list = lists.number(resources, &texts.hasher);
-        if let Some((at, asked, request)) = slot
+        named.clear();
+        recipe.each_arn(event, &mut |arn| named.push(resources.number(arn, hasher)));
+        let list = lists.number(named, hasher);
+        if let Some((at, request)) = slot
             && let Some(place) = recalled.get_mut(at)
         {
             match place {
@@ -324,15 +437,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_and_a_list_have_one_number_each() {
-        let mut texts = Texts::default();
-        let numbers: Vec<u32> = ["a", "", "bc", "a", "", "bc"].iter().map(|text| texts.number(text)).collect();
+    fn a_text_has_one_number() {
+        let (mut texts, hasher) = (Texts::default(), DefaultHashBuilder::default());
+        let numbers: Vec<u32> = ["a", "", "bc", "a", "", "bc"].iter().map(|text| texts.number(text, &hasher)).collect();
         assert_eq!(numbers, [0, 1, 2, 0, 1, 2]);
         assert_eq!([0, 1, 2, 3].map(|number| texts.text(number)), ["a", "", "bc", ""]);
-        let mut lists = Lists::default();
-        let numbers: Vec<u32> =
-            [&[][..], &[1, 2], &[], &[1], &[1, 2]].iter().map(|list| lists.number(list, &texts.hasher)).collect();
-        assert_eq!(numbers, [0, 1, 0, 2, 1]);
-        assert_eq!((lists.list(1), lists.list(0)), (&[1, 2][..], &[][..]));
+    }
+
+    #[test]
+    fn a_resource_and_a_list_that_came_lately_have_one_number_and_others_stay_what_they_are() {
+        let (mut resources, mut lists, hasher) = (Resources::default(), Lists::default(), DefaultHashBuilder::default());
+        assert_eq!(["a", "b", "a"].map(|arn| resources.number(arn, &hasher)), [0, 1, 0]);
+        assert_eq!([&[][..], &[1, 2], &[], &[1], &[1, 2]].map(|list| lists.number(list, &hasher)), [NONE, 0, NONE, 1, 0]);
+        assert_eq!((lists.list(0), lists.list(1), lists.list(NONE)), (&[1, 2][..], &[1][..], &[][..]));
+        // More than are known at a time.
+        let arns: Vec<String> = (0..5 * LATELY).map(|number| format!("arn:{number}")).collect();
+        for _ in 0..2 {
+            let numbers: Vec<u32> = arns.iter().map(|arn| resources.number(arn, &hasher)).collect();
+            assert!(numbers.iter().zip(&arns).all(|(number, arn)| resources.arn(*number) == arn));
+        }
+        assert_eq!(resources.arn(0), "a");
     }
 }

@@ -164,7 +164,7 @@ fn hand_over(batch: &mut Batch, give: &mut dyn FnMut(EventRow<'_>)) {
                 key,
                 time: day * DAY + i64::from(tuple.second),
                 region: batch.texts.text(tuple.region),
-                resources: batch.list(tuple.resources).iter().map(|text| batch.texts.text(*text)).collect(),
+                resources: batch.list(tuple.resources).iter().map(|arn| batch.resources.arn(*arn)).collect(),
             });
         }
     }

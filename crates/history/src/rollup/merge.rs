@@ -3,15 +3,19 @@
 //! In two steps, each in parallel: by day, because that is how ids are kept; then by account and day, because that is how
 //! rows are. Everything is written into staged files; nothing that is in use is touched.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::iter::Sum;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use hashbrown::{HashMap, HashSet};
 use leastwise::access::{AccountId, Timestamp};
 
 use super::RollupError;
 use super::batch::{Batch, DAY, Tuple};
 use super::ids;
+use super::resource::{Kept, MOST};
 use super::row::{Key, Resource, Row, merge};
 use super::store::{Stage, Staged};
 use super::table::{Table, encode};
@@ -69,24 +73,36 @@ pub(crate) struct Merged {
     pub(crate) doubles: u64,
 }
 
+impl Sum for Merged {
+    fn sum<I: Iterator<Item = Merged>>(all: I) -> Merged {
+        all.fold(Merged::default(), |sum, one| Merged { new: sum.new + one.new, doubles: sum.doubles + one.doubles })
+    }
+}
+
 /// Stages what the rollup becomes with the events of these batches.
 pub(crate) fn stage(batches: &[Batch], stage: &Stage<'_>, threads: usize) -> Result<Merged, RollupError> {
     let mut days: Vec<i64> = batches.iter().flat_map(|batch| batch.days.iter().map(|(day, _)| *day)).collect();
     days.sort_unstable();
     days.dedup();
-    let mut merged = Merged::default();
-    // A day's rows may take more memory than its events, so those of a few days are there at a time.
-    for some in days.chunks(threads.max(1)) {
-        let mut partitions = Vec::new();
-        for result in in_parallel(threads, some, |day| of_day(*day, batches, stage)) {
-            let (own, of_day) = result?;
-            merged.new += own.new;
-            merged.doubles += own.doubles;
-            partitions.extend(of_day);
-        }
-        write_all(partitions, stage, threads)?;
-    }
-    Ok(merged)
+    // A day's rows may take more memory than its events, so those of as many days as threads are there at a time.
+    let results = if days.len() >= 2 * threads {
+        in_parallel(threads, &days, |day| {
+            let (merged, partitions) = of_day(*day, batches, stage)?;
+            write_all(partitions, stage, 1)?;
+            Ok(merged)
+        })
+    } else {
+        // Too few to keep every thread busy.
+        let of_days = days.chunks(threads.max(1)).map(|some| {
+            let results = in_parallel(threads, some, |day| of_day(*day, batches, stage));
+            let (merged, partitions): (Vec<Merged>, Vec<_>) =
+                results.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+            write_all(partitions.into_iter().flatten().collect(), stage, threads)?;
+            Ok(merged.into_iter().sum())
+        });
+        of_days.collect()
+    };
+    results.into_iter().sum()
 }
 
 /// Stages what the rollup becomes with events that were told apart and added up elsewhere; says how many of the ids are new.
@@ -151,89 +167,162 @@ fn of_day<'b>(day: i64, batches: &'b [Batch], stage: &Stage<'_>) -> Result<(Merg
         copies.sort_by_cached_key(|item| {
             of(item).map(|(batch, tuple)| {
                 let (account, key) = batch.key(tuple.key).unzip();
-                let resources: Vec<&str> = batch.list(tuple.resources).iter().map(|text| batch.texts.text(*text)).collect();
+                let resources: Vec<&str> = batch.list(tuple.resources).iter().map(|arn| batch.resources.arn(*arn)).collect();
                 let poor = (account.flatten().is_none(), resources.is_empty());
                 (poor, account, key, tuple.second, batch.texts.text(tuple.region), resources)
             })
         });
     }
     let sorted: Vec<u128> = items.iter().map(|item| item.0).collect();
-    let mut fresh = Vec::new();
-    let file = stage_ids(day, &sorted, stage, &mut |at| fresh.push(at))?;
-    let new = fresh.len() as u64;
+    let mut is_fresh: Vec<Vec<bool>> = tuples.iter().map(|tuples| vec![false; tuples.len()]).collect();
+    let mut new = 0;
+    let file = stage_ids(day, &sorted, stage, &mut |at| {
+        let item = items.get(at);
+        if let Some(is) = item.and_then(|item| is_fresh.get_mut(item.1 as usize)?.get_mut(item.2 as usize)) {
+            *is = true;
+            new += 1;
+        }
+    })?;
     let merged = Merged { new, doubles: items.len() as u64 - new };
     if new == 0 {
         file.discard();
         return Ok((merged, Vec::new()));
     }
     file.finish()?;
-    drop(sorted);
+    drop((sorted, items));
+    Ok((merged, partitions(day, batches, &tuples, &is_fresh)))
+}
+
+/// Adds up the events of a day that are new; there are as many lists of events, and of whether they are new, as batches.
+fn partitions<'b>(day: i64, batches: &'b [Batch], tuples: &[&'b [Tuple]], is_fresh: &[Vec<bool>]) -> Vec<Partition<'b>> {
+    // In the order in which they were read: by their ids they are all over the memory.
+    let fresh = || batches.iter().zip(tuples).zip(is_fresh).map(|((batch, tuples), is)| (batch, fresh_of(tuples, is)));
     // Comparing keys is dear and there are few of them, so each is given its place first.
-    let mut places: Vec<Vec<u32>> = batches.iter().map(|batch| vec![ABSENT; batch.keys.len()]).collect();
-    let mut keys: Vec<(Option<AccountId>, Key<'b>, u32, u32)> = Vec::new();
-    let events = || fresh.iter().filter_map(|at| items.get(*at)).filter_map(|item| Some((of(item)?, item.1)));
-    for ((batch, tuple), at) in events() {
-        if let Some(place) = places.get_mut(at as usize).and_then(|places| places.get_mut(tuple.key as usize))
-            && *place == ABSENT
-            && let Some((account, key)) = batch.key(tuple.key)
-        {
-            *place = 0;
-            keys.push((account, key, at, tuple.key));
+    let mut keys: Vec<OfKey<'b>> = Vec::new();
+    let mut places: Vec<Vec<u32>> = Vec::with_capacity(batches.len());
+    for (batch, fresh) in fresh() {
+        let mut own = vec![ABSENT; batch.keys()];
+        for tuple in fresh {
+            let Some(place) = own.get_mut(tuple.key as usize) else { continue };
+            if *place == ABSENT
+                && let Some((account, key)) = batch.key(tuple.key)
+            {
+                *place = u32::try_from(keys.len()).unwrap_or(ABSENT);
+                keys.push(OfKey { batch, account, key, calls: Calls::default(), named: 0 });
+            }
+            if let Some(key) = keys.get_mut(*place as usize) {
+                key.calls.add(tuple.second, tuple.region);
+                key.named += batch.list(tuple.resources).len();
+            }
+        }
+        places.push(own);
+    }
+    // The calls that name resources, those of one key side by side.
+    let mut ends: Vec<usize> = Vec::with_capacity(keys.len());
+    let mut end = 0;
+    for key in &keys {
+        ends.push(end);
+        end += key.named;
+    }
+    let mut parts = vec![Part::default(); end];
+    for ((batch, fresh), places) in fresh().zip(&places) {
+        for tuple in fresh {
+            let Some(end) = places.get(tuple.key as usize).and_then(|place| ends.get_mut(*place as usize)) else { continue };
+            for resource in batch.list(tuple.resources) {
+                if let Some(part) = parts.get_mut(*end) {
+                    *part = Part { resource: *resource, second: tuple.second, region: tuple.region };
+                }
+                *end += 1;
+            }
         }
     }
-    keys.sort_unstable();
-    for ((_, _, at, number), rank) in keys.iter().zip(0..) {
-        if let Some(place) = places.get_mut(*at as usize).and_then(|places| places.get_mut(*number as usize)) {
-            *place = rank;
-        }
-    }
-    // Each call, and each resource that it names; sorted, those of one row are side by side.
-    let mut parts: Vec<Part> = Vec::with_capacity(2 * fresh.len());
-    for ((batch, tuple), at) in events() {
-        let place = places.get(at as usize).and_then(|places| places.get(tuple.key as usize)).copied().unwrap_or(ABSENT);
-        let part = Part { place, resource: 0, second: tuple.second, region: tuple.region };
-        parts.push(part);
-        parts.extend(batch.list(tuple.resources).iter().map(|resource| Part { resource: resource.saturating_add(1), ..part }));
-    }
-    parts.sort_unstable_by_key(|part| u64::from(part.place) << 32 | u64::from(part.resource));
+    let mut order: Vec<(&OfKey<'b>, usize)> = keys.iter().zip(ends).collect();
+    order.sort_by(|(a, _), (b, _)| a.account.cmp(&b.account).then_with(|| a.key.order(&b.key)));
     let mut partitions: Vec<Partition<'b>> = Vec::new();
-    for of_key in parts.chunk_by(|a, b| a.place == b.place) {
-        let Some((account, key, at, _)) = of_key.first().and_then(|part| keys.get(part.place as usize)) else { continue };
-        let Some(batch) = batches.get(*at as usize) else { continue };
-        let sum = |alike: &[Part]| {
-            let resource = alike.first().and_then(|part| part.resource.checked_sub(1));
-            (resource.map(|resource| batch.texts.text(resource)), Calls::of(alike))
-        };
-        let mut sums: Vec<(Option<&str>, Calls)> = of_key.chunk_by(|a, b| a.resource == b.resource).map(sum).collect();
-        sums.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        if partitions.last().is_none_or(|last| last.account != *account) {
-            partitions.push(Partition { account: *account, day, rows: Vec::new() });
+    for of_account in order.chunk_by(|(a, _), (b, _)| a.account == b.account) {
+        let most: usize = of_account.iter().map(|(key, _)| 1 + key.named.min(MOST)).sum();
+        let mut rows = Vec::with_capacity(most);
+        for (key, end) in of_account {
+            rows.push(key.calls.row(key.key, None, day, key.batch));
+            key.resources(parts.get_mut(end.saturating_sub(key.named)..*end).unwrap_or_default(), day, &mut rows);
         }
-        let Some(partition) = partitions.last_mut() else { continue };
-        let row = |(arn, calls): (Option<&'b str>, Calls)| {
-            calls.row(*key, arn.map(|arn| Resource { arn: arn.into(), level: 0 }), day, batch)
-        };
-        partition.rows.extend(sums.into_iter().map(row));
+        let account = of_account.first().and_then(|(key, _)| key.account);
+        partitions.push(Partition { account, day, rows });
     }
-    Ok((merged, partitions))
+    partitions
 }
 
 /// No place yet.
 const ABSENT: u32 = u32::MAX;
 
-/// What a call adds to one row.
-#[derive(Debug, Clone, Copy)]
+/// What the new events of a batch add up to for one key.
+struct OfKey<'b> {
+    batch: &'b Batch,
+    account: Option<AccountId>,
+    key: Key<'b>,
+    calls: Calls,
+    /// How often they name a resource.
+    named: usize,
+}
+
+impl<'b> OfKey<'b> {
+    /// The rows of the resources that the calls name. Where there are more than are kept, patterns of them, as [`merge`] would make.
+    fn resources(&self, parts: &mut [Part], day: i64, rows: &mut Vec<Row<'b>>) {
+        parts.sort_unstable_by_key(|part| part.resource);
+        let mut sums: Vec<(&'b str, Calls)> = Vec::new();
+        for alike in parts.chunk_by(|a, b| a.resource == b.resource) {
+            let mut calls = Calls::default();
+            alike.iter().for_each(|part| calls.add(part.second, part.region));
+            sums.extend(alike.first().map(|part| (self.batch.resources.arn(part.resource), calls)));
+        }
+        let mut row = |arn: Cow<'b, str>, level: u8, calls: &Calls| {
+            rows.push(calls.row(self.key, Some(Resource { arn, level }), day, self.batch));
+        };
+        if sums.len() <= MOST || !is_too_many(sums.iter().map(|(arn, _)| *arn)) {
+            sums.sort_unstable_by_key(|(arn, _)| *arn);
+            sums.dedup_by(|next, last| {
+                let is_same = next.0 == last.0;
+                if is_same {
+                    last.1.absorb(&next.1);
+                }
+                is_same
+            });
+            sums.iter().for_each(|(arn, calls)| row(Cow::Borrowed(arn), 0, calls));
+            return;
+        }
+        // To sort them all would take longer than everything else.
+        let mut patterns: HashMap<Kept<'b>, Calls> = HashMap::new();
+        for (arn, calls) in &sums {
+            patterns.entry(Kept::of(arn, 1)).or_default().absorb(calls);
+        }
+        let mut patterns: Vec<(Cow<'b, str>, Calls)> =
+            patterns.into_iter().map(|(kept, calls)| (kept.pattern(), calls)).collect();
+        patterns.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        patterns.into_iter().for_each(|(arn, calls)| row(arn, 1, &calls));
+    }
+}
+
+/// Whether more resources are named than are kept for a key.
+fn is_too_many<'a>(arns: impl Iterator<Item = &'a str>) -> bool {
+    let mut known = HashSet::new();
+    arns.into_iter().any(|arn| known.insert(arn) && known.len() > MOST)
+}
+
+/// The events that are new.
+fn fresh_of<'t>(tuples: &'t [Tuple], is_fresh: &'t [bool]) -> impl Iterator<Item = &'t Tuple> {
+    tuples.iter().zip(is_fresh).filter(|(_, is)| **is).map(|(tuple, _)| tuple)
+}
+
+/// A call that names a resource.
+#[derive(Debug, Clone, Copy, Default)]
 struct Part {
-    /// Of its key, among the keys of the day.
-    place: u32,
-    /// 0 for the row of all the calls, otherwise one more than the number of the resource.
     resource: u32,
     second: u32,
     region: u32,
 }
 
 /// Some calls.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Calls {
     count: u64,
     first: u32,
@@ -244,17 +333,29 @@ struct Calls {
 }
 
 impl Calls {
-    fn of(parts: &[Part]) -> Calls {
-        let mut calls = Calls { count: parts.len() as u64, first: u32::MAX, ..Calls::default() };
-        calls.region = parts.first().map(|part| part.region).unwrap_or_default();
-        for part in parts {
-            calls.first = calls.first.min(part.second);
-            calls.last = calls.last.max(part.second);
-            if calls.region != part.region && !calls.other_regions.contains(&part.region) {
-                calls.other_regions.push(part.region);
-            }
+    fn add(&mut self, second: u32, region: u32) {
+        self.add_some(1, second, second, region);
+    }
+
+    fn absorb(&mut self, other: &Calls) {
+        self.add_some(other.count, other.first, other.last, other.region);
+        other.other_regions.iter().for_each(|region| self.add_region(*region));
+    }
+
+    fn add_some(&mut self, count: u64, first: u32, last: u32, region: u32) {
+        if self.count == 0 {
+            (self.first, self.region) = (first, region);
         }
-        calls
+        self.count += count;
+        self.first = self.first.min(first);
+        self.last = self.last.max(last);
+        self.add_region(region);
+    }
+
+    fn add_region(&mut self, region: u32) {
+        if self.region != region && !self.other_regions.contains(&region) {
+            self.other_regions.push(region);
+        }
     }
 
     fn row<'b>(&self, key: Key<'b>, resource: Option<Resource<'b>>, day: i64, batch: &'b Batch) -> Row<'b> {

@@ -15,22 +15,43 @@ pub(crate) const LEVELS: u8 = 4;
 ///
 /// 1 cuts behind the last `/` or `:` of the resource, 2 behind the first; 3 leaves service, region and account, 4 nothing.
 pub(crate) fn coarse(arn: &str, level: u8) -> Cow<'_, str> {
-    if level >= LEVELS {
-        return Cow::Borrowed("*");
+    Kept::of(arn, level).pattern()
+}
+
+/// What a pattern keeps of an ARN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kept<'a> {
+    All(&'a str),
+    /// Its beginning; anything may follow.
+    Beginning(&'a str),
+}
+
+impl<'a> Kept<'a> {
+    /// What the pattern of that level keeps, see [`coarse`].
+    pub(crate) fn of(arn: &'a str, level: u8) -> Kept<'a> {
+        if level >= LEVELS {
+            return Kept::Beginning("");
+        }
+        // arn:partition:service:region:account:resource
+        let Some((at, _)) = arn.match_indices(':').nth(4) else { return Kept::Beginning("") };
+        let head = at + 1;
+        let resource = arn.get(head..).unwrap_or_default();
+        let cut = match level {
+            0 => None,
+            1 => resource.rfind(['/', ':']).map(|cut| cut + 1),
+            2 => resource.find(['/', ':']).map(|cut| cut + 1),
+            _ => Some(0),
+        };
+        cut.and_then(|cut| arn.get(..head + cut)).map_or(Kept::All(arn), Kept::Beginning)
     }
-    // arn:partition:service:region:account:resource
-    let Some((at, _)) = arn.match_indices(':').nth(4) else { return Cow::Borrowed("*") };
-    let head = at + 1;
-    let resource = arn.get(head..).unwrap_or_default();
-    let cut = match level {
-        0 => return Cow::Borrowed(arn),
-        1 => resource.rfind(['/', ':']),
-        2 => resource.find(['/', ':']),
-        _ => return Cow::Owned(format!("{}*", arn.get(..head).unwrap_or_default())),
-    };
-    match cut.and_then(|cut| arn.get(..head + cut + 1)) {
-        Some(kept) => Cow::Owned(format!("{kept}*")),
-        None => Cow::Borrowed(arn),
+
+    /// The pattern itself.
+    pub(crate) fn pattern(self) -> Cow<'a, str> {
+        match self {
+            Kept::All(arn) => Cow::Borrowed(arn),
+            Kept::Beginning("") => Cow::Borrowed("*"),
+            Kept::Beginning(beginning) => Cow::Owned(format!("{beginning}*")),
+        }
     }
 }
 

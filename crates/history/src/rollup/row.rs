@@ -4,6 +4,7 @@
 //! commutative and associative, and equal sets of events give equal rows however they were split (law, tested below).
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use leastwise::access::PrincipalArn;
 use leastwise::usage::{Attribution, EventKind, Unattributable};
@@ -189,20 +190,44 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn place(&self) -> (&Key<'a>, Option<&str>) {
-        (&self.key, self.resource.as_ref().map(|resource| resource.arn.as_ref()))
+    fn arn(&self) -> Option<&str> {
+        self.resource.as_ref().map(|resource| resource.arn.as_ref())
+    }
+
+    /// By key, then by resource.
+    fn order(&self, other: &Row<'_>) -> Ordering {
+        self.key.order(&other.key).then_with(|| self.arn().cmp(&other.arn()))
+    }
+}
+
+impl Key<'_> {
+    /// The derived order, which is quick where texts are the same ones.
+    pub(crate) fn order(&self, other: &Key<'_>) -> Ordering {
+        let text = |a: &str, b: &str| if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) };
+        text(self.principal, other.principal)
+            .then_with(|| self.principal_type.cmp(&other.principal_type))
+            .then_with(|| text(self.source, other.source))
+            .then_with(|| text(self.name, other.name))
+            .then_with(|| (self.outcome, self.kind, self.may_tag).cmp(&(other.outcome, other.kind, other.may_tag)))
+    }
+
+    fn is(&self, other: &Key<'_>) -> bool {
+        self.order(other).is_eq()
     }
 }
 
 /// Sorts the rows and makes one of those that are alike; summarises resources where a key has too many.
 #[must_use]
 pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    // Rows come in a few runs that are sorted already, which this sort finds.
-    rows.sort_by(|a, b| a.place().cmp(&b.place()));
-    unite(&mut rows);
+    // Comparing is dear, and mostly nothing is to be done.
+    if !rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
+        // Rows come in a few runs that are sorted already, which this sort finds.
+        rows.sort_by(Row::order);
+        unite(&mut rows);
+    }
     let level = |row: &Row<'_>| row.resource.as_ref().map_or(0, |resource| resource.level);
     let is_sound = |of_key: &[Row<'_>]| of_key.len() <= MOST + 1 && of_key.iter().all(|row| level(row) == 0);
-    if rows.chunk_by(|a, b| a.key == b.key).all(is_sound) {
+    if rows.chunk_by(|a, b| a.key.is(&b.key)).all(is_sound) {
         return rows;
     }
     let mut merged: Vec<Row<'_>> = Vec::with_capacity(rows.len());
@@ -210,7 +235,7 @@ pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     while let Some(row) = rows.next() {
         let key = row.key;
         let mut of_key = vec![row];
-        while let Some(row) = rows.next_if(|row| row.key == key) {
+        while let Some(row) = rows.next_if(|row| row.key.is(&key)) {
             of_key.push(row);
         }
         let mut least = of_key.iter().map(level).max().unwrap_or_default();
@@ -230,7 +255,7 @@ pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
 fn unite(rows: &mut Vec<Row<'_>>) {
     let level = |row: &Row<'_>| row.resource.as_ref().map(|resource| resource.level);
     rows.dedup_by(|row, last| {
-        let alike = last.place() == row.place() && level(last) == level(row);
+        let alike = last.order(row).is_eq() && level(last) == level(row);
         if alike {
             last.absorb(row);
         }
@@ -247,7 +272,7 @@ fn fold(rows: &mut Vec<Row<'_>>, level: u8) {
         moved = true;
     }
     if moved {
-        rows.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        rows.sort_unstable_by(Row::order);
     }
     unite(rows);
 }

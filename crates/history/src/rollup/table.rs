@@ -31,6 +31,7 @@ pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec
     let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())?;
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
+        .set_write_batch_size(16 << 10)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_created_by("leastwise".to_owned());
     // Bounds by which engines leave files out; those of other columns are dear and tell nothing.

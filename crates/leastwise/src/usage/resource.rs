@@ -5,8 +5,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 use leastwise_policy::{ActionName, Catalogue};
+use memchr::memchr;
+use memchr::memmem::Finder;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::event::Event;
@@ -20,6 +23,9 @@ const LIMIT: usize = 256;
 pub fn resource_arns(event: &Event<'_>, action: &ActionName, catalogue: &Catalogue) -> Vec<String> {
     ResourceRecipe::of(std::slice::from_ref(action), catalogue).arns(event)
 }
+
+/// What an ARN begins with. Made once, since making takes longer than finding.
+static ARN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"arn:"));
 
 /// What parameters are called where the format's name for them is another one.
 const ALIASES: [(&str, &str); 7] = [
@@ -147,8 +153,15 @@ impl ResourceRecipe {
         }
     }
 
+    /// Whether a request may tell a resource: a parameter that is wanted, or an ARN, which may be spelled with escapes.
+    #[must_use]
+    pub fn may_tell(&self, request: &str) -> bool {
+        let may_be_arn = || ARN.find(request.as_bytes()).is_some() || memchr(b'\\', request.as_bytes()).is_some();
+        !self.actions.is_empty() && (!self.wanted.is_empty() || may_be_arn())
+    }
+
     fn take_request(&self, event: &Event<'_>, arns: &mut Vec<String>) {
-        let Some(request) = event.request.as_deref().filter(|_| !self.actions.is_empty()) else { return };
+        let Some(request) = event.request.as_deref().filter(|request| self.may_tell(request)) else { return };
         let mut found = Found { wanted: &self.wanted, values: Vec::new() };
         let mut deserializer = serde_json::Deserializer::from_str(request);
         if (Value { name: None, found: &mut found }).deserialize(&mut deserializer).is_err() || deserializer.end().is_err() {
@@ -384,6 +397,16 @@ mod tests {
             arns("kms:Decrypt", &*request.replace("key/k", "key\\u002fk").leak()),
             ["arn:aws:kms:eu-west-1:111122223333:key/k"]
         );
+    }
+
+    #[test]
+    fn an_arn_with_escapes_counts_where_no_parameter_is_wanted() {
+        let recipe = ResourceRecipe::of(&[ActionName::parse("ec2:DescribeInstances").unwrap()], Catalogue::embedded());
+        assert_eq!((recipe.wanted.len(), recipe.actions.len()), (0, 1));
+        assert!(!recipe.may_tell(r#"{"instanceId":"i-1"}"#));
+        let arn = "arn:aws:ec2:eu-west-1:111122223333:instance/i-1";
+        assert_eq!(arns("ec2:DescribeInstances", r#"{"x":"\u0061rn:aws:ec2:eu-west-1:111122223333:instance/i-1"}"#), [arn]);
+        assert_eq!(arns("ec2:DescribeInstances", r#"{"x":"arn:aws:ec2:eu-west-1:111122223333:instance/i-1"}"#), [arn]);
     }
 
     #[test]

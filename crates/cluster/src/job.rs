@@ -136,7 +136,7 @@ impl Job<'_> {
         let mut days: BTreeSet<i64> = logs.iter().filter_map(|log| log.day).flat_map(|day| [day - 1, day]).collect();
         loop {
             let batches = self.asked(range.clone(), &days)?;
-            let portion = answer(&batches)?;
+            let portion = answer(&batches, self.options.threads)?;
             let mut missed = Vec::new();
             for day in portion.ids.keys().filter(|day| !days.contains(*day)) {
                 if self.intake.known(*day)?.is_some() {
@@ -247,8 +247,26 @@ fn portions(logs: &[NewLog], most: u64) -> Vec<Range<usize>> {
     ranges
 }
 
-/// What the engine answered.
-fn answer(batches: &[RecordBatch]) -> Result<Portion<'_>, ClusterError> {
+/// What the engine answered, read on so many threads.
+fn answer(batches: &[RecordBatch], threads: usize) -> Result<Portion<'_>, ClusterError> {
+    let shares: Vec<&[RecordBatch]> = batches.chunks(batches.len().div_ceil(threads.max(1)).max(1)).collect();
+    let parts: Vec<Result<Portion<'_>, ClusterError>> = std::thread::scope(|scope| {
+        let parts: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || part_of(share))).collect();
+        parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let mut portion = Portion::default();
+    for part in parts {
+        let part = part?;
+        portion.reports.extend(part.reports);
+        portion.doubles += part.doubles;
+        part.ids.into_iter().for_each(|(day, ids)| portion.ids.entry(day).or_default().extend(ids));
+        part.rows.into_iter().for_each(|(place, rows)| portion.rows.entry(place).or_default().extend(rows));
+    }
+    Ok(portion)
+}
+
+/// The same for some of the answer.
+fn part_of(batches: &[RecordBatch]) -> Result<Portion<'_>, ClusterError> {
     let wrong = |message: &str| ClusterError::Answer { message: message.to_owned() };
     let mut portion = Portion::default();
     let mut rows: BTreeMap<_, Vec<Row<'_>>> = BTreeMap::new();

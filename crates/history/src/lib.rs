@@ -225,3 +225,28 @@ fn digest(bytes: impl Iterator<Item = u8>) -> u128 {
         (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_is_the_number_that_it_spells_in_any_spelling(number: u128, place in 0..36usize, byte in 32..127u8) {
+            let hex = format!("{number:032x}");
+            let usual = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+            for spelling in [&usual, &usual.to_uppercase(), &hex, &format!("{}----{}", &hex[..5], &hex[5..])] {
+                prop_assert_eq!(number_of(spelling), number);
+            }
+            let mut other = usual.into_bytes();
+            other[place] = byte;
+            let other = String::from_utf8(other).unwrap();
+            let digits = other.replace('-', "");
+            let spelled = (digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+                .then(|| u128::from_str_radix(&digits, 16).unwrap());
+            prop_assert_eq!(number_of(&other), spelled.unwrap_or_else(|| digest(other.bytes())));
+        }
+    }
+}

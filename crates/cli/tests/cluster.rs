@@ -23,7 +23,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use harness::store::{Fault, Store};
-use harness::{Folder, Ran, leastwise, organization, small, tree};
+use harness::{Folder, Ran, leastwise, logs, organization, small, tree};
 use leastwise_demo::Options;
 
 /// A process of the command, killed at the end of the test.
@@ -144,19 +144,6 @@ fn rows(out: &str) -> Vec<String> {
     let ran = leastwise(&["usage", out, "--format", "ndjson", "--resources"], "");
     assert_eq!(ran.status, 0, "{}", ran.err);
     ran.out.lines().map(str::to_owned).collect()
-}
-
-fn logs(folder: &str) -> Vec<PathBuf> {
-    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { walk(&path, out) } else { out.push(path) }
-        }
-    }
-    let mut out = Vec::new();
-    walk(Path::new(folder), &mut out);
-    out.sort();
-    out
 }
 
 /// One record; copies of it may say less.

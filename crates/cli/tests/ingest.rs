@@ -19,11 +19,12 @@ mod harness;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::{Folder, Ran, leastwise, organization, root, small, tree};
+use harness::{Folder, Ran, leastwise, logs, organization, root, small, tree};
 use leastwise_demo::{Damage, FileKind, Options};
 use serde_json::Value;
 
@@ -65,19 +66,6 @@ fn counted(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut tree = tree(folder);
     assert!(tree.remove(Path::new("files.parquet")).is_some());
     tree
-}
-
-fn logs(folder: &str) -> Vec<PathBuf> {
-    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { walk(&path, out) } else { out.push(path) }
-        }
-    }
-    let mut out = Vec::new();
-    walk(Path::new(folder), &mut out);
-    out.sort();
-    out
 }
 
 #[test]
@@ -242,6 +230,47 @@ fn bad_files_are_named_and_the_rest_is_counted() {
     assert_eq!((ran.status, ran.out.contains("1 of 1 files")), (0, true), "{}{}", ran.out, ran.err);
     assert_eq!(leastwise(&["ingest", "nowhere", "--out", &folder.path("x")], "").status, 2);
     assert_eq!(leastwise(&["ingest", &logs_at, "--out", &logs_at], "").status, 2, "a folder of other things is left alone");
+}
+
+#[test]
+fn a_log_that_vanishes_while_others_are_read_is_named_and_read_when_it_is_back() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(8)));
+    let (whole, out) = (folder.path("whole"), folder.path("usage"));
+    ingest(&[&logs_at], &whole);
+    let all = logs(&logs_at);
+    let (first, last) = (&all[0], &all[all.len() - 1]);
+    let (held, gone) = (fs::read(first).unwrap(), folder.path("gone"));
+    fs::rename(first, folder.path("first")).unwrap();
+    assert!(Command::new("mkfifo").arg(first).status().unwrap().success());
+    let child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+        .args(["ingest", &logs_at, "--out", &out, "--threads", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A pipe can be opened like this once somebody reads it, and then everything was listed.
+    const WITHOUT_WAITING: i32 = 0o4000;
+    let begun = Instant::now();
+    let mut pipe = loop {
+        match fs::File::options().write(true).custom_flags(WITHOUT_WAITING).open(first) {
+            Ok(pipe) => break pipe,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    fs::rename(last, &gone).unwrap();
+    pipe.write_all(&held).unwrap();
+    drop(pipe);
+    let ran = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{err}");
+    assert!(err.contains(&format!("{}: cannot be opened: No such file", last.display())), "{err}");
+    fs::rename(folder.path("first"), first).unwrap();
+    fs::rename(&gone, last).unwrap();
+    let ran = ingest(&[&logs_at], &out);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    assert!(tree(&out) == tree(&whole), "the same bytes");
 }
 
 #[test]

@@ -122,3 +122,17 @@ pub fn tree(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     walk(Path::new(folder), Path::new(folder), &mut out);
     out
 }
+
+/// The files below a folder, in the order of their paths.
+pub fn logs(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { walk(&path, out) } else { out.push(path) }
+        }
+    }
+    let mut out = Vec::new();
+    walk(Path::new(folder), &mut out);
+    out.sort();
+    out
+}

@@ -344,6 +344,30 @@ mod tests {
     }
 
     #[test]
+    fn the_quick_order_of_keys_is_their_order() {
+        let texts = ["a".to_owned(), "b".to_owned(), "a".to_owned()];
+        let mut keys = Vec::new();
+        for number in 0..3usize.pow(3) * 8 {
+            let text = |place: u32| texts[number / 3usize.pow(place) % 3].as_str();
+            let rest = number / 27;
+            keys.push(Key {
+                principal: text(0),
+                principal_type: [PrincipalType::Role, PrincipalType::User][rest % 2],
+                source: text(1),
+                name: text(2),
+                outcome: [Outcome::Ok, Outcome::Error][rest / 2 % 2],
+                kind: EventKind::ApiCall,
+                may_tag: rest / 4 == 1,
+            });
+        }
+        for a in &keys {
+            for b in &keys {
+                assert_eq!(a.order(b), a.cmp(b), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
     fn attributions_survive_the_way_through_type_and_name() {
         let arn = |text: &str| Attribution::Principal(PrincipalArn::parse(text).unwrap());
         for attribution in [

@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &IngestArguments) -> Result<Exit, Failure> {
     Ok(if done.problems.is_empty() { Exit::Clean } else { Exit::Findings })
 }
 
-/// The same on a cluster. What comes back of a portion takes more memory than one machine's batches.
+/// The same on a cluster. More memory makes larger portions, which keep more workers busy.
 #[cfg(feature = "cluster")]
 fn on_cluster(
     scheduler: &leastwise_cluster::Address,

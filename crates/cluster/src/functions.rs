@@ -1,15 +1,15 @@
-//! The two functions of ours that the engine calls: one reads files, one says which rows an event counts in.
+//! The two functions of ours that the engine calls: one reads logs, one adds up what they hold of an account and day.
 //!
 //! Plain functions over columns, known by their names to the client, the scheduler and every worker. They keep nothing
-//! between calls: the engine may call them anywhere, again, and in any portions. Telling copies apart and adding up are
-//! not done here but by the engine.
+//! between calls: the engine may call them anywhere, again, and in any portions. What belongs together is brought together by
+//! the engine, not here.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int64Array, Int64Builder, LargeBinaryBuilder, ListArray, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int64Array, LargeBinaryArray, LargeBinaryBuilder, ListArray, StringArray,
     StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
@@ -17,19 +17,13 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type};
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use leastwise::access::Timestamp;
-use leastwise::access::time::DAY;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
-use leastwise_history::rollup::events::{EventReader, EventRow, RemoteLog, RemoteLogs};
-use leastwise_history::rollup::{StoreOptions, is_remote, known_ids, known_ids_there};
+use leastwise_history::rollup::events::{EventReader, RemoteLog, RemoteLogs, add_up};
+use leastwise_history::rollup::{StoreOptions, is_remote};
 use leastwise_policy::Catalogue;
 
-use crate::bytes::{KNOWN, REPORT, day_of, event, read_call, read_event, write_call, write_row};
-
-/// What a line of the list of files is about.
-pub(crate) const LOG: &str = "log";
-/// Ids of events that were counted before.
-pub(crate) const IDS: &str = "ids";
+use crate::bytes::{EVENTS, LEFT_OUT, REPORT, key, read_key, read_ids};
 
 /// The mapping of the program, for finding resources.
 static MAPPER: LazyLock<EventMapper<'static>> = LazyLock::new(|| EventMapper::new(Catalogue::embedded()));
@@ -37,13 +31,12 @@ static MAPPER: LazyLock<EventMapper<'static>> = LazyLock::new(|| EventMapper::ne
 /// Both functions, for whoever registers them.
 pub(crate) fn all() -> [Arc<ScalarUDF>; 2] {
     let read = ReadCloudTrail { signature: Signature::exact(ReadCloudTrail::arguments(), Volatility::Volatile) };
-    let types = vec![DataType::Binary, DataType::LargeBinary, DataType::Int64];
-    let rows = CountedIn { signature: Signature::exact(types, Volatility::Immutable) };
-    [Arc::new(ScalarUDF::new_from_impl(read)), Arc::new(ScalarUDF::new_from_impl(rows))]
+    let add = AddUp { signature: Signature::exact(vec![DataType::Binary, AddUp::parts()], Volatility::Immutable) };
+    [Arc::new(ScalarUDF::new_from_impl(read)), Arc::new(ScalarUDF::new_from_impl(add))]
 }
 
-/// `read_cloudtrail(place, kind, day, from, count, since, limit, size, tag, endpoint, timeout)`: the events of a log, each with its call, and a report of
-/// it; or known ids, whose calls are empty and therefore come before all others.
+/// `read_cloudtrail(place, key, left_out, since, limit, size, tag, endpoint, timeout)`: the events of logs in parts, each of an
+/// account and day, and a report of each log. A line without a place has a part already.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ReadCloudTrail {
     signature: Signature,
@@ -51,12 +44,28 @@ struct ReadCloudTrail {
 
 impl ReadCloudTrail {
     fn arguments() -> Vec<DataType> {
-        let (text, number) = (DataType::Utf8, DataType::Int64);
-        [vec![text.clone(); 2], vec![number.clone(); 6], vec![text; 2], vec![number]].concat()
+        let (text, number, bytes) = (DataType::Utf8, DataType::Int64, DataType::Binary);
+        [vec![text.clone()], vec![bytes; 2], vec![number.clone(); 3], vec![text; 2], vec![number]].concat()
     }
 
     fn fields() -> Fields {
-        Fields::from(vec![Field::new("event", DataType::Binary, false), Field::new("call", DataType::LargeBinary, false)])
+        Fields::from(vec![Field::new("of", DataType::Binary, false), Field::new("part", DataType::LargeBinary, false)])
+    }
+}
+
+/// Parts that are being made.
+#[derive(Default)]
+struct Parts {
+    of: BinaryBuilder,
+    part: LargeBinaryBuilder,
+    count: usize,
+}
+
+impl Parts {
+    fn add(&mut self, of: &[u8], kind: u8, part: &[u8]) {
+        self.of.append_value(of);
+        self.part.append_value([&[kind], part].concat());
+        self.count += 1;
     }
 }
 
@@ -79,62 +88,44 @@ impl ScalarUDFImpl for ReadCloudTrail {
         let remote = lines.remote();
         let mut fetched = 0;
         let mut reader = EventReader::new(&MAPPER);
-        let mut events = BinaryBuilder::new();
-        let mut calls = LargeBinaryBuilder::new();
-        let mut bytes = Vec::new();
+        let mut parts = Parts::default();
         let mut lengths = Vec::with_capacity(lines.place.len());
         for at in 0..lines.place.len() {
-            let mut length = 0;
-            match lines.kind.value(at) {
-                LOG => {
-                    let options = lines.reading(at);
-                    let give = &mut |row: EventRow<'_>| {
-                        write_call(&row, &mut bytes);
-                        events.append_value(event(day_of(row.time), row.id));
-                        calls.append_value(&bytes);
-                        length += 1;
-                    };
-                    let report = match lines.object(at) {
-                        Some(_) => {
-                            fetched += 1;
-                            reader.rows_of(&remote, fetched - 1, &options, give)
-                        }
-                        None => reader.rows(Path::new(lines.place.value(at)), &options, give),
-                    };
-                    let name: Vec<u8> = std::iter::once(REPORT).chain(report.name().bytes()).collect();
-                    events.append_value(name);
-                    calls.append_value(report.encode());
-                    length += 1;
-                }
-                IDS => {
-                    let give = &mut |id| {
-                        events.append_value(event(lines.day.value(at), id));
-                        calls.append_value([]);
-                        length += 1;
-                    };
-                    let (from, count) = (natural(lines.from.value(at)), natural(lines.count.value(at)));
-                    let place = Path::new(lines.place.value(at));
-                    match lines.object(at) {
-                        Some(object) => known_ids_there(&object, &lines.stores(at), from, count, give),
-                        None => known_ids(place, from, count, give),
+            let before = parts.count;
+            if lines.place.is_null(at) {
+                parts.add(lines.key.value(at), LEFT_OUT, lines.left_out.value(at));
+            } else {
+                let options = lines.reading(at);
+                let give = &mut |account, day, parcel: &[u8]| parts.add(&key(account, day), EVENTS, parcel);
+                let report = match lines.object(at) {
+                    Some(_) => {
+                        fetched += 1;
+                        reader.read_of(&remote, fetched - 1, &options, give)
                     }
-                    .map_err(|error| DataFusionError::Execution(error.to_string()))?;
-                }
-                other => return exec_err!("`read_cloudtrail` knows no files of kind `{other}`"),
+                    None => reader.read(Path::new(lines.place.value(at)), &options, give),
+                };
+                let name: Vec<u8> = std::iter::once(REPORT).chain(report.name().bytes()).collect();
+                parts.add(&name, REPORT, &report.encode());
             }
-            lengths.push(length);
+            // What is held is given with the last line.
+            if at + 1 == lines.place.len() {
+                reader.finish(&mut |account, day, parcel| parts.add(&key(account, day), EVENTS, parcel));
+            }
+            lengths.push(parts.count - before);
         }
-        list(ReadCloudTrail::fields(), lengths, vec![Arc::new(events.finish()), Arc::new(calls.finish())])
+        let Parts { mut of, mut part, .. } = parts;
+        let columns: Vec<ArrayRef> = vec![Arc::new(of.finish()), Arc::new(part.finish())];
+        let values = StructArray::try_new(ReadCloudTrail::fields(), columns, None)?;
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(ColumnarValue::Array(Arc::new(ListArray::try_new(item(ReadCloudTrail::fields()), offsets, Arc::new(values), None)?)))
     }
 }
 
 /// Some lines of the list of files.
 struct Lines<'a> {
     place: &'a StringArray,
-    kind: &'a StringArray,
-    day: &'a Int64Array,
-    from: &'a Int64Array,
-    count: &'a Int64Array,
+    key: &'a BinaryArray,
+    left_out: &'a BinaryArray,
     since: &'a Int64Array,
     limit: &'a Int64Array,
     size: &'a Int64Array,
@@ -145,15 +136,13 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn of(arrays: &'a [ArrayRef]) -> Result<Lines<'a>> {
-        let [place, kind, day, from, count, since, limit, size, tag, endpoint, timeout] = arrays else {
-            return exec_err!("`read_cloudtrail` takes 11 arguments and has {}", arrays.len());
+        let [place, key, left_out, since, limit, size, tag, endpoint, timeout] = arrays else {
+            return exec_err!("`read_cloudtrail` takes 9 arguments and has {}", arrays.len());
         };
         Ok(Lines {
             place: texts(place)?,
-            kind: texts(kind)?,
-            day: numbers(day)?,
-            from: numbers(from)?,
-            count: numbers(count)?,
+            key: bytes(key)?,
+            left_out: bytes(left_out)?,
             since: numbers(since)?,
             limit: numbers(limit)?,
             size: numbers(size)?,
@@ -173,7 +162,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// What a line is about, when it is in a store.
+    /// The log of a line, when it is in a store.
     fn object(&self, at: usize) -> Option<RemoteLog> {
         let url = self.place.value(at);
         let tag = self.tag.is_valid(at).then(|| self.tag.value(at).to_owned());
@@ -182,8 +171,7 @@ impl<'a> Lines<'a> {
 
     /// All logs in stores, in their order.
     fn remote(&self) -> RemoteLogs {
-        let logs = (0..self.place.len()).filter(|at| self.kind.value(*at) == LOG);
-        let logs = logs.filter_map(|at| self.object(at)).collect();
+        let logs = (0..self.place.len()).filter_map(|at| self.object(at)).collect();
         RemoteLogs::new(logs, &self.stores(0))
     }
 
@@ -206,41 +194,22 @@ fn natural(value: i64) -> u64 {
     u64::try_from(value).unwrap_or_default()
 }
 
-/// `counted_in(event, call, copies)`: the rows that an event of so many copies counts in, each with a number and a moment.
+/// `add_up(of, parts)`: what becomes of all parts of that key, as the first byte of the answer says: of an account and day
+/// what the rollup has of it, of a log its report.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct CountedIn {
+struct AddUp {
     signature: Signature,
 }
 
-impl CountedIn {
-    fn fields() -> Fields {
-        Fields::from(vec![
-            Field::new("row", DataType::Binary, false),
-            Field::new("n", DataType::Int64, false),
-            Field::new("at", DataType::Int64, false),
-        ])
+impl AddUp {
+    fn parts() -> DataType {
+        DataType::List(Arc::new(Field::new_list_field(DataType::LargeBinary, true)))
     }
 }
 
-/// Rows that are being made.
-#[derive(Default)]
-struct Rows {
-    row: BinaryBuilder,
-    n: Int64Builder,
-    at: Int64Builder,
-}
-
-impl Rows {
-    fn add(&mut self, row: &[u8], n: i64, at: i64) {
-        self.row.append_value(row);
-        self.n.append_value(n);
-        self.at.append_value(at);
-    }
-}
-
-impl ScalarUDFImpl for CountedIn {
+impl ScalarUDFImpl for AddUp {
     fn name(&self) -> &'static str {
-        "counted_in"
+        "add_up"
     }
 
     fn signature(&self) -> &Signature {
@@ -248,66 +217,48 @@ impl ScalarUDFImpl for CountedIn {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(item(CountedIn::fields())))
+        Ok(DataType::LargeBinary)
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let [event, call, copies] = arrays.as_slice() else {
-            return exec_err!("`counted_in` takes 3 arguments and has {}", arrays.len());
+        let [of, parts] = arrays.as_slice() else {
+            return exec_err!("`add_up` takes 2 arguments and has {}", arrays.len());
         };
-        let (Some(event), Some(call)) = (event.as_binary_opt::<i32>(), call.as_binary_opt::<i64>()) else {
-            return exec_err!("`counted_in` takes bytes");
-        };
-        let (copies, mut out, mut bytes) = (numbers(copies)?, Rows::default(), Vec::new());
-        let mut lengths = Vec::with_capacity(event.len());
-        for at in 0..event.len() {
-            let length = match counted(event.value(at), call.value(at), copies.value(at), &mut bytes, &mut out) {
-                Some(length) => length,
-                None => return exec_err!("`counted_in` got bytes that `read_cloudtrail` does not write"),
-            };
-            lengths.push(length);
+        let Some(parts) = parts.as_list_opt::<i32>() else { return exec_err!("`add_up` takes lists") };
+        let (of, mut answers) = (bytes(of)?, LargeBinaryBuilder::new());
+        for at in 0..of.len() {
+            let parts = parts.value(at);
+            let parts = bytes_of(&parts)?;
+            let parts: Vec<&[u8]> = (0..parts.len()).map(|at| parts.value(at)).collect();
+            match answer(of.value(at), &parts) {
+                Ok(answer) => answers.append_value(answer),
+                Err(message) => return exec_err!("{message}"),
+            }
         }
-        let Rows { mut row, mut n, mut at } = out;
-        list(CountedIn::fields(), lengths, vec![Arc::new(row.finish()), Arc::new(n.finish()), Arc::new(at.finish())])
+        Ok(ColumnarValue::Array(Arc::new(answers.finish())))
     }
 }
 
-/// Adds the rows of one event or report; says how many.
-fn counted(event: &[u8], call: &[u8], copies: i64, bytes: &mut Vec<u8>, out: &mut Rows) -> Option<usize> {
-    if event.first() == Some(&REPORT) {
-        bytes.clear();
-        bytes.push(REPORT);
-        bytes.extend(call);
-        out.add(bytes, copies, 0);
-        return Some(1);
+/// What becomes of the parts of one key.
+fn answer(of: &[u8], parts: &[&[u8]]) -> Result<Vec<u8>, String> {
+    let of_kind = |kind: u8| parts.iter().filter_map(move |part| part.split_first().filter(|(first, _)| **first == kind));
+    if of.first() == Some(&REPORT) {
+        return match parts {
+            [report] => Ok(report.to_vec()),
+            _ => Err(format!("{} is reported {} times", String::from_utf8_lossy(of.get(1..).unwrap_or_default()), parts.len())),
+        };
     }
-    let (day, _) = read_event(event)?;
-    if call.is_empty() {
-        // One of the copies is the id that is known.
-        out.add(&[KNOWN], copies - 1, 0);
-        return Some(1);
-    }
-    let call = read_call(call)?;
-    let at = day * DAY + i64::from(call.second);
-    out.add(event, copies, at);
-    write_row(&call, day, None, bytes);
-    out.add(bytes, 1, at);
-    for resource in &call.resources {
-        write_row(&call, day, Some(resource), bytes);
-        out.add(bytes, 1, at);
-    }
-    Some(2 + call.resources.len())
+    let (account, day) = read_key(of).ok_or("`add_up` got a key that `read_cloudtrail` does not write")?;
+    let parcels: Vec<&[u8]> = of_kind(EVENTS).map(|(_, parcel)| parcel).collect();
+    let mut left_out: Vec<u128> = of_kind(LEFT_OUT).flat_map(|(_, ids)| read_ids(ids)).collect();
+    left_out.sort_unstable();
+    let added = add_up(account, day, &parcels, &left_out)?;
+    Ok([&[EVENTS], added.encode().as_slice()].concat())
 }
 
 fn item(fields: Fields) -> Arc<Field> {
     Arc::new(Field::new_list_field(DataType::Struct(fields), false))
-}
-
-fn list(fields: Fields, lengths: Vec<usize>, columns: Vec<ArrayRef>) -> Result<ColumnarValue> {
-    let values = StructArray::try_new(fields.clone(), columns, None)?;
-    let list = ListArray::try_new(item(fields), OffsetBuffer::from_lengths(lengths), Arc::new(values), None)?;
-    Ok(ColumnarValue::Array(Arc::new(list)))
 }
 
 fn texts(array: &ArrayRef) -> Result<&StringArray> {
@@ -318,7 +269,11 @@ fn numbers(array: &ArrayRef) -> Result<&Int64Array> {
     array.as_primitive_opt::<Int64Type>().ok_or_else(|| DataFusionError::Execution("a number was expected".to_owned()))
 }
 
-/// The column of that name in a batch, as bytes.
-pub(crate) fn bytes_of(array: &ArrayRef) -> Option<&BinaryArray> {
-    array.as_binary_opt::<i32>()
+fn bytes(array: &ArrayRef) -> Result<&BinaryArray> {
+    array.as_binary_opt::<i32>().ok_or_else(|| DataFusionError::Execution("bytes were expected".to_owned()))
+}
+
+/// Parts or answers.
+pub(crate) fn bytes_of(array: &ArrayRef) -> Result<&LargeBinaryArray> {
+    array.as_binary_opt::<i64>().ok_or_else(|| DataFusionError::Execution("bytes were expected".to_owned()))
 }

@@ -1,9 +1,8 @@
 //! One ingest on the cluster: portions of logs, a question to the engine for each, and the answer into the rollup.
 //!
-//! The engine reads, tells copies apart and adds up; what comes back is counted again by the rollup before anything is
+//! The engine deals the logs out, brings together what belongs together and has it added up; what comes back is counted again by the rollup before anything is
 //! written. A portion is committed wholly or not at all, so that after a lost scheduler only the rest is read.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -12,19 +11,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ballista::prelude::SessionContextExt;
+use ballista_core::config::BALLISTA_SHUFFLE_COMPRESSION_CODEC;
 use ballista_core::extension::SessionConfigExt;
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use leastwise::access::Timestamp;
-use leastwise_history::rollup::row::Row;
-use leastwise_history::rollup::{FileReport, Ingested, Intake, NewLog, Portion, Progress, StoreOptions};
+use leastwise_history::rollup::events::AccountDay;
+use leastwise_history::rollup::{Committed, FileReport, Ingested, Intake, LeftOut, NewLog, Portion, Progress, StoreOptions};
 
-use crate::bytes::{EVENT, KNOWN, REPORT, read_event, read_row};
+use crate::bytes::{self, EVENTS, REPORT, key};
 use crate::error::ClusterError;
-use crate::functions::{self, IDS, LOG, bytes_of};
+use crate::functions::{self, bytes_of};
 use crate::listing::{self, Line, Wanted};
 use crate::roles::runtime;
 use crate::stores;
@@ -73,15 +72,13 @@ pub struct JobOptions {
 }
 
 /// So many bytes of memory are reckoned with for what comes back of one packed byte of logs.
-const MEMORY_PER_BYTE: u64 = 8;
-/// A task reads about so many packed bytes.
-const TASK: u64 = 8 << 20;
-/// At least and at most so many tasks: few machines should be busy, and many not wait for the scheduler.
-const TASKS: (usize, usize) = (8, 512);
-/// So many known ids are one line of the list.
-const IDS_AT_ONCE: u64 = 1 << 20;
-/// An id is so much less work than a log's packed bytes of the same size.
-const IDS_EASIER: u64 = 8;
+const MEMORY_PER_BYTE: u64 = 4;
+/// A task reads about so many packed bytes. Each costs some milliseconds besides, on its worker and where its answer is fetched.
+const TASK: u64 = 16 << 20;
+/// So many tasks for each worker at least, so that none is idle while another has much to do.
+const TASKS_PER_WORKER: usize = 2;
+/// At most so many tasks.
+const MOST_TASKS: usize = 512;
 
 /// Adds the logs at `paths` to the rollup in the folder `out`, as `leastwise_history::rollup::ingest` does, but lets the
 /// workers of a cluster read them and add up. Workers must find what is in folders at the same paths, and have keys of their
@@ -100,8 +97,8 @@ pub fn ingest(
     if intake.logs().is_empty() {
         return Ok(intake.told());
     }
-    ready(&options.scheduler)?;
-    let mut job = Job { intake, options, runtime: runtime("client")? };
+    let workers = ready(&options.scheduler)?;
+    let mut job = Job { intake, options, workers, runtime: runtime("client")? };
     let done = job.run(progress);
     // What cannot be removed now is removed by the next run.
     let _ = job.intake.unshare();
@@ -112,6 +109,8 @@ pub fn ingest(
 struct Job<'o> {
     intake: Intake,
     options: &'o JobOptions,
+    /// How many there were at the beginning.
+    workers: usize,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -131,56 +130,36 @@ impl Job<'_> {
 
     /// Reads the logs of a range and commits them; says how many events they have.
     fn portion(&mut self, range: Range<usize>) -> Result<u64, ClusterError> {
-        let logs = self.intake.logs().get(range.clone()).unwrap_or_default();
-        // A delivery holds events of its day, and of the end of the one before.
-        let mut days: BTreeSet<i64> = logs.iter().filter_map(|log| log.day).flat_map(|day| [day - 1, day]).collect();
-        loop {
-            let batches = self.asked(range.clone(), &days)?;
-            let portion = answer(&batches, self.options.threads)?;
-            let mut missed = Vec::new();
-            for day in portion.ids.keys().filter(|day| !days.contains(*day)) {
-                if self.intake.known(*day)?.is_some() {
-                    missed.push(*day);
-                }
+        let portion = self.answer(range.clone(), &[])?;
+        let events = portion.reports.iter().map(FileReport::events).sum();
+        let Committed::Without(left_out) = self.intake.commit(range.clone(), portion)? else { return Ok(events) };
+        let portion = self.answer(range.clone(), &left_out)?;
+        let events = portion.reports.iter().map(FileReport::events).sum();
+        match self.intake.commit(range, portion)? {
+            Committed::Done => Ok(events),
+            Committed::Without(_) => {
+                let message = "events that were counted before came again although they were to be left out".to_owned();
+                Err(ClusterError::Answer { message })
             }
-            if missed.is_empty() {
-                let events = portion.reports.iter().map(FileReport::events).sum();
-                self.intake.commit(range, portion)?;
-                return Ok(events);
-            }
-            // There are events of days on which others were counted before: ask again, with those.
-            days.extend(missed);
         }
     }
 
-    /// Asks the engine about the logs of a range, and the events that are known of these days.
-    fn asked(&mut self, range: Range<usize>, days: &BTreeSet<i64>) -> Result<Vec<RecordBatch>, ClusterError> {
-        let mut lines = Vec::new();
-        for log in self.intake.logs().get(range).unwrap_or_default() {
-            let (place, tag) = (log.name.clone(), log.tag.clone());
-            lines.push(Line { place, kind: LOG, day: 0, from: 0, count: 0, size: log.size, tag, weight: log.size });
-        }
-        for day in days {
-            let Some(known) = self.intake.known(*day)? else { continue };
-            let mut from = 0;
-            while from < known.count {
-                let count = (known.count - from).min(IDS_AT_ONCE);
-                let weight = count * 16 / IDS_EASIER;
-                lines.push(Line {
-                    place: known.place.clone(),
-                    kind: IDS,
-                    day: *day,
-                    from,
-                    count,
-                    size: count * 16,
-                    tag: known.tag.clone(),
-                    weight,
-                });
-                from += count;
-            }
-        }
-        let weight: u64 = lines.iter().map(|line| line.weight).sum();
-        let tasks = usize::try_from(weight / TASK).unwrap_or(usize::MAX).clamp(TASKS.0, TASKS.1);
+    /// Has the logs of a range read and added up without these events.
+    fn answer(&mut self, range: Range<usize>, left_out: &[LeftOut]) -> Result<Portion, ClusterError> {
+        answered(&self.asked(range, left_out)?)
+    }
+
+    /// Asks the engine about the logs of a range.
+    fn asked(&mut self, range: Range<usize>, left_out: &[LeftOut]) -> Result<Vec<RecordBatch>, ClusterError> {
+        let logs = self.intake.logs().get(range).unwrap_or_default();
+        let logs = logs.iter().map(|log| Line::Log { place: log.name.clone(), size: log.size, tag: log.tag.clone() });
+        let left_out = left_out
+            .iter()
+            .map(|LeftOut { account, day, ids }| Line::LeftOut { key: key(*account, *day).to_vec(), ids: bytes::ids(ids) });
+        let lines: Vec<Line> = logs.chain(left_out).collect();
+        let weight: u64 = lines.iter().map(Line::weight).sum();
+        let least = self.workers.saturating_mul(TASKS_PER_WORKER).clamp(1, MOST_TASKS);
+        let tasks = usize::try_from(weight / TASK).unwrap_or(usize::MAX).clamp(least, MOST_TASKS);
         let since = self.options.since.map(Timestamp::seconds);
         let stores = self.options.stores.clone();
         let wanted = Wanted { since, max_unpacked: self.options.max_unpacked, stores };
@@ -201,8 +180,8 @@ impl Job<'_> {
             .with_ballista_adaptive_query_planner(false)
             .with_target_partitions(tasks)
             .with_collect_statistics(false)
-            // Nearly every event is there once: adding up before the shuffle is for nothing.
-            .set_u64("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 8192);
+            // Ids do not get smaller, and rows have their own.
+            .set_str(BALLISTA_SHUFFLE_COMPRESSION_CODEC, "none");
         let runtime = stores::runtime(&config, None)?;
         let state = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(runtime).build();
         let context = SessionContext::remote_with_state(&format!("df://{}", self.options.scheduler), state).await?;
@@ -214,22 +193,17 @@ impl Job<'_> {
     }
 }
 
-/// What the engine is asked. Inside out: events of all files; each once, as its fullest copy, with the number of its copies;
-/// the rows that it counts in; those added up.
+/// What the engine is asked. Inside out: the parts of all logs; those of one account and day together; these added up.
 const QUESTION: &str = r#"
-    select c['row'] as "row", sum(c['n']) as n, min(c['at']) as "first", max(c['at']) as "last"
+    select add_up(of, parts) as answer
     from (
-        select unnest(counted_in(event, call, copies)) as c
+        select p['of'] as of, array_agg(p['part']) as parts
         from (
-            select e['event'] as event, min(e['call']) as call, count(*) as copies
-            from (
-                select unnest(read_cloudtrail(place, kind, day, "from", count, since, "limit", size, tag, endpoint, "timeout")) as e
-                from files
-            )
-            group by e['event']
+            select unnest(read_cloudtrail(place, key, left_out, since, "limit", size, tag, endpoint, "timeout")) as p
+            from files
         )
-    )
-    group by c['row']"#;
+        group by p['of']
+    )"#;
 
 /// Cuts the logs into ranges of so many packed bytes, at least one log each.
 fn portions(logs: &[NewLog], most: u64) -> Vec<Range<usize>> {
@@ -247,71 +221,31 @@ fn portions(logs: &[NewLog], most: u64) -> Vec<Range<usize>> {
     ranges
 }
 
-/// What the engine answered, read on so many threads.
-fn answer(batches: &[RecordBatch], threads: usize) -> Result<Portion<'_>, ClusterError> {
-    let shares: Vec<&[RecordBatch]> = batches.chunks(batches.len().div_ceil(threads.max(1)).max(1)).collect();
-    let parts: Vec<Result<Portion<'_>, ClusterError>> = std::thread::scope(|scope| {
-        let parts: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || part_of(share))).collect();
-        parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
+/// What the engine answered.
+fn answered(batches: &[RecordBatch]) -> Result<Portion, ClusterError> {
+    let wrong = |message: String| ClusterError::Answer { message };
     let mut portion = Portion::default();
-    for part in parts {
-        let part = part?;
-        portion.reports.extend(part.reports);
-        portion.doubles += part.doubles;
-        part.ids.into_iter().for_each(|(day, ids)| portion.ids.entry(day).or_default().extend(ids));
-        part.rows.into_iter().for_each(|(place, rows)| portion.rows.entry(place).or_default().extend(rows));
-    }
-    Ok(portion)
-}
-
-/// The same for some of the answer.
-fn part_of(batches: &[RecordBatch]) -> Result<Portion<'_>, ClusterError> {
-    let wrong = |message: &str| ClusterError::Answer { message: message.to_owned() };
-    let mut portion = Portion::default();
-    let mut rows: BTreeMap<_, Vec<Row<'_>>> = BTreeMap::new();
     for batch in batches {
-        let [row, n, first, last] = batch.columns() else { return Err(wrong("there are not 4 columns")) };
-        let number = |array| AsArray::as_primitive_opt::<Int64Type>(array);
-        let (Some(row), Some(n), Some(first), Some(last)) = (bytes_of(row), number(n), number(first), number(last)) else {
-            return Err(wrong("the columns have other types"));
-        };
-        for at in 0..row.len() {
-            let bytes = row.value(at);
-            let count = u64::try_from(n.value(at)).map_err(|_| wrong("a count is negative"))?;
-            match bytes.split_first() {
-                Some((&EVENT, _)) => {
-                    let (day, id) = read_event(bytes).ok_or_else(|| wrong("an event is cut off"))?;
-                    portion.ids.entry(day).or_default().push(id);
-                    portion.doubles += count.saturating_sub(1);
+        let [answers] = batch.columns() else { return Err(wrong("there is not 1 column".to_owned())) };
+        let answers = bytes_of(answers).map_err(|error| wrong(error.strip_backtrace()))?;
+        for at in 0..answers.len() {
+            match answers.value(at).split_first() {
+                Some((&REPORT, report)) => portion.reports.push(FileReport::decode(report).map_err(wrong)?),
+                Some((&EVENTS, one)) => {
+                    portion.days.push(AccountDay::decode(one).ok_or_else(|| wrong("an account's day is cut off".to_owned()))?);
                 }
-                Some((&KNOWN, _)) => portion.doubles += count,
-                Some((&REPORT, report)) => {
-                    let report = FileReport::decode(report).map_err(|message| ClusterError::Answer { message })?;
-                    if count != 1 {
-                        let message = format!("{}: is reported {count} times", report.name());
-                        return Err(ClusterError::Answer { message });
-                    }
-                    portion.reports.push(report);
-                }
-                _ => {
-                    let calls = read_row(bytes).ok_or_else(|| wrong("a row is cut off"))?;
-                    let (first, last) = (first.value(at), last.value(at));
-                    let row = Row { key: calls.key, resource: calls.resource, count, first, last, regions: vec![calls.region] };
-                    rows.entry((calls.account, calls.day)).or_default().push(row);
-                }
+                _ => return Err(wrong("there is something else than reports and days".to_owned())),
             }
         }
     }
-    portion.rows = rows;
     Ok(portion)
 }
 
 /// Whoever does not answer in so long is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whether the scheduler answers, and has workers.
-fn ready(scheduler: &Address) -> Result<(), ClusterError> {
+/// Asks the scheduler how many workers it has.
+fn ready(scheduler: &Address) -> Result<usize, ClusterError> {
     let unreachable = |message: String| ClusterError::Unreachable { address: scheduler.to_string(), message };
     let asked = || -> std::io::Result<String> {
         let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
@@ -333,7 +267,8 @@ fn ready(scheduler: &Address) -> Result<(), ClusterError> {
     };
     let text = asked().map_err(|error| unreachable(error.to_string()))?;
     match text.split(' ').nth(1) {
-        Some("200") => Ok(()),
+        // `ready: 2 executors registered`
+        Some("200") => Ok(text.rsplit_once("ready: ").and_then(|(_, told)| told.split(' ').next()?.parse().ok()).unwrap_or(1)),
         Some("503") => Err(ClusterError::NoWorkers { address: scheduler.to_string() }),
         _ => Err(unreachable("what answers is no scheduler".to_owned())),
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::parquet::arrow::ArrowWriter;
 
@@ -13,26 +13,42 @@ use leastwise_history::rollup::StoreOptions;
 
 use crate::error::ClusterError;
 
-/// One line of the table: a log, or a part of a file of known ids.
+/// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
-    /// A path that every worker sees, or an address in a store.
-    pub(crate) place: String,
-    pub(crate) kind: &'static str,
-    /// Of known ids: their day, where they begin and how many there are.
-    pub(crate) day: i64,
-    pub(crate) from: u64,
-    pub(crate) count: u64,
-    /// The bytes of the file, packed as it is.
-    pub(crate) size: u64,
-    /// The state of an object, as its store says.
-    pub(crate) tag: Option<String>,
+pub(crate) enum Line {
+    /// A log.
+    Log {
+        /// A path that every worker sees, or an address in a store.
+        place: String,
+        /// Its bytes, packed as it is.
+        size: u64,
+        /// The state of an object, as its store says.
+        tag: Option<String>,
+    },
+    /// Events that are not to be counted, of the account and day of that key.
+    LeftOut {
+        /// See [`crate::bytes::key`].
+        key: Vec<u8>,
+        /// See [`crate::bytes::ids`].
+        ids: Vec<u8>,
+    },
+}
+
+/// A byte of ids is so much less work than a packed byte of a log.
+const IDS_EASIER: u64 = 8;
+
+impl Line {
     /// About how much work it is, in packed bytes of logs.
-    pub(crate) weight: u64,
+    pub(crate) fn weight(&self) -> u64 {
+        match self {
+            Line::Log { size, .. } => *size,
+            Line::LeftOut { ids, .. } => ids.len() as u64 / IDS_EASIER,
+        }
+    }
 }
 
 /// So many packed bytes are read in one go, unless one log alone has more.
-const AT_ONCE: u64 = 4 << 20;
+const AT_ONCE: u64 = 16 << 20;
 
 /// What is asked of every log.
 #[derive(Debug, Clone)]
@@ -54,11 +70,11 @@ pub(crate) fn files(lines: Vec<Line>, tasks: usize, wanted: &Wanted) -> Result<V
 /// Deals the lines out, the heaviest first, each to whoever has least; every share keeps their order.
 fn shared(lines: Vec<Line>, tasks: usize) -> Vec<Vec<Line>> {
     let mut order: Vec<(usize, Line)> = lines.into_iter().enumerate().collect();
-    order.sort_by_key(|(at, line)| (std::cmp::Reverse(line.weight), *at));
+    order.sort_by_key(|(at, line)| (std::cmp::Reverse(line.weight()), *at));
     let mut shares: Vec<(u64, Vec<(usize, Line)>)> = (0..tasks.clamp(1, order.len().max(1))).map(|_| (0, Vec::new())).collect();
     for (at, line) in order {
         if let Some((weight, share)) = shares.iter_mut().min_by_key(|(weight, _)| *weight) {
-            *weight += line.weight.max(1);
+            *weight += line.weight().max(1);
             share.push((at, line));
         }
     }
@@ -72,12 +88,11 @@ fn shared(lines: Vec<Line>, tasks: usize) -> Vec<Vec<Line>> {
 fn file_of(share: &[Line], wanted: &Wanted) -> Result<Vec<u8>, String> {
     let number = |name: &str| Field::new(name, DataType::Int64, true);
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let bytes = |name: &str| Field::new(name, DataType::Binary, true);
     let schema = Arc::new(Schema::new(vec![
         text("place"),
-        text("kind"),
-        number("day"),
-        number("from"),
-        number("count"),
+        bytes("key"),
+        bytes("left_out"),
         number("since"),
         number("limit"),
         number("size"),
@@ -91,8 +106,8 @@ fn file_of(share: &[Line], wanted: &Wanted) -> Result<Vec<u8>, String> {
     let mut lines = share.iter().peekable();
     while let Some(line) = lines.next() {
         group.push(line);
-        weight += line.weight;
-        if lines.peek().is_none_or(|next| weight + next.weight > AT_ONCE) {
+        weight += line.weight();
+        if lines.peek().is_none_or(|next| weight + next.weight() > AT_ONCE) {
             let batch = batch(&schema, &group, wanted)?;
             writer.write(&batch).and_then(|()| writer.flush()).map_err(|error| error.to_string())?;
             group.clear();
@@ -103,25 +118,29 @@ fn file_of(share: &[Line], wanted: &Wanted) -> Result<Vec<u8>, String> {
 }
 
 fn batch(schema: &Arc<Schema>, lines: &[&Line], wanted: &Wanted) -> Result<RecordBatch, String> {
-    let number = |value: &dyn Fn(&Line) -> Option<u64>| -> ArrayRef {
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        Arc::new(lines.iter().map(|line| value(line).map(signed)).collect::<Int64Array>())
+    let all = |value: Option<u64>| -> ArrayRef {
+        let value = value.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
+        Arc::new(lines.iter().map(|_| value).collect::<Int64Array>())
     };
-    let text = |value: &dyn for<'l> Fn(&'l Line) -> Option<&'l str>| -> ArrayRef {
-        Arc::new(lines.iter().map(|line| value(line)).collect::<StringArray>())
+    let log = |line: &&Line| match line {
+        Line::Log { place, size, tag } => (Some(place.clone()), i64::try_from(*size).ok(), tag.clone()),
+        Line::LeftOut { .. } => (None, None, None),
     };
+    let left_out = lines.iter().map(|line| match line {
+        Line::Log { .. } => (None, None),
+        Line::LeftOut { key, ids } => (Some(key.as_slice()), Some(ids.as_slice())),
+    });
+    let (keys, ids): (Vec<_>, Vec<_>) = left_out.unzip();
     let columns: Vec<ArrayRef> = vec![
-        text(&|line| Some(&line.place)),
-        text(&|line| Some(line.kind)),
-        Arc::new(lines.iter().map(|line| Some(line.day)).collect::<Int64Array>()),
-        number(&|line| Some(line.from)),
-        number(&|line| Some(line.count)),
+        Arc::new(lines.iter().map(|line| log(line).0).collect::<StringArray>()),
+        Arc::new(BinaryArray::from(keys)),
+        Arc::new(BinaryArray::from(ids)),
         Arc::new(lines.iter().map(|_| wanted.since).collect::<Int64Array>()),
-        number(&|_| Some(wanted.max_unpacked)),
-        number(&|line| Some(line.size)),
-        text(&|line| line.tag.as_deref()),
+        all(Some(wanted.max_unpacked)),
+        Arc::new(lines.iter().map(|line| log(line).1).collect::<Int64Array>()),
+        Arc::new(lines.iter().map(|line| log(line).2).collect::<StringArray>()),
         Arc::new(lines.iter().map(|_| wanted.stores.endpoint.as_deref()).collect::<StringArray>()),
-        number(&|_| Some(wanted.stores.timeout.as_secs())),
+        all(Some(wanted.stores.timeout.as_secs())),
     ];
     RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())
 }
@@ -131,7 +150,7 @@ mod tests {
     use super::*;
 
     fn line(at: usize, weight: u64) -> Line {
-        Line { place: at.to_string(), kind: "log", day: 0, from: 0, count: 0, size: weight, tag: None, weight }
+        Line::Log { place: at.to_string(), size: weight, tag: None }
     }
 
     #[test]
@@ -139,9 +158,12 @@ mod tests {
         let lines: Vec<Line> = (0..1000).map(|at| line(at, (at as u64 * 7919) % 1000)).collect();
         let shares = shared(lines.clone(), 7);
         let mut all: Vec<Line> = shares.iter().flatten().cloned().collect();
-        all.sort_by_key(|line| line.place.parse::<usize>().unwrap());
+        all.sort_by_key(|line| match line {
+            Line::Log { place, .. } => place.parse::<usize>().unwrap(),
+            Line::LeftOut { .. } => unreachable!(),
+        });
         assert_eq!(all, lines);
-        let weights: Vec<u64> = shares.iter().map(|share| share.iter().map(|line| line.weight).sum()).collect();
+        let weights: Vec<u64> = shares.iter().map(|share| share.iter().map(Line::weight).sum()).collect();
         assert!(weights.iter().max().unwrap() - weights.iter().min().unwrap() < 1000, "{weights:?}");
         assert!(shared(Vec::new(), 3).is_empty());
         assert_eq!(shared(vec![line(0, 0), line(1, 0)], 9).len(), 2);

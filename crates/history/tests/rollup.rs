@@ -3,15 +3,12 @@
 #![cfg(feature = "rollup")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // A test may fail where its helpers do.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use leastwise::usage::EventMapper;
-use leastwise_history::ReadOptions;
-use leastwise_history::rollup::events::EventReader;
 use leastwise_history::rollup::{IngestOptions, MOST_RESOURCES, StoreOptions, Usage, by_call, ingest};
 use leastwise_policy::Catalogue;
 use parquet::arrow::ArrowWriter;
@@ -64,26 +61,6 @@ fn rows(folder: &Path, resources: bool) -> Vec<String> {
 fn ingested(log: &Path, out: &Path) {
     let mapper = EventMapper::new(Catalogue::embedded());
     ingest(&[log.to_owned()], out, &mapper, &IngestOptions::of_threads(1), &|_| {}).unwrap();
-}
-
-#[test]
-fn the_rows_of_a_log_are_its_events_and_add_up_to_the_rollup() {
-    let folder = Folder::new("events");
-    let path = log(&folder, 10);
-    let mapper = EventMapper::new(Catalogue::embedded());
-    let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    let mut ids = Vec::new();
-    let report = EventReader::new(&mapper).rows(&path, &ReadOptions::default(), &mut |row| {
-        ids.push(row.id);
-        *found.entry(format!("{} {} {:?}", row.key.principal, row.key.name, row.resources)).or_default() += 1;
-    });
-    ids.dedup();
-    assert_eq!((report.problems().len(), ids.len(), report.events(), found.len()), (0, 10, 10, 5));
-    assert_eq!(found["arn:aws:iam::111122223333:user/ann GetObject [\"arn:aws:s3:::b/in/3\"]"], 2);
-    let out = folder.0.join("usage");
-    ingested(&path, &out);
-    assert!(rows(&out, false)[0].contains("count: 10"), "{:?}", rows(&out, false));
-    assert_eq!(rows(&out, true).len(), 6);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Every thread fills a batch of its own, without asking the others; doubles are told apart when batches are merged. What an
 //! event shows is decided here: whose call, which resources; which actions it means is asked only to find the resources.
 
+pub(crate) mod parcel;
+
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -71,13 +73,8 @@ impl Texts {
 /// The numbers of what came lately, each at the place that its hash tells.
 ///
 /// Most resources never come again, and a table of them all would cost more than it saves.
+#[derive(Default)]
 struct Lately(Vec<(u32, u32)>);
-
-impl Default for Lately {
-    fn default() -> Lately {
-        Lately(vec![(0, NONE); LATELY])
-    }
-}
 
 /// So many are known.
 const LATELY: usize = 4096;
@@ -97,6 +94,9 @@ impl Lately {
 
     fn put(&mut self, hash: u64, number: u32) {
         let (place, tag) = Lately::place(hash);
+        if self.0.is_empty() {
+            self.0.resize(LATELY, (0, NONE));
+        }
         if let Some(known) = self.0.get_mut(place) {
             *known = (tag, number);
         }
@@ -271,9 +271,14 @@ impl Batch {
         self.lists.list(number)
     }
 
+    /// The numbers of the key of that number.
+    fn key_numbers_of(&self, number: u32) -> Option<&KeyNumbers> {
+        self.keys.get(number as usize).map(|(numbers, _)| numbers)
+    }
+
     /// The key of that number, and its account.
     pub(crate) fn key(&self, number: u32) -> Option<(Option<AccountId>, Key<'_>)> {
-        let (numbers, _) = self.keys.get(number as usize)?;
+        let numbers = self.key_numbers_of(number)?;
         let key = Key {
             principal: self.texts.text(numbers.principal),
             principal_type: numbers.principal_type,
@@ -313,7 +318,7 @@ impl Batch {
             self.region = self.texts.number(&event.region, &self.hasher);
         }
         let region = self.region;
-        let resources = self.resources(event, recipe, [recipe, account, region]);
+        let resources = self.resources(event, [recipe, account, region]);
         let (day, second) = (event.time.seconds().div_euclid(DAY), event.time.seconds().rem_euclid(DAY));
         let second = u32::try_from(second).unwrap_or_default();
         let id = [u64::try_from(id >> 64).unwrap_or_default(), u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()];
@@ -391,9 +396,10 @@ impl Batch {
         (kind, self.texts.number(name, &self.hasher))
     }
 
-    /// The number of the list of resources that the event names.
-    fn resources(&mut self, event: &Event<'_>, recipe: u32, asked: [u32; 3]) -> u32 {
+    /// The number of the list of resources that the event names. Asked are the recipe, and account and region of the event.
+    fn resources(&mut self, event: &Event<'_>, asked: [u32; 3]) -> u32 {
         let Batch { named, resources, lists, recipes, recalled, hasher, .. } = self;
+        let [recipe, ..] = asked;
         let Some(recipe) = recipes.get(recipe as usize) else { return NONE };
         let request = event.request.as_deref().filter(|_| event.resources.is_empty());
         if request.is_some_and(|request| !recipe.may_tell(request)) {

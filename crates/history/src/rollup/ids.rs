@@ -4,7 +4,7 @@
 //! written from its beginning to its end, so that its size does not matter to memory.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
 
 /// What every such file begins with: its name and the version of its layout.
@@ -56,35 +56,6 @@ pub(crate) fn open(path: &Path) -> io::Result<Known<Box<dyn Read>>> {
     let mut known = Known { input, next: None };
     known.advance()?;
     Ok(known)
-}
-
-/// How many ids a file of so many bytes has.
-pub(crate) fn count(bytes: u64) -> u64 {
-    (bytes / 16).saturating_sub(1)
-}
-
-/// Where `count` ids are in a file, from the `from`th on.
-pub(crate) fn range(from: u64, count: u64) -> std::ops::Range<u64> {
-    let begin = from.saturating_add(1).saturating_mul(16);
-    begin..begin.saturating_add(count.saturating_mul(16))
-}
-
-/// Gives `count` ids of a file, from the `from`th on; fewer are an error.
-pub(crate) fn some(path: &Path, from: u64, count: u64, give: &mut dyn FnMut(u128)) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    let mut buffer = [0; 16];
-    if !read_whole(&mut file, &mut buffer)? || buffer != HEAD {
-        return Err(io::Error::new(ErrorKind::InvalidData, "it is no list of ids of this version"));
-    }
-    file.seek(SeekFrom::Start(range(from, count).start))?;
-    let mut input = BufReader::with_capacity(64 << 10, file);
-    for _ in 0..count {
-        if !read_whole(&mut input, &mut buffer)? {
-            return Err(io::Error::new(ErrorKind::UnexpectedEof, "it is cut off"));
-        }
-        give(u128::from_be_bytes(buffer));
-    }
-    Ok(())
 }
 
 /// Writes the known ids and the new ones among `sorted` into `out`, each once, and calls `fresh` with the place of each

@@ -361,26 +361,27 @@ impl Writer {
     /// Makes what was read part of the rollup, wholly or not at all.
     fn commit(&mut self, batches: Vec<Batch>, done: impl Iterator<Item = Done>, threads: usize) -> Result<(), RollupError> {
         let nothing = batches.iter().all(|batch| batch.events() == 0);
-        self.change(done, nothing, move |change| stage(&batches, change, threads))
+        self.change(done, nothing, move |change| stage(&batches, change, threads).map(Some)).map(drop)
     }
 
-    /// Makes what `merge` stages part of the rollup, with the logs that it comes from.
+    /// Makes what `merge` stages part of the rollup, with the logs that it comes from; changes nothing, and says so, where it
+    /// makes none of it.
     pub(crate) fn change(
         &mut self,
         done: impl Iterator<Item = Done>,
         nothing: bool,
-        merge: impl FnOnce(&Stage<'_>) -> Result<Merged, RollupError>,
-    ) -> Result<(), RollupError> {
+        merge: impl FnOnce(&Stage<'_>) -> Result<Option<Merged>, RollupError>,
+    ) -> Result<bool, RollupError> {
         let done: Vec<Done> = done.collect();
-        let changed =
-            std::mem::take(&mut self.forgot) || done.iter().any(|done| self.manifest.files.get(&done.name) != Some(&done.file));
-        self.problems.extend(done.iter().flat_map(|done| done.file.problems.iter().cloned()));
+        let changed = self.forgot || done.iter().any(|done| self.manifest.files.get(&done.name) != Some(&done.file));
+        let problems: Vec<Problem> = done.iter().flat_map(|done| done.file.problems.iter().cloned()).collect();
         let fresh = !self.store.path(MARK).exists();
         if !changed && !fresh && nothing {
-            return Ok(());
+            self.problems.extend(problems);
+            return Ok(true);
         }
         let change = self.store.stage()?;
-        let merged = merge(&change)?;
+        let Some(merged) = merge(&change)? else { return Ok(false) };
         let mut observations = Vec::new();
         for done in done {
             observations.extend(done.observations);
@@ -405,8 +406,10 @@ impl Writer {
             change.put(MARK, mark().as_bytes())?;
         }
         change.commit()?;
+        self.forgot = false;
+        self.problems.extend(problems);
         self.merged.new += merged.new;
         self.merged.doubles += merged.doubles;
-        Ok(())
+        Ok(true)
     }
 }

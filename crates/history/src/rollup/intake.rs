@@ -1,29 +1,25 @@
 //! A rollup whose events are read and added up elsewhere, on many machines, by an engine of its own.
 //!
-//! It says which logs are new and which events are known, and takes what became of a portion of them: rows, ids and a
+//! It says which logs are new, and takes what became of a portion of them: rows and ids of each account and day, and a
 //! report for each log. A portion becomes part of the rollup by the same change, wholly or not at all, as what one machine
-//! reads; before that everything is counted again, and a portion that does not add up changes nothing.
+//! reads; before that everything is counted again, and a portion that does not add up changes nothing. Events that were
+//! counted before are found here and seldom there, so a portion that has such is asked for once more, without them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use leastwise::access::{AccountId, Timestamp};
+use leastwise::access::Timestamp;
 
 use super::RollupError;
-#[cfg(feature = "s3")]
-use super::events::{RemoteLog, talking};
-use super::ids;
+use super::events::AccountDay;
 use super::ingest::{Done, Ingested, UNREAD, Writer};
 use super::input::Inputs;
-use super::merge::{Merged, Partition, add_up, name_of_day};
+use super::merge::{LeftOut, Merged, take_in};
 #[cfg(feature = "s3")]
 use super::mirror::{Mirror, Purpose};
-#[cfg(feature = "s3")]
-use super::objects::Object;
 use super::report::FileReport;
-use super::row::Row;
 use super::stores::StoreOptions;
 #[cfg(feature = "s3")]
 use super::stores::is_remote;
@@ -42,28 +38,23 @@ pub struct NewLog {
     state: String,
 }
 
-/// The events of one day that were counted before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownIds {
-    /// The file of their ids, for [`known_ids`]: a path, or an address in a store.
-    pub place: String,
-    /// The state of an object, as its store says; none for a file.
-    pub tag: Option<String>,
-    /// How many there are.
-    pub count: u64,
-}
-
 /// What became of the events of some logs.
-#[derive(Debug, Default)]
-pub struct Portion<'r> {
+#[derive(Debug, Clone, Default)]
+pub struct Portion {
     /// Reports of all its logs, each once.
     pub reports: Vec<FileReport>,
-    /// The ids of the events that are new, by their days counted from 1970.
-    pub ids: BTreeMap<i64, Vec<u128>>,
-    /// How many events were read besides those: copies, and what was counted before.
-    pub doubles: u64,
-    /// The new events added up, by account and day; several rows may be alike.
-    pub rows: BTreeMap<(Option<AccountId>, i64), Vec<Row<'r>>>,
+    /// The events by account and day, each of these once.
+    pub days: Vec<AccountDay>,
+}
+
+/// What became of a portion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// It is part of the rollup.
+    Done,
+    /// Nothing has changed: it holds events that were counted before, or that count for another account, whose copy tells more. The
+    /// same logs without those are wanted.
+    Without(Vec<LeftOut>),
 }
 
 /// A rollup, opened for portions.
@@ -112,9 +103,9 @@ impl Intake {
         });
         let logs = logs.collect();
         // What cannot be looked at is told at once; with it a folder becomes a rollup.
-        writer.change(inputs.problems.into_iter().map(Done::unread), true, |_| Ok(Merged::default()))?;
+        writer.change(inputs.problems.into_iter().map(Done::unread), true, |_| Ok(Some(Merged::default())))?;
         let out = std::fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
-        // Workers look for what is known where it is published.
+        // Also when no log is new.
         #[cfg(feature = "s3")]
         mirror.as_mut().map_or(Ok(0), Mirror::publish)?;
         Ok(Intake {
@@ -177,34 +168,13 @@ impl Intake {
         }
     }
 
-    /// The events of a day that were counted before; none when there are none.
-    ///
-    /// # Errors
-    /// Their file cannot be looked at.
-    pub fn known(&self, day: i64) -> Result<Option<KnownIds>, RollupError> {
-        let name = ids_of_day(day);
-        let path = self.writer.store.path(&name);
-        let count = match std::fs::metadata(&path) {
-            Ok(facts) => ids::count(facts.len()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(RollupError::io("read", &path, &error)),
-        };
-        #[cfg(feature = "s3")]
-        if let Some(mirror) = &self.mirror {
-            let (place, tag) = mirror.there(&name)?;
-            return Ok(Some(KnownIds { place, tag: Some(tag), count }));
-        }
-        let place = std::fs::canonicalize(&path).unwrap_or(path).display().to_string();
-        Ok(Some(KnownIds { place, tag: None, count }))
-    }
-
     /// Makes what became of the logs of that range part of the rollup, wholly or not at all.
     ///
     /// # Errors
     /// It does not add up, or the rollup cannot be written. Nothing has changed then; or a rollup in a store could not be
     /// published, which the next run does.
-    pub fn commit(&mut self, range: Range<usize>, portion: Portion<'_>) -> Result<(), RollupError> {
-        let Portion { reports, ids, doubles, rows } = portion;
+    pub fn commit(&mut self, range: Range<usize>, portion: Portion) -> Result<Committed, RollupError> {
+        let Portion { reports, days } = portion;
         let miscounted = |what: &'static str, expected: u64, found: u64| RollupError::Miscounted { what, expected, found };
         let same = |what, expected, found| if expected == found { Ok(()) } else { Err(miscounted(what, expected, found)) };
         let asked = self.logs.get(range).unwrap_or_default();
@@ -213,10 +183,11 @@ impl Intake {
         same("logs that were read", logs.len() as u64, reported.len() as u64)?;
         same("reports of logs", logs.len() as u64, reports.len() as u64)?;
         let read: u64 = reports.iter().map(FileReport::events).sum();
-        let new: u64 = ids.values().map(|ids| ids.len() as u64).sum();
+        let new: u64 = days.iter().map(|one| (one.with_resources.len() + one.without.len()) as u64).sum();
+        let doubles: u64 = days.iter().map(|one| one.doubles).sum();
         same("events that were read", read, new + doubles)?;
-        let all = rows.values().flatten().filter(|row| row.resource.is_none());
-        same("calls that were counted", new, all.map(|row| row.count).sum())?;
+        let different: BTreeSet<_> = days.iter().map(|one| (one.account, one.day)).collect();
+        same("accounts and days", days.len() as u64, different.len() as u64)?;
         let since = self.since.map(Timestamp::seconds);
         let done: Vec<Done> = reports
             .into_iter()
@@ -228,16 +199,18 @@ impl Intake {
             })
             .collect();
         let threads = self.threads;
-        self.writer.change(done.into_iter(), new == 0, |stage| {
-            let partitions = rows.into_iter().map(|((account, day), rows)| Partition { account, day, rows }).collect();
-            let fresh = add_up(ids, partitions, stage, threads)?;
-            same("new events", new, fresh)?;
-            Ok(Merged { new, doubles })
+        let mut left_out = Vec::new();
+        let changed = self.writer.change(done.into_iter(), new == 0, |stage| {
+            left_out = take_in(&days, stage, threads)?;
+            Ok(left_out.is_empty().then_some(Merged { new, doubles }))
         })?;
+        if !changed {
+            return Ok(Committed::Without(left_out));
+        }
         self.told.events += read;
         #[cfg(feature = "s3")]
         self.mirror.as_mut().map_or(Ok(0), Mirror::publish)?;
-        Ok(())
+        Ok(Committed::Done)
     }
 
     /// What was done, in all portions.
@@ -249,45 +222,5 @@ impl Intake {
     }
 }
 
-/// The file of the ids of a day.
-fn ids_of_day(day: i64) -> String {
-    format!("events/{}.ids", name_of_day(day))
-}
-
 /// Where a run keeps what its machines share.
 const SHARED: &str = ".cluster";
-
-/// Gives the ids of a file of [`KnownIds`], `count` of them from the `from`th on.
-///
-/// # Errors
-/// The file cannot be read, or is none of these.
-pub fn known_ids(path: &Path, from: u64, count: u64, give: &mut dyn FnMut(u128)) -> Result<(), RollupError> {
-    ids::some(path, from, count, give).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
-            RollupError::Damaged { path: path.to_owned(), message: error.to_string() }
-        }
-        _ => RollupError::io("read", path, &error),
-    })
-}
-
-/// The same for ids in a store, in the state that `known` names. Keys and region are those of this process' environment.
-///
-/// # Errors
-/// The object cannot be read, or has changed.
-#[cfg(feature = "s3")]
-pub fn known_ids_there(
-    known: &RemoteLog,
-    stores: &StoreOptions,
-    from: u64,
-    count: u64,
-    give: &mut dyn FnMut(u128),
-) -> Result<(), RollupError> {
-    let failed = |message: String| RollupError::io("read", Path::new(&known.url), &std::io::Error::other(message));
-    let objects = talking().map_err(failed)?;
-    let object = Object::listed(&objects.open(&known.url, stores).map_err(failed)?, known.tag.clone());
-    let range = ids::range(from, count);
-    let bytes = object.range(&objects, range).map_err(|error| failed(error.to_string()))?;
-    let (ids, _) = bytes.as_chunks::<16>();
-    ids.iter().for_each(|id| give(u128::from_be_bytes(*id)));
-    Ok(())
-}

@@ -14,6 +14,7 @@ use leastwise::access::{AccountId, Timestamp};
 
 use super::RollupError;
 use super::batch::{Batch, DAY, Tuple};
+use super::events::AccountDay;
 use super::ids;
 use super::resource::{Kept, MOST};
 use super::row::{Key, Resource, Row, merge};
@@ -105,29 +106,13 @@ pub(crate) fn stage(batches: &[Batch], stage: &Stage<'_>, threads: usize) -> Res
     results.into_iter().sum()
 }
 
-/// Stages what the rollup becomes with events that were told apart and added up elsewhere; says how many of the ids are new.
-pub(crate) fn add_up(
-    ids: BTreeMap<i64, Vec<u128>>,
-    partitions: Vec<Partition<'_>>,
-    stage: &Stage<'_>,
-    threads: usize,
-) -> Result<u64, RollupError> {
-    let days: Vec<(i64, Mutex<Vec<u128>>)> = ids.into_iter().map(|(day, ids)| (day, Mutex::new(ids))).collect();
-    let of_day = |(day, ids): &(i64, Mutex<Vec<u128>>)| -> Result<u64, RollupError> {
-        let mut ids = std::mem::take(&mut *ids.lock().unwrap_or_else(PoisonError::into_inner));
-        ids.sort_unstable();
-        let mut fresh = 0;
-        stage_ids(*day, &ids, stage, &mut |_| fresh += 1)?.finish()?;
-        Ok(fresh)
-    };
-    let fresh = in_parallel(threads, &days, of_day).into_iter().sum::<Result<u64, _>>()?;
-    write_all(partitions, stage, threads)?;
-    Ok(fresh)
-}
-
 fn write_all(partitions: Vec<Partition<'_>>, stage: &Stage<'_>, threads: usize) -> Result<(), RollupError> {
     let partitions: Vec<Mutex<Partition<'_>>> = partitions.into_iter().map(Mutex::new).collect();
-    in_parallel(threads, &partitions, |partition| write(partition, stage)).into_iter().collect()
+    let taken = |partition: &Mutex<Partition<'_>>| {
+        let mut partition = partition.lock().unwrap_or_else(PoisonError::into_inner);
+        write(partition.account, partition.day, std::mem::take(&mut partition.rows), stage)
+    };
+    in_parallel(threads, &partitions, taken).into_iter().collect()
 }
 
 /// Stages the ids of a day with those that are sorted here, and calls `fresh` with the place of each new one.
@@ -144,45 +129,71 @@ fn stage_ids<'s>(
     Ok(file)
 }
 
+/// The events of one day, told apart.
+struct OfDay<'b> {
+    /// Those of each batch.
+    tuples: Vec<&'b [Tuple]>,
+    /// Each with the numbers of its batch and its tuple; by their ids, and of copies the one that counts first.
+    items: Vec<(u128, u32, u32)>,
+}
+
+impl<'b> OfDay<'b> {
+    fn new(day: i64, batches: &'b [Batch]) -> OfDay<'b> {
+        let of_batch = |batch: &'b Batch| {
+            let own = batch.days.iter().find(|(own, _)| *own == day);
+            own.map(|(_, tuples)| tuples.as_slice()).unwrap_or_default()
+        };
+        let tuples: Vec<&[Tuple]> = batches.iter().map(of_batch).collect();
+        let mut items: Vec<(u128, u32, u32)> = Vec::with_capacity(tuples.iter().map(|tuples| tuples.len()).sum());
+        for (tuples, at) in tuples.iter().zip(0..) {
+            items.extend(tuples.iter().zip(0..).map(|(tuple, place)| {
+                let [high, low] = tuple.id;
+                (u128::from(high) << 64 | u128::from(low), at, place)
+            }));
+        }
+        let of = |item: &(u128, u32, u32)| -> Option<(&'b Batch, Tuple)> {
+            Some((batches.get(item.1 as usize)?, *tuples.get(item.1 as usize)?.get(item.2 as usize)?))
+        };
+        items.sort_unstable_by_key(|item| item.0);
+        // Copies of an event that say different things: the same one counts in whatever order they were read.
+        for copies in items.chunk_by_mut(|a, b| a.0 == b.0).filter(|copies| copies.len() > 1) {
+            copies.sort_by_cached_key(|item| {
+                of(item).map(|(batch, tuple)| {
+                    let (account, key) = batch.key(tuple.key).unzip();
+                    let resources: Vec<&str> = batch.list(tuple.resources).iter().map(|arn| batch.resources.arn(*arn)).collect();
+                    let poor = poorness(account.flatten(), resources.is_empty());
+                    (poor, account, key, tuple.second, batch.texts.text(tuple.region), resources)
+                })
+            });
+        }
+        OfDay { tuples, items }
+    }
+
+    /// Whether each event is new; none is yet.
+    fn marks(&self) -> Vec<Vec<bool>> {
+        self.tuples.iter().map(|tuples| vec![false; tuples.len()]).collect()
+    }
+}
+
+/// What decides first which of differing copies counts: those that tell an account and resources are fuller.
+fn poorness(account: Option<AccountId>, lacks_resources: bool) -> (bool, bool) {
+    (account.is_none(), lacks_resources)
+}
+
 /// Tells doubles apart, stages the day's ids, and adds up what is new.
 fn of_day<'b>(day: i64, batches: &'b [Batch], stage: &Stage<'_>) -> Result<(Merged, Vec<Partition<'b>>), RollupError> {
-    let of_batch = |batch: &'b Batch| {
-        let own = batch.days.iter().find(|(own, _)| *own == day);
-        own.map(|(_, tuples)| tuples.as_slice()).unwrap_or_default()
-    };
-    let tuples: Vec<&[Tuple]> = batches.iter().map(of_batch).collect();
-    let mut items: Vec<(u128, u32, u32)> = Vec::with_capacity(tuples.iter().map(|tuples| tuples.len()).sum());
-    for (tuples, at) in tuples.iter().zip(0..) {
-        items.extend(tuples.iter().zip(0..).map(|(tuple, place)| {
-            let [high, low] = tuple.id;
-            (u128::from(high) << 64 | u128::from(low), at, place)
-        }));
-    }
-    let of = |item: &(u128, u32, u32)| -> Option<(&'b Batch, Tuple)> {
-        Some((batches.get(item.1 as usize)?, *tuples.get(item.1 as usize)?.get(item.2 as usize)?))
-    };
-    items.sort_unstable_by_key(|item| item.0);
-    // Copies of an event that say different things: the same one counts in whatever order they were read.
-    for copies in items.chunk_by_mut(|a, b| a.0 == b.0).filter(|copies| copies.len() > 1) {
-        copies.sort_by_cached_key(|item| {
-            of(item).map(|(batch, tuple)| {
-                let (account, key) = batch.key(tuple.key).unzip();
-                let resources: Vec<&str> = batch.list(tuple.resources).iter().map(|arn| batch.resources.arn(*arn)).collect();
-                let poor = (account.flatten().is_none(), resources.is_empty());
-                (poor, account, key, tuple.second, batch.texts.text(tuple.region), resources)
-            })
-        });
-    }
-    let sorted: Vec<u128> = items.iter().map(|item| item.0).collect();
-    let mut is_fresh: Vec<Vec<bool>> = tuples.iter().map(|tuples| vec![false; tuples.len()]).collect();
+    let of_day = OfDay::new(day, batches);
+    let sorted: Vec<u128> = of_day.items.iter().map(|item| item.0).collect();
+    let mut is_fresh = of_day.marks();
     let mut new = 0;
     let file = stage_ids(day, &sorted, stage, &mut |at| {
-        let item = items.get(at);
+        let item = of_day.items.get(at);
         if let Some(is) = item.and_then(|item| is_fresh.get_mut(item.1 as usize)?.get_mut(item.2 as usize)) {
             *is = true;
             new += 1;
         }
     })?;
+    let OfDay { tuples, items } = of_day;
     let merged = Merged { new, doubles: items.len() as u64 - new };
     if new == 0 {
         file.discard();
@@ -191,6 +202,121 @@ fn of_day<'b>(day: i64, batches: &'b [Batch], stage: &Stage<'_>) -> Result<(Merg
     file.finish()?;
     drop((sorted, items));
     Ok((merged, partitions(day, batches, &tuples, &is_fresh)))
+}
+
+/// Tells copies apart in batches of one account and day, and adds up all but what is left out.
+pub(crate) fn of_account_and_day(
+    account: Option<AccountId>,
+    day: i64,
+    batches: &[Batch],
+    left_out: &[u128],
+) -> Result<AccountDay, String> {
+    let of_day = OfDay::new(day, batches);
+    let mut is_fresh = of_day.marks();
+    let (mut with_resources, mut without) = (Vec::new(), Vec::new());
+    let each = of_day.items.chunk_by(|a, b| a.0 == b.0).filter_map(<[_]>::first);
+    for (id, batch, place) in each.filter(|item| left_out.binary_search(&item.0).is_err()) {
+        let (at, place) = (*batch as usize, *place as usize);
+        let tuple = of_day.tuples.get(at).and_then(|tuples| tuples.get(place));
+        let (Some(batch), Some(tuple)) = (batches.get(at), tuple) else { continue };
+        match batch.list(tuple.resources).is_empty() {
+            true => without.push(*id),
+            false => with_resources.push(*id),
+        }
+        if let Some(is) = is_fresh.get_mut(at).and_then(|is_fresh| is_fresh.get_mut(place)) {
+            *is = true;
+        }
+    }
+    let doubles = (of_day.items.len() - with_resources.len() - without.len()) as u64;
+    let rows = partitions(day, batches, &of_day.tuples, &is_fresh).into_iter().flat_map(|partition| partition.rows);
+    let rows = merge(rows.collect());
+    let rows = match rows.is_empty() {
+        true => Vec::new(),
+        false => encode(account.map(|account| account.to_string()).as_deref(), &name_of_day(day), &rows)?,
+    };
+    Ok(AccountDay { account, day, with_resources, without, doubles, rows })
+}
+
+/// Events that are to be left out when an account and day is added up again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The account.
+    pub account: Option<AccountId>,
+    /// The day, counted from 1970.
+    pub day: i64,
+    /// Their ids, sorted.
+    pub ids: Vec<u128>,
+}
+
+/// Stages what the rollup becomes with accounts and days that were added up elsewhere. Where that holds events that were
+/// counted before, or in a fuller copy for another account, nothing is staged and those are told instead.
+pub(crate) fn take_in(all: &[AccountDay], stage: &Stage<'_>, threads: usize) -> Result<Vec<LeftOut>, RollupError> {
+    let mut days: BTreeMap<i64, Vec<&AccountDay>> = BTreeMap::new();
+    all.iter().for_each(|one| days.entry(one.day).or_default().push(one));
+    let days: Vec<(i64, Vec<&AccountDay>)> = days.into_iter().collect();
+    let staged = in_parallel(threads, &days, |(day, of_day)| ids_of(*day, of_day, stage));
+    let (files, left_out): (Vec<Option<Staged<'_>>>, Vec<Vec<LeftOut>>) =
+        staged.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let left_out: Vec<LeftOut> = left_out.into_iter().flatten().collect();
+    if !left_out.is_empty() {
+        files.into_iter().flatten().for_each(Staged::discard);
+        return Ok(left_out);
+    }
+    files.into_iter().flatten().try_for_each(Staged::finish)?;
+    in_parallel(threads, all, |one| rows_of(one, stage)).into_iter().collect::<Result<(), _>>()?;
+    Ok(left_out)
+}
+
+/// Stages the ids of a day, and tells those that must not count.
+fn ids_of<'s>(
+    day: i64,
+    of_day: &[&AccountDay],
+    stage: &'s Stage<'_>,
+) -> Result<(Option<Staged<'s>>, Vec<LeftOut>), RollupError> {
+    let mut runs: Vec<_> = of_day
+        .iter()
+        .flat_map(|one| [(&one.with_resources, false), (&one.without, true)].map(|(ids, lacks)| (one.account, ids, lacks)))
+        .filter(|(_, ids, _)| !ids.is_empty())
+        .collect();
+    if runs.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    // In the order of the law of differing copies.
+    runs.sort_by_key(|(account, _, lacks)| (poorness(*account, *lacks), *account));
+    let numbered = runs.iter().zip(0u32..).flat_map(|((_, ids, _), number)| ids.iter().map(move |id| (*id, number)));
+    let mut items: Vec<(u128, u32)> = numbered.collect();
+    // Finds that they come in sorted runs; of equal ids the first stays first.
+    items.sort_by_key(|item| item.0);
+    let sorted: Vec<u128> = items.iter().map(|item| item.0).collect();
+    let mut counts = vec![false; items.len()];
+    let file = stage_ids(day, &sorted, stage, &mut |at| counts.iter_mut().skip(at).take(1).for_each(|counts| *counts = true))?;
+    let mut left_out: BTreeMap<Option<AccountId>, Vec<u128>> = BTreeMap::new();
+    for ((id, run), _) in items.iter().zip(counts).filter(|(_, counts)| !counts) {
+        if let Some((account, ..)) = runs.get(*run as usize) {
+            left_out.entry(*account).or_default().push(*id);
+        }
+    }
+    Ok((Some(file), left_out.into_iter().map(|(account, ids)| LeftOut { account, day, ids }).collect()))
+}
+
+/// Stages the rows of an account and day that were added up elsewhere, after counting them again.
+fn rows_of(one: &AccountDay, stage: &Stage<'_>) -> Result<(), RollupError> {
+    let events = (one.with_resources.len() + one.without.len()) as u64;
+    let path = path_of(one.account, one.day);
+    let damaged = |message: String| RollupError::Damaged { path: stage.current(&path), message };
+    let mut calls = 0;
+    if !one.rows.is_empty() {
+        let table = Table::read(one.rows.clone()).map_err(damaged)?;
+        let rows = table.rows().map_err(damaged)?;
+        calls = rows.iter().filter(|row| row.resource.is_none()).map(|row| row.count).sum();
+        if calls == events && stage.current(&path).exists() {
+            return write(one.account, one.day, rows, stage);
+        }
+    }
+    if calls != events {
+        return Err(RollupError::Miscounted { what: "calls that were counted", expected: events, found: calls });
+    }
+    if events > 0 { stage.put(&path, &one.rows) } else { Ok(()) }
 }
 
 /// Adds up the events of a day that are new; there are as many lists of events, and of whether they are new, as batches.
@@ -237,7 +363,7 @@ fn partitions<'b>(day: i64, batches: &'b [Batch], tuples: &[&'b [Tuple]], is_fre
         }
     }
     let mut order: Vec<(&OfKey<'b>, usize)> = keys.iter().zip(ends).collect();
-    order.sort_by(|(a, _), (b, _)| a.account.cmp(&b.account).then_with(|| a.key.order(&b.key)));
+    order.sort_by(|(a, _), (b, _)| a.account.cmp(&b.account).then_with(|| a.key.cmp(&b.key)));
     let mut partitions: Vec<Partition<'b>> = Vec::new();
     for of_account in order.chunk_by(|(a, _), (b, _)| a.account == b.account) {
         let most: usize = of_account.iter().map(|(key, _)| 1 + key.named.min(MOST)).sum();
@@ -368,21 +494,28 @@ impl Calls {
     }
 }
 
+/// The file of the rows of an account and day.
+fn path_of(account: Option<AccountId>, day: i64) -> String {
+    format!("calls/{}/{}.parquet", folder_of(account), name_of_day(day))
+}
+
 /// Stages the rows of an account and day, with those that are there.
-fn write(partition: &Mutex<Partition<'_>>, stage: &Stage<'_>) -> Result<(), RollupError> {
-    let mut partition = partition.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut rows = std::mem::take(&mut partition.rows);
-    let day = name_of_day(partition.day);
-    let path = format!("calls/{}/{day}.parquet", folder_of(partition.account));
+fn write<'b>(account: Option<AccountId>, day: i64, mut rows: Vec<Row<'b>>, stage: &Stage<'_>) -> Result<(), RollupError> {
+    let path = path_of(account, day);
     let damaged = |message: String| RollupError::Damaged { path: stage.current(&path), message };
     let known = match stage.read(&path)? {
         Some(bytes) => Some(Table::read(bytes).map_err(damaged)?),
         None => None,
     };
-    if let Some(known) = &known {
-        rows.extend(known.rows().map_err(damaged)?);
-    }
-    let account = partition.account.map(|account| account.to_string());
-    let bytes = encode(account.as_deref(), &day, &merge(rows)).map_err(damaged)?;
-    stage.put(&path, &bytes)
+    let account = account.map(|account| account.to_string());
+    let bytes = match &known {
+        // Rows of the two live for different times.
+        Some(known) => {
+            let mut all: Vec<Row<'_>> = std::mem::take(&mut rows);
+            all.extend(known.rows().map_err(damaged)?);
+            encode(account.as_deref(), &name_of_day(day), &merge(all))
+        }
+        None => encode(account.as_deref(), &name_of_day(day), &merge(rows)),
+    };
+    stage.put(&path, &bytes.map_err(damaged)?)
 }

@@ -232,14 +232,6 @@ impl Mirror {
         Ok(count)
     }
 
-    /// Where a file that is published is, and its tag.
-    pub(crate) fn there(&self, name: &str) -> Result<(String, String), RollupError> {
-        match self.index.files.get(name) {
-            Some(known) => Ok((self.remote.url_of(name), known.there.tag.clone())),
-            None => Err(RollupError::Overtaken { url: self.url.clone() }),
-        }
-    }
-
     /// Puts files that all machines of a run must see into the store, in the place of those before, and says below which prefix.
     pub(crate) fn share(&mut self, files: Vec<(String, Vec<u8>)>) -> Result<String, RollupError> {
         self.unshare()?;

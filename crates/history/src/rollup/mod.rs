@@ -33,9 +33,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use ingest::{IngestOptions, Ingested, Progress, ingest};
-#[cfg(feature = "s3")]
-pub use intake::known_ids_there;
-pub use intake::{Intake, KnownIds, NewLog, Portion, known_ids};
+pub use intake::{Committed, Intake, NewLog, Portion};
+pub use merge::LeftOut;
 #[cfg(feature = "s3")]
 pub use objects::store_of;
 pub use report::FileReport;

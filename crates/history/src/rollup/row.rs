@@ -133,8 +133,8 @@ impl Outcome {
     }
 }
 
-/// What rows of one account are told apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What rows of one account are told apart by, in the order in which rows of a file stand.
+#[derive(Debug, Clone, Copy)]
 pub struct Key<'a> {
     /// The principal, as its type says.
     pub principal: &'a str,
@@ -196,13 +196,13 @@ impl<'a> Row<'a> {
 
     /// By key, then by resource.
     fn order(&self, other: &Row<'_>) -> Ordering {
-        self.key.order(&other.key).then_with(|| self.arn().cmp(&other.arn()))
+        self.key.cmp(&other.key).then_with(|| self.arn().cmp(&other.arn()))
     }
 }
 
-impl Key<'_> {
-    /// The derived order, which is quick where texts are the same ones.
-    pub(crate) fn order(&self, other: &Key<'_>) -> Ordering {
+/// By its members as they stand; quick where texts are the same ones.
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
         let text = |a: &str, b: &str| if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) };
         text(self.principal, other.principal)
             .then_with(|| self.principal_type.cmp(&other.principal_type))
@@ -210,11 +210,21 @@ impl Key<'_> {
             .then_with(|| text(self.name, other.name))
             .then_with(|| (self.outcome, self.kind, self.may_tag).cmp(&(other.outcome, other.kind, other.may_tag)))
     }
+}
 
-    fn is(&self, other: &Key<'_>) -> bool {
-        self.order(other).is_eq()
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Key<'_> {}
 
 /// Sorts the rows and makes one of those that are alike; summarises resources where a key has too many.
 #[must_use]
@@ -227,7 +237,7 @@ pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     }
     let level = |row: &Row<'_>| row.resource.as_ref().map_or(0, |resource| resource.level);
     let is_sound = |of_key: &[Row<'_>]| of_key.len() <= MOST + 1 && of_key.iter().all(|row| level(row) == 0);
-    if rows.chunk_by(|a, b| a.key.is(&b.key)).all(is_sound) {
+    if rows.chunk_by(|a, b| a.key == b.key).all(is_sound) {
         return rows;
     }
     let mut merged: Vec<Row<'_>> = Vec::with_capacity(rows.len());
@@ -235,7 +245,7 @@ pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     while let Some(row) = rows.next() {
         let key = row.key;
         let mut of_key = vec![row];
-        while let Some(row) = rows.next_if(|row| row.key.is(&key)) {
+        while let Some(row) = rows.next_if(|row| row.key == key) {
             of_key.push(row);
         }
         let mut least = of_key.iter().map(level).max().unwrap_or_default();
@@ -344,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_order_of_keys_is_their_order() {
+    fn keys_are_in_the_order_of_their_members() {
         let texts = ["a".to_owned(), "b".to_owned(), "a".to_owned()];
         let mut keys = Vec::new();
         for number in 0..3usize.pow(3) * 8 {
@@ -360,9 +370,13 @@ mod tests {
                 may_tag: rest / 4 == 1,
             });
         }
+        let members = |Key { principal, principal_type, source, name, outcome, kind, may_tag }| {
+            (principal, principal_type, source, name, outcome, kind, may_tag)
+        };
         for a in &keys {
             for b in &keys {
-                assert_eq!(a.order(b), a.cmp(b), "{a:?} {b:?}");
+                assert_eq!(a.cmp(b), members(*a).cmp(&members(*b)), "{a:?} {b:?}");
+                assert_eq!(a == b, members(*a) == members(*b), "{a:?} {b:?}");
             }
         }
     }

@@ -22,7 +22,6 @@ def role(leastwise, *arguments):
 
 
 def ingest(leastwise, logs, out, *more):
-    shutil.rmtree(out, ignore_errors=True)
     begun = time.monotonic()
     done = subprocess.run([leastwise, "ingest", logs, "--out", out, *more], capture_output=True, text=True)
     if done.returncode != 0:
@@ -48,7 +47,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--target", type=float, default=1.6)
     arguments = parser.parse_args()
-    one, many = (os.path.join(arguments.work, name) for name in ("usage-one", "usage-many"))
+    # A folder for each run, removed at the end: making files right after others were deleted takes the file system longer.
+    runs = os.path.join(arguments.work, "runs")
+    shutil.rmtree(runs, ignore_errors=True)
+    os.makedirs(runs)
+    one, many = (os.path.join(runs, name) for name in ("one", "many"))
     roles = []
     try:
         scheduler, line = role(arguments.leastwise, "scheduler", "--listen", "127.0.0.1:0")
@@ -60,10 +63,10 @@ def main():
             roles.append(worker)
         time.sleep(2)
         best = {}
-        for _ in range(arguments.rounds):
+        for turn in range(arguments.rounds):
             for name, out, more in (("one machine, two threads", one, ("--threads", "2")), ("cluster, two workers", many, ("--cluster", address))):
                 before = sum(map(processor, roles))
-                seconds, told = ingest(arguments.leastwise, arguments.logs, out, *more)
+                seconds, told = ingest(arguments.leastwise, arguments.logs, f"{out}-{turn}", *more)
                 spent = sum(map(processor, roles)) - before
                 if seconds < best.get(name, (1e9,))[0]:
                     best[name] = (seconds, spent, told.strip())
@@ -74,7 +77,9 @@ def main():
             child.wait()
     for name, (seconds, spent, told) in best.items():
         print(f"{name:<26} {seconds:.2f} s (processor time of the roles {spent:.2f} s): {told.split(': ', 1)[1]}")
+    one, many = (f"{folder}-{arguments.rounds - 1}" for folder in (one, many))
     same = files(one) == files(many) and all(filecmp.cmp(os.path.join(one, name), os.path.join(many, name), shallow=False) for name in files(one))
+    shutil.rmtree(runs)
     print("the rollups are the same, byte by byte" if same else "THE ROLLUPS DIFFER")
     ratio = best["cluster, two workers"][0] / best["one machine, two threads"][0]
     met = ratio <= arguments.target

@@ -58,11 +58,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--skip-peers", action="store_true")
     arguments = parser.parse_args()
-    out = os.path.join(arguments.work, "usage")
+    # A folder for each run, removed at the end: making files right after others were deleted takes the file system longer.
+    runs = os.path.join(arguments.work, "runs")
+    shutil.rmtree(runs, ignore_errors=True)
+    os.makedirs(runs)
+
+    def fresh():
+        return os.path.join(runs, str(len(os.listdir(runs))))
 
     def ingest(threads):
-        shutil.rmtree(out, ignore_errors=True)
-        return run([arguments.leastwise, "ingest", arguments.logs, "--out", out, "--threads", str(threads)])
+        return run([arguments.leastwise, "ingest", arguments.logs, "--out", fresh(), "--threads", str(threads)])
 
     best = {}
 
@@ -78,9 +83,9 @@ def main():
         for threads in (1, 2):
             wall, processor, told = ingest(threads)
             note(f"ingest {threads}", wall, processor)
-    again = run([arguments.leastwise, "ingest", arguments.logs, "--out", out])[0]
-    shutil.rmtree(out)
-    memory = peak([arguments.leastwise, "ingest", arguments.logs, "--out", out, "--threads", "2"])
+    again = run([arguments.leastwise, "ingest", arguments.logs, "--out", os.path.join(runs, "0")])[0]
+    memory = peak([arguments.leastwise, "ingest", arguments.logs, "--out", fresh(), "--threads", "2"])
+    shutil.rmtree(runs)
     if not arguments.skip_peers:
         for name, script in (("chdb", CHDB), ("duckdb", DUCKDB)):
             wall, processor, _ = run([sys.executable, "-c", script, arguments.logs])

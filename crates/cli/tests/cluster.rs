@@ -199,7 +199,7 @@ fn the_rollup_of_a_cluster_is_that_of_one_machine() {
     // The same in portions, the second of which meets events that the first has counted; and a run with nothing new.
     let (parts, late) = (folder.path("parts"), format!("{logs_at}/late.json"));
     assert_eq!(cluster.ingest(&[&format!("{logs_at}/differing.json")], &parts).status, 0);
-    assert_eq!(cluster.ingest(&[&logs_at, "--memory", "2MB"], &parts).status, 0);
+    assert_eq!(cluster.ingest(&[&logs_at, "--memory", "1MB"], &parts).status, 0);
     assert_eq!(differing(&parts, &one), [] as [PathBuf; 0], "the same bytes");
     let again = cluster.ingest(&[&logs_at], &many);
     assert!(again.out.contains(" 0 of ") && again.status == 0, "{}{}", again.out, again.err);
@@ -275,7 +275,7 @@ fn after_a_lost_scheduler_another_run_reads_only_the_rest() {
     pipe(&held);
     let many = folder.path("many");
     // So little memory that there are several portions; the last one is held up.
-    let few = ["--memory", "500KB"];
+    let few = ["--memory", "250KB"];
     let running = Running::start(&cluster.address, &[&[logs_at.as_str()], &few[..]].concat(), &many);
     let begun = Instant::now();
     while !Path::new(&many).join("calls").exists() {
@@ -393,7 +393,7 @@ fn logs_and_usage_in_a_bucket_need_no_folder_that_the_machines_share() {
         assert!(found == expected, "{when}: other bytes");
     };
     let ingest = |address: &str, mirror: &str| {
-        store.ingest(&["s3://logs/org", "--cluster", address, "--mirror", mirror, "--memory", "500KB"], out)
+        store.ingest(&["s3://logs/org", "--cluster", address, "--mirror", mirror, "--memory", "250KB"], out)
     };
     store.fault(&store.keys()[0], &[Fault::Internal, Fault::Half], false);
     let of_one = store.ingest(&["s3://logs/org"], &one);
@@ -429,7 +429,7 @@ fn logs_and_usage_in_a_bucket_need_no_folder_that_the_machines_share() {
         "--mirror",
         &folder.path("killed"),
         "--memory",
-        "500KB",
+        "250KB",
         "--out",
         out,
     ];

@@ -9,8 +9,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int64Array, LargeBinaryArray, LargeBinaryBuilder, ListArray, StringArray,
-    StructArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int64Array, LargeBinaryArray, LargeBinaryBuilder, ListArray,
+    StringArray, StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type};
@@ -23,7 +23,7 @@ use leastwise_history::rollup::events::{EventReader, RemoteLog, RemoteLogs, add_
 use leastwise_history::rollup::{StoreOptions, is_remote};
 use leastwise_policy::Catalogue;
 
-use crate::bytes::{EVENTS, LEFT_OUT, REPORT, key, read_key, read_ids};
+use crate::bytes::{EVENTS, LEFT_OUT, REPORT, key, read_ids, read_key};
 
 /// The mapping of the program, for finding resources.
 static MAPPER: LazyLock<EventMapper<'static>> = LazyLock::new(|| EventMapper::new(Catalogue::embedded()));

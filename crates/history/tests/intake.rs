@@ -12,7 +12,9 @@ use leastwise::access::AccountId;
 use leastwise::usage::EventMapper;
 use leastwise_history::ReadOptions;
 use leastwise_history::rollup::events::{AccountDay, EventReader, add_up};
-use leastwise_history::rollup::{Committed, FileReport, IngestOptions, Intake, LeftOut, Portion, RollupError, StoreOptions, ingest};
+use leastwise_history::rollup::{
+    Committed, FileReport, IngestOptions, Intake, LeftOut, Portion, RollupError, StoreOptions, ingest,
+};
 use leastwise_policy::Catalogue;
 use proptest::prelude::*;
 
@@ -89,8 +91,7 @@ fn read(intake: &Intake, range: Range<usize>, at_once: usize) -> (Vec<FileReport
     let (mut reports, mut parcels) = (Vec::new(), Parcels::new());
     for logs in intake.logs()[range].chunks(at_once) {
         let mut reader = EventReader::new(&mapper);
-        let give =
-            &mut |account, day, parcel: &[u8]| parcels.entry((account, day)).or_default().push(parcel.to_owned());
+        let give = &mut |account, day, parcel: &[u8]| parcels.entry((account, day)).or_default().push(parcel.to_owned());
         for log in logs {
             reports.push(reader.read(Path::new(&log.name), &ReadOptions::default(), give));
         }
@@ -147,11 +148,8 @@ fn record((id, account, object, rest): (usize, usize, usize, usize)) -> String {
     let account = ["111122223333", "444455556666", ""][account];
     let account = if account.is_empty() { String::new() } else { format!(r#","recipientAccountId":"{account}""#) };
     let object = ["a", "b", ""][object];
-    let object = if object.is_empty() {
-        String::new()
-    } else {
-        format!(r#","requestParameters":{{"bucketName":"b","key":"{object}"}}"#)
-    };
+    let object =
+        if object.is_empty() { String::new() } else { format!(r#","requestParameters":{{"bucketName":"b","key":"{object}"}}"#) };
     let (user, region, minute) = (["ann", "ben"][rest % 2], ["eu-west-1", "us-east-1"][rest / 2], rest);
     format!(
         r#"{{"userIdentity":{{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/{user}"}},"eventTime":"2026-03-0{}T12:0{minute}:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"{region}","eventID":"e-{id}","eventType":"AwsApiCall"{account}{object}}}"#,

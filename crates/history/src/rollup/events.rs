@@ -113,12 +113,7 @@ pub struct AccountDay {
 ///
 /// # Errors
 /// A parcel is none, or not of this version of the program.
-pub fn add_up(
-    account: Option<AccountId>,
-    day: i64,
-    parcels: &[&[u8]],
-    left_out: &[u128],
-) -> Result<AccountDay, String> {
+pub fn add_up(account: Option<AccountId>, day: i64, parcels: &[&[u8]], left_out: &[u128]) -> Result<AccountDay, String> {
     let batches: Option<Vec<Batch>> = parcels.iter().map(|parcel| unpack(account, day, parcel)).collect();
     of_account_and_day(account, day, &batches.ok_or("a parcel of events is cut off")?, left_out)
 }

@@ -174,8 +174,56 @@ pub struct Row<'a> {
     pub first: i64,
     /// When the last was, in seconds since 1970.
     pub last: i64,
-    /// In which regions, sorted.
-    pub regions: Vec<&'a str>,
+    /// In which regions.
+    pub regions: Regions<'a>,
+}
+
+/// Some regions, sorted, each once. Mostly it is one, which takes no memory besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regions<'a>(Held<'a>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Held<'a> {
+    One(&'a str),
+    /// None, or more than one.
+    Many(Vec<&'a str>),
+}
+
+impl<'a> Regions<'a> {
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[&'a str] {
+        match &self.0 {
+            Held::One(region) => std::slice::from_ref(region),
+            Held::Many(regions) => regions,
+        }
+    }
+
+    fn add(&mut self, region: &'a str) {
+        if let Err(at) = self.as_slice().binary_search(&region) {
+            let mut regions = self.as_slice().to_vec();
+            regions.insert(at, region);
+            *self = regions.into_iter().collect();
+        }
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Regions<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(regions: I) -> Regions<'a> {
+        let mut regions = regions.into_iter();
+        match (regions.next(), regions.next()) {
+            (Some(region), None) => Regions(Held::One(region)),
+            (first, second) => {
+                let mut all: Vec<&str> = first.into_iter().chain(second).chain(regions).collect();
+                all.sort_unstable();
+                all.dedup();
+                match all.as_slice() {
+                    [region] => Regions(Held::One(region)),
+                    _ => Regions(Held::Many(all)),
+                }
+            }
+        }
+    }
 }
 
 impl<'a> Row<'a> {
@@ -183,11 +231,7 @@ impl<'a> Row<'a> {
         self.count = self.count.saturating_add(other.count);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
-        for region in &other.regions {
-            if let Err(at) = self.regions.binary_search(region) {
-                self.regions.insert(at, region);
-            }
-        }
+        other.regions.as_slice().iter().for_each(|region| self.regions.add(region));
     }
 
     fn arn(&self) -> Option<&str> {
@@ -195,7 +239,7 @@ impl<'a> Row<'a> {
     }
 
     /// By key, then by resource.
-    fn order(&self, other: &Row<'_>) -> Ordering {
+    pub(crate) fn order(&self, other: &Row<'_>) -> Ordering {
         self.key.cmp(&other.key).then_with(|| self.arn().cmp(&other.arn()))
     }
 }
@@ -231,12 +275,18 @@ impl Eq for Key<'_> {}
 pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     // Comparing is dear, and mostly nothing is to be done.
     if !rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
-        // Rows come in a few runs that are sorted already, which this sort finds.
-        rows.sort_by(Row::order);
+        if !rows.is_sorted_by(|a, b| a.order(b).is_le()) {
+            // Rows come in a few runs that are sorted already, which this sort finds.
+            rows.sort_by(Row::order);
+        }
         unite(&mut rows);
     }
     let level = |row: &Row<'_>| row.resource.as_ref().map_or(0, |resource| resource.level);
-    let is_sound = |of_key: &[Row<'_>]| of_key.len() <= MOST + 1 && of_key.iter().all(|row| level(row) == 0);
+    let is_sound = |of_key: &[Row<'_>]| {
+        let mut levels = of_key.iter().filter_map(|row| row.resource.as_ref()).map(|resource| resource.level);
+        let first = levels.next();
+        of_key.len() <= MOST + 1 && levels.all(|level| Some(level) == first)
+    };
     if rows.chunk_by(|a, b| a.key == b.key).all(is_sound) {
         return rows;
     }
@@ -313,7 +363,7 @@ mod tests {
             _ => format!("arn:aws:dynamodb:eu-west-1:111122223333:table/t-{}/index/{thing}", thing % 3),
         };
         let resource = thing.map(|thing| Resource { arn: Cow::Owned(arn(thing)), level: 0 });
-        Row { key, resource, count: 1, first: time, last: time, regions: vec![REGIONS[region]] }
+        Row { key, resource, count: 1, first: time, last: time, regions: Regions::from_iter([REGIONS[region]]) }
     }
 
     fn rows() -> impl Strategy<Value = Vec<Row<'static>>> {

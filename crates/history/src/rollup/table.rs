@@ -125,7 +125,7 @@ pub(crate) fn encode(account: Option<&str>, day: &str, rows: &[Row<'_>]) -> Resu
         count.append_value(row.count);
         first.append_value(row.first);
         last.append_value(row.last);
-        row.regions.iter().for_each(|region| regions.values().append_value(region));
+        row.regions.as_slice().iter().for_each(|region| regions.values().append_value(region));
         regions.append(true);
     }
     let columns: Vec<ArrayRef> = vec![
@@ -248,8 +248,15 @@ mod tests {
         let resource = Resource { arn: "arn:aws:s3:::b/*".into(), level: 2 };
         let other = Key { principal: "", principal_type: PrincipalType::NoArn, may_tag: false, ..key };
         let rows = vec![
-            Row { key: other, resource: None, count: 7, first: -1, last: 1 << 40, regions: vec!["", "eu-west-1", "us-east-1"] },
-            Row { key, resource: Some(resource), count: 1, first: 5, last: 6, regions: vec!["x"] },
+            Row {
+                key: other,
+                resource: None,
+                count: 7,
+                first: -1,
+                last: 1 << 40,
+                regions: ["", "eu-west-1", "us-east-1"].into_iter().collect(),
+            },
+            Row { key, resource: Some(resource), count: 1, first: 5, last: 6, regions: ["x"].into_iter().collect() },
         ];
         let bytes = encode(Some("111122223333"), "2026-03-01", &rows).unwrap();
         let table = Table::read(bytes.clone()).unwrap();

@@ -170,7 +170,7 @@ impl Usage {
                     .chain(nameless)
                     .map(|(row, count)| Requested {
                         resource: row.resource.as_ref().filter(|of| of.level == 0).map(|of| of.arn.as_ref()),
-                        regions: &row.regions,
+                        regions: row.regions.as_slice(),
                         count,
                         first: Timestamp::from_seconds(row.first),
                         last: Timestamp::from_seconds(row.last),
@@ -232,7 +232,7 @@ pub fn by_call(account: Option<AccountId>, rows: &[Row<'_>], mapper: &EventMappe
         shown.count += row.count;
         shown.first = shown.first.min(Timestamp::from_seconds(row.first));
         shown.last = shown.last.max(Timestamp::from_seconds(row.last));
-        shown.regions.extend(row.regions.iter().map(|region| (*region).to_owned()));
+        shown.regions.extend(row.regions.as_slice().iter().map(|region| (*region).to_owned()));
     }
     merged.into_values().collect()
 }

@@ -7,8 +7,8 @@
 use leastwise::access::AccountId;
 use leastwise::usage::EventKind;
 
-use super::{Batch, KeyNumbers, Lists, NONE, Resources, Stock, Texts, Tuple};
 use super::super::row::{Outcome, PrincipalType};
+use super::{Batch, KeyNumbers, Lists, NONE, Resources, Stock, Texts, Tuple};
 
 /// Numbers given anew, in the order in which they are asked for.
 #[derive(Default)]
@@ -167,8 +167,7 @@ pub(crate) fn unpack(account: Option<AccountId>, day: i64, bytes: &[u8]) -> Opti
     });
     let tuples: Vec<Tuple> = tuples.collect::<Option<_>>()?;
     lists.all.iter().all(|resource| is_of(*resource, resources.ends.len())).then_some(())?;
-    let (texts, resources) =
-        (Texts { stock: texts, ..Texts::default() }, Resources { stock: resources, ..Resources::default() });
+    let (texts, resources) = (Texts { stock: texts, ..Texts::default() }, Resources { stock: resources, ..Resources::default() });
     Some(Batch { accounts: vec![account], days: vec![(day, tuples)], events, keys, lists, texts, resources, ..Batch::default() })
 }
 

@@ -1,7 +1,7 @@
 //! One ingest on the cluster: portions of logs, a question to the engine for each, and the answer into the rollup.
 //!
-//! The engine deals the logs out, brings together what belongs together and has it added up; what comes back is counted again by the rollup before anything is
-//! written. A portion is committed wholly or not at all, so that after a lost scheduler only the rest is read.
+//! The engine deals the logs out, brings together what belongs together and has it added up; what comes back is counted
+//! again by the rollup before anything is written. A portion is committed wholly or not at all, so that after a lost scheduler only the rest is read.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -20,6 +20,7 @@ use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use leastwise::access::Timestamp;
 use leastwise_history::rollup::events::AccountDay;
 use leastwise_history::rollup::{Committed, FileReport, Ingested, Intake, LeftOut, NewLog, Portion, Progress, StoreOptions};
+use tokio::task::JoinHandle;
 
 use crate::bytes::{self, EVENTS, REPORT, key};
 use crate::error::ClusterError;
@@ -114,29 +115,43 @@ struct Job<'o> {
     runtime: tokio::runtime::Runtime,
 }
 
+/// A question that the engine was asked.
+enum Asked {
+    Running(JoinHandle<Result<Vec<RecordBatch>, DataFusionError>>),
+    Answered(Vec<RecordBatch>),
+}
+
 impl Job<'_> {
+    /// Reads and commits all portions. While one is committed, the next one is read already.
     fn run(&mut self, progress: &dyn Fn(Progress)) -> Result<(), ClusterError> {
         let mut shown = Progress { of_bytes: self.intake.logs().iter().map(|log| log.size).sum(), ..Progress::default() };
         progress(shown);
-        for range in portions(self.intake.logs(), (self.options.memory / MEMORY_PER_BYTE).max(1)) {
+        let ranges = portions(self.intake.logs(), (self.options.memory / MEMORY_PER_BYTE).max(1));
+        let mut next = None;
+        for (range, following) in ranges.iter().zip(ranges.iter().skip(1).map(Some).chain([None])) {
+            let asked = next.take().map_or_else(|| self.ask(range, &[]), Ok)?;
+            let portion = self.answer(asked)?;
+            next = following.map(|range| self.ask(range, &[])).transpose()?;
             let logs = self.intake.logs().get(range.clone()).unwrap_or_default();
             shown.files += logs.len() as u64;
             shown.bytes += logs.iter().map(|log| log.size).sum::<u64>();
-            shown.events += self.portion(range)?;
+            shown.events += portion.reports.iter().map(FileReport::events).sum::<u64>();
+            if let Committed::Without(left_out) = self.intake.commit(range.clone(), portion)? {
+                // The list of logs that is read now would be replaced.
+                next = next.map(|next| self.answered(next)).transpose()?.map(Asked::Answered);
+                self.commit_without(range, &left_out)?;
+            }
             progress(shown);
         }
         Ok(())
     }
 
-    /// Reads the logs of a range and commits them; says how many events they have.
-    fn portion(&mut self, range: Range<usize>) -> Result<u64, ClusterError> {
-        let portion = self.answer(range.clone(), &[])?;
-        let events = portion.reports.iter().map(FileReport::events).sum();
-        let Committed::Without(left_out) = self.intake.commit(range.clone(), portion)? else { return Ok(events) };
-        let portion = self.answer(range.clone(), &left_out)?;
-        let events = portion.reports.iter().map(FileReport::events).sum();
-        match self.intake.commit(range, portion)? {
-            Committed::Done => Ok(events),
+    /// Reads the logs of a range again, and commits them without these events.
+    fn commit_without(&mut self, range: &Range<usize>, left_out: &[LeftOut]) -> Result<(), ClusterError> {
+        let asked = self.ask(range, left_out)?;
+        let portion = self.answer(asked)?;
+        match self.intake.commit(range.clone(), portion)? {
+            Committed::Done => Ok(()),
             Committed::Without(_) => {
                 let message = "events that were counted before came again although they were to be left out".to_owned();
                 Err(ClusterError::Answer { message })
@@ -144,14 +159,29 @@ impl Job<'_> {
         }
     }
 
-    /// Has the logs of a range read and added up without these events.
-    fn answer(&mut self, range: Range<usize>, left_out: &[LeftOut]) -> Result<Portion, ClusterError> {
-        answered(&self.asked(range, left_out)?)
+    /// What the engine answers, as the rollup takes it.
+    fn answer(&self, asked: Asked) -> Result<Portion, ClusterError> {
+        portion_of(&self.answered(asked)?)
     }
 
-    /// Asks the engine about the logs of a range.
-    fn asked(&mut self, range: Range<usize>, left_out: &[LeftOut]) -> Result<Vec<RecordBatch>, ClusterError> {
-        let logs = self.intake.logs().get(range).unwrap_or_default();
+    /// Waits for the answer.
+    fn answered(&self, asked: Asked) -> Result<Vec<RecordBatch>, ClusterError> {
+        let asked = match asked {
+            Asked::Running(asked) => asked,
+            Asked::Answered(batches) => return Ok(batches),
+        };
+        let failed = |message: String| match ready(&self.options.scheduler) {
+            // That it went away is what happened, whatever the engine says of it.
+            Err(lost @ ClusterError::Unreachable { .. }) => lost,
+            _ => ClusterError::Job { message },
+        };
+        let answer = self.runtime.block_on(asked).map_err(|error| failed(error.to_string()))?;
+        answer.map_err(|error| failed(error.strip_backtrace()))
+    }
+
+    /// Asks the engine about the logs of a range without these events.
+    fn ask(&mut self, range: &Range<usize>, left_out: &[LeftOut]) -> Result<Asked, ClusterError> {
+        let logs = self.intake.logs().get(range.clone()).unwrap_or_default();
         let logs = logs.iter().map(|log| Line::Log { place: log.name.clone(), size: log.size, tag: log.tag.clone() });
         let left_out = left_out
             .iter()
@@ -165,32 +195,35 @@ impl Job<'_> {
         let wanted = Wanted { since, max_unpacked: self.options.max_unpacked, stores };
         let files = listing::files(lines, tasks, &wanted)?;
         let shared = self.intake.share(files).map_err(|error| ClusterError::Listing { message: error.to_string() })?;
-        self.runtime.block_on(self.ask(&shared, tasks)).map_err(|error| match ready(&self.options.scheduler) {
-            // That it went away is what happened, whatever the engine says of it.
-            Err(lost @ ClusterError::Unreachable { .. }) => lost,
-            _ => ClusterError::Job { message: error.strip_backtrace() },
-        })
+        let question = question(self.options.scheduler.clone(), self.options.stores.clone(), shared, tasks);
+        Ok(Asked::Running(self.runtime.spawn(question)))
     }
+}
 
-    async fn ask(&self, shared: &str, tasks: usize) -> Result<Vec<RecordBatch>, DataFusionError> {
-        let config = stores::config()
-            .set_str(stores::ENDPOINT, self.options.stores.endpoint.as_deref().unwrap_or_default())
-            .set_u64(stores::TIMEOUT, self.options.stores.timeout.as_secs())
-            .with_ballista_job_name("leastwise ingest")
-            .with_ballista_adaptive_query_planner(false)
-            .with_target_partitions(tasks)
-            .with_collect_statistics(false)
-            // Ids do not get smaller, and rows have their own.
-            .set_str(BALLISTA_SHUFFLE_COMPRESSION_CODEC, "none");
-        let runtime = stores::runtime(&config, None)?;
-        let state = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(runtime).build();
-        let context = SessionContext::remote_with_state(&format!("df://{}", self.options.scheduler), state).await?;
-        for function in functions::all() {
-            context.register_udf(function.as_ref().clone());
-        }
-        context.register_parquet("files", &stores::folder_of(shared), ParquetReadOptions::default()).await?;
-        context.sql(QUESTION).await?.collect().await
+/// Asks the engine about the logs of a shared list, in so many tasks.
+async fn question(
+    scheduler: Address,
+    options: StoreOptions,
+    shared: String,
+    tasks: usize,
+) -> Result<Vec<RecordBatch>, DataFusionError> {
+    let config = stores::config()
+        .set_str(stores::ENDPOINT, options.endpoint.as_deref().unwrap_or_default())
+        .set_u64(stores::TIMEOUT, options.timeout.as_secs())
+        .with_ballista_job_name("leastwise ingest")
+        .with_ballista_adaptive_query_planner(false)
+        .with_target_partitions(tasks)
+        .with_collect_statistics(false)
+        // Ids do not get smaller, and rows have their own.
+        .set_str(BALLISTA_SHUFFLE_COMPRESSION_CODEC, "none");
+    let runtime = stores::runtime(&config, None)?;
+    let state = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(runtime).build();
+    let context = SessionContext::remote_with_state(&format!("df://{scheduler}"), state).await?;
+    for function in functions::all() {
+        context.register_udf(function.as_ref().clone());
     }
+    context.register_parquet("files", &stores::folder_of(&shared), ParquetReadOptions::default()).await?;
+    context.sql(QUESTION).await?.collect().await
 }
 
 /// What the engine is asked. Inside out: the parts of all logs; those of one account and day together; these added up.
@@ -222,7 +255,7 @@ fn portions(logs: &[NewLog], most: u64) -> Vec<Range<usize>> {
 }
 
 /// What the engine answered.
-fn answered(batches: &[RecordBatch]) -> Result<Portion, ClusterError> {
+fn portion_of(batches: &[RecordBatch]) -> Result<Portion, ClusterError> {
     let wrong = |message: String| ClusterError::Answer { message };
     let mut portion = Portion::default();
     for batch in batches {

@@ -285,7 +285,11 @@ fn ids_of<'s>(day: i64, of_day: &[&AccountDay], stage: &'s Stage<'_>) -> Result<
     items.sort_by_key(|item| item.0);
     let sorted: Vec<u128> = items.iter().map(|item| item.0).collect();
     let mut counts = vec![false; items.len()];
-    let file = stage_ids(day, &sorted, stage, &mut |at| counts.iter_mut().skip(at).take(1).for_each(|counts| *counts = true))?;
+    let file = stage_ids(day, &sorted, stage, &mut |at| {
+        if let Some(counts) = counts.get_mut(at) {
+            *counts = true;
+        }
+    })?;
     let mut left_out: BTreeMap<Option<AccountId>, Vec<u128>> = BTreeMap::new();
     for ((id, run), _) in items.iter().zip(counts).filter(|(_, counts)| !counts) {
         if let Some((account, ..)) = runs.get(*run as usize) {
@@ -299,7 +303,10 @@ fn ids_of<'s>(day: i64, of_day: &[&AccountDay], stage: &'s Stage<'_>) -> Result<
 fn rows_of(one: &AccountDay, stage: &Stage<'_>) -> Result<(), RollupError> {
     let events = (one.with_resources.len() + one.without.len()) as u64;
     let path = path_of(one.account, one.day);
-    let damaged = |message: String| RollupError::Damaged { path: stage.current(&path), message };
+    let damaged = |message: String| {
+        let message = format!("what was added up of it elsewhere cannot be read: {message}");
+        RollupError::Damaged { path: stage.current(&path), message }
+    };
     let mut calls = 0;
     if !one.rows.is_empty() {
         let table = Table::read(one.rows.clone()).map_err(damaged)?;

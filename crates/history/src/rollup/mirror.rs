@@ -45,8 +45,6 @@ pub(crate) struct Mirror {
     url: String,
     folder: PathBuf,
     index: Index,
-    /// What the machines of this run share.
-    shared: Option<String>,
     /// Held as long as the mirror is open.
     _lock: File,
 }
@@ -95,7 +93,7 @@ impl Mirror {
         fs::create_dir_all(folder.join(USAGE)).map_err(here)?;
         let lock = locked(&folder, purpose)?;
         let index = Index::read(&folder.join(INDEX));
-        let mut mirror = Mirror { objects, remote, url, folder, index, shared: None, _lock: lock };
+        let mut mirror = Mirror { objects, remote, url, folder, index, _lock: lock };
         mirror.bring(purpose)?;
         Ok(mirror)
     }
@@ -236,13 +234,13 @@ impl Mirror {
     pub(crate) fn share(&mut self, files: Vec<(String, Vec<u8>)>) -> Result<String, RollupError> {
         self.unshare()?;
         let folder = self.wait(|remote| async move { remote.share(files).await })?;
-        self.shared = Some(folder.clone());
+        self.remote.shared = Some(folder.clone());
         Ok(self.remote.url_of(&folder))
     }
 
     /// Removes them.
     pub(crate) fn unshare(&mut self) -> Result<(), RollupError> {
-        let Some(folder) = self.shared.take() else { return Ok(()) };
+        let Some(folder) = self.remote.shared.take() else { return Ok(()) };
         self.wait(|remote| async move { remote.unshare(&folder).await })
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Remote {
     prefix: String,
     url: String,
     pause: Duration,
+    /// The folder that the machines of this run share at the moment; what others shared is removed.
+    pub(crate) shared: Option<String>,
 }
 
 /// A file, as the store lists it.
@@ -152,7 +154,7 @@ impl Remote {
     pub(crate) fn new(bucket: &Bucket, url: &str, pause: Duration) -> Remote {
         let prefix = bucket.prefix().to_string();
         let url = url.trim_end_matches('/').to_owned();
-        Remote { store: bucket.store().clone(), prefix, url, pause }
+        Remote { store: bucket.store().clone(), prefix, url, pause, shared: None }
     }
 
     /// Where a file of it is.
@@ -359,7 +361,9 @@ impl Remote {
         // What is staged before the journal says that this is done belongs to this run, or to one that is too late.
         let mut staged = self.below(STAGING).await?;
         staged.extend(self.below(SHARED).await?);
-        let staged = staged.into_iter().map(|(name, _)| name).collect();
+        // Workers may be reading what this run shares.
+        let is_shared = |name: &str| self.shared.as_ref().is_some_and(|folder| name.starts_with(&format!("{folder}/")));
+        let staged = staged.into_iter().map(|(name, _)| name).filter(|name| !is_shared(name)).collect();
         let done = Journal { run: journal.run.clone(), files: Vec::new() };
         let journal = match self.swap(Some(tag), &done).await? {
             Swapped::Done(tag) => tag,

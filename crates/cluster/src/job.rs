@@ -80,6 +80,12 @@ const TASK: u64 = 16 << 20;
 const TASKS_PER_WORKER: usize = 2;
 /// At most so many tasks.
 const MOST_TASKS: usize = 512;
+/// At most so many packed bytes are a portion: what comes of one account and day of it must fit into one message.
+const MOST_AT_ONCE: u64 = 2 << 30;
+/// So many bytes may come in one message; the engine cuts answers between rows, not within.
+pub(crate) const MOST_IN_MESSAGE: u32 = 1 << 30;
+/// A portion with events that were counted before is asked for again so often.
+const TRIES: usize = 3;
 
 /// Adds the logs at `paths` to the rollup in the folder `out`, as `leastwise_history::rollup::ingest` does, but lets the
 /// workers of a cluster read them and add up. Workers must find what is in folders at the same paths, and have keys of their
@@ -126,37 +132,44 @@ impl Job<'_> {
     fn run(&mut self, progress: &dyn Fn(Progress)) -> Result<(), ClusterError> {
         let mut shown = Progress { of_bytes: self.intake.logs().iter().map(|log| log.size).sum(), ..Progress::default() };
         progress(shown);
-        let ranges = portions(self.intake.logs(), (self.options.memory / MEMORY_PER_BYTE).max(1));
+        let ranges = portions(self.intake.logs(), (self.options.memory / MEMORY_PER_BYTE).clamp(1, MOST_AT_ONCE));
         let mut next = None;
         for (range, following) in ranges.iter().zip(ranges.iter().skip(1).map(Some).chain([None])) {
             let asked = next.take().map_or_else(|| self.ask(range, &[]), Ok)?;
             let portion = self.answer(asked)?;
-            next = following.map(|range| self.ask(range, &[])).transpose()?;
+            // Whatever becomes of the next one, this one is committed.
+            let asked = following.map(|range| self.ask(range, &[]));
             let logs = self.intake.logs().get(range.clone()).unwrap_or_default();
             shown.files += logs.len() as u64;
             shown.bytes += logs.iter().map(|log| log.size).sum::<u64>();
             shown.events += portion.reports.iter().map(FileReport::events).sum::<u64>();
-            if let Committed::Without(left_out) = self.intake.commit(range.clone(), portion)? {
-                // The list of logs that is read now would be replaced.
-                next = next.map(|next| self.answered(next)).transpose()?.map(Asked::Answered);
-                self.commit_without(range, &left_out)?;
-            }
+            next = match self.intake.commit(range.clone(), portion)? {
+                Committed::Done => asked.transpose()?,
+                Committed::Without(left_out) => {
+                    // The list of logs that is read now would be replaced.
+                    let answered = asked.map(|asked| asked.and_then(|asked| self.answered(asked)));
+                    self.commit_without(range, left_out)?;
+                    answered.transpose()?.map(Asked::Answered)
+                }
+            };
             progress(shown);
         }
         Ok(())
     }
 
     /// Reads the logs of a range again, and commits them without these events.
-    fn commit_without(&mut self, range: &Range<usize>, left_out: &[LeftOut]) -> Result<(), ClusterError> {
-        let asked = self.ask(range, left_out)?;
-        let portion = self.answer(asked)?;
-        match self.intake.commit(range.clone(), portion)? {
-            Committed::Done => Ok(()),
-            Committed::Without(_) => {
-                let message = "events that were counted before came again although they were to be left out".to_owned();
-                Err(ClusterError::Answer { message })
+    fn commit_without(&mut self, range: &Range<usize>, mut left_out: Vec<LeftOut>) -> Result<(), ClusterError> {
+        for _ in 0..TRIES {
+            let asked = self.ask(range, &left_out)?;
+            let portion = self.answer(asked)?;
+            match self.intake.commit(range.clone(), portion)? {
+                Committed::Done => return Ok(()),
+                // Of logs that could not be read before.
+                Committed::Without(more) => left_out.extend(more),
             }
         }
+        let message = "events that were counted before came again although they were to be left out".to_owned();
+        Err(ClusterError::Answer { message })
     }
 
     /// What the engine answers, as the rollup takes it.
@@ -211,6 +224,7 @@ async fn question(
         .set_str(stores::ENDPOINT, options.endpoint.as_deref().unwrap_or_default())
         .set_u64(stores::TIMEOUT, options.timeout.as_secs())
         .with_ballista_job_name("leastwise ingest")
+        .with_ballista_grpc_client_max_message_size(MOST_IN_MESSAGE as usize)
         .with_ballista_adaptive_query_planner(false)
         .with_target_partitions(tasks)
         .with_collect_statistics(false)
@@ -265,7 +279,10 @@ fn portion_of(batches: &[RecordBatch]) -> Result<Portion, ClusterError> {
             match answers.value(at).split_first() {
                 Some((&REPORT, report)) => portion.reports.push(FileReport::decode(report).map_err(wrong)?),
                 Some((&EVENTS, one)) => {
-                    portion.days.push(AccountDay::decode(one).ok_or_else(|| wrong("an account's day is cut off".to_owned()))?);
+                    portion.days.push(
+                        AccountDay::decode(one)
+                            .ok_or_else(|| wrong("an account's day is cut off, or of another version".to_owned()))?,
+                    );
                 }
                 _ => return Err(wrong("there is something else than reports and days".to_owned())),
             }

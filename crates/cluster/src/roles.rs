@@ -21,7 +21,7 @@ use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 
 use crate::error::ClusterError;
 use crate::functions;
-use crate::job::Address;
+use crate::job::{Address, MOST_IN_MESSAGE};
 use crate::stores;
 
 /// How a scheduler runs.
@@ -145,6 +145,8 @@ pub fn worker(options: &WorkerOptions, started: &dyn Fn(u16)) -> Result<(), Clus
         task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
         work_dir: Some(options.work.display().to_string()),
         memory_pool_size: options.memory,
+        grpc_max_encoding_message_size: MOST_IN_MESSAGE,
+        grpc_max_decoding_message_size: MOST_IN_MESSAGE,
         override_function_registry: Some(Arc::new(registry)),
         override_config_producer: Some(Arc::new(stores::config)),
         override_runtime_producer: Some(Arc::new(move |config: &SessionConfig| stores::runtime(config, Some(&folder)))),

@@ -249,8 +249,10 @@ fn what_is_cut_off_on_its_way_is_no_parcel_and_no_day() {
             assert!(add_up(account, day, &[&parcel[..cut]], &[]).is_err(), "{cut}");
         }
         assert!(add_up(account, day, &[&[parcel, b"x"].concat()], &[]).is_err());
-        // Numbers of keys, regions and lists that are not there: behind the count, and in an event behind its id and second.
-        for at in [24, 28, 32] {
+        // Another version of the program, and numbers of keys, regions and lists that are not there: behind version and count, and
+        // in an event behind its id and second.
+        let head = 4 + env!("CARGO_PKG_VERSION").len();
+        for at in [4, head + 24, head + 28, head + 32] {
             let mut other = parcel.to_vec();
             other[at] = 200;
             assert!(add_up(account, day, &[&other], &[]).is_err(), "{at}");
@@ -259,5 +261,8 @@ fn what_is_cut_off_on_its_way_is_no_parcel_and_no_day() {
         for cut in 0..bytes.len() - whole.rows.len() {
             assert!(AccountDay::decode(&bytes[..cut]).is_none(), "{cut}");
         }
+        let mut other = bytes.clone();
+        other[8] = b'x';
+        assert!(AccountDay::decode(&bytes).is_some() && AccountDay::decode(&other).is_none());
     }
 }

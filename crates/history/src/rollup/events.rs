@@ -19,7 +19,7 @@ use super::input::{Input, Place};
 use super::merge::of_account_and_day;
 #[cfg(feature = "s3")]
 use super::objects::{Fetcher, Object, Objects};
-use super::report::FileReport;
+use super::report::{BY, FileReport};
 #[cfg(feature = "s3")]
 use super::stores::StoreOptions;
 use crate::reading::{FileReader, FileReading, Origin};
@@ -66,11 +66,7 @@ impl<'m> EventReader<'m> {
 
     /// Gives the events that were not given yet.
     pub fn finish(&mut self, give: &mut Give<'_>) {
-        pack(&self.batch, give);
-        self.batch.forget_events();
-        if self.batch.memory() > KEPT {
-            self.batch = Batch::new();
-        }
+        hand_over(&mut self.batch, give);
     }
 
     fn reading(&mut self, name: &str, origin: Origin<'_>, options: &ReadOptions, give: &mut Give<'_>) -> FileReading {
@@ -80,14 +76,22 @@ impl<'m> EventReader<'m> {
             batch.add(event, mapper, file, ordinal);
             ordinal += 1;
             if batch.events() >= PORTION {
-                pack(batch, give);
-                batch.forget_events();
+                hand_over(batch, give);
             }
         });
         if self.batch.memory() > KEPT {
             self.finish(give);
         }
         reading
+    }
+}
+
+/// Gives the events of the batch, which has none then, and not too many texts.
+fn hand_over(batch: &mut Batch, give: &mut Give<'_>) {
+    pack(batch, give);
+    batch.forget_events();
+    if batch.memory() > KEPT {
+        *batch = Batch::new();
     }
 }
 
@@ -114,8 +118,9 @@ pub struct AccountDay {
 /// # Errors
 /// A parcel is none, or not of this version of the program.
 pub fn add_up(account: Option<AccountId>, day: i64, parcels: &[&[u8]], left_out: &[u128]) -> Result<AccountDay, String> {
+    let cut = || format!("a parcel of events is cut off, or of another version than {BY}");
     let batches: Option<Vec<Batch>> = parcels.iter().map(|parcel| unpack(account, day, parcel)).collect();
-    of_account_and_day(account, day, &batches.ok_or("a parcel of events is cut off")?, left_out)
+    of_account_and_day(account, day, &batches.ok_or_else(cut)?, left_out)
 }
 
 impl AccountDay {
@@ -125,6 +130,7 @@ impl AccountDay {
         let ids = self.with_resources.len() + self.without.len();
         let mut bytes = Vec::with_capacity(48 + ids * 16 + self.rows.len());
         let number = |count: usize| (count as u64).to_le_bytes();
+        bytes.extend(number(BY.len()).into_iter().chain(BY.bytes()));
         match &self.account {
             Some(account) => bytes.extend(account.as_str().bytes()),
             None => bytes.extend([b' '; ACCOUNT]),
@@ -137,9 +143,12 @@ impl AccountDay {
         bytes
     }
 
-    /// What [`AccountDay::encode`] wrote; none when these are other bytes.
+    /// What [`AccountDay::encode`] wrote; none when these are other bytes, or of another version of the program.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<AccountDay> {
+        let (by, rest) = bytes.split_first_chunk()?;
+        let (by, bytes) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*by)).ok()?)?;
+        (by == BY.as_bytes()).then_some(())?;
         let (account, rest) = bytes.split_at_checked(ACCOUNT)?;
         let account = match account.iter().all(|byte| *byte == b' ') {
             true => None,

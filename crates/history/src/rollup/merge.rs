@@ -254,28 +254,25 @@ pub(crate) fn take_in(all: &[AccountDay], stage: &Stage<'_>, threads: usize) -> 
     let mut days: BTreeMap<i64, Vec<&AccountDay>> = BTreeMap::new();
     all.iter().for_each(|one| days.entry(one.day).or_default().push(one));
     let days: Vec<(i64, Vec<&AccountDay>)> = days.into_iter().collect();
-    let staged = in_parallel(threads, &days, |(day, of_day)| ids_of(*day, of_day, stage));
-    let (files, left_out): (Vec<Option<Staged<'_>>>, Vec<Vec<LeftOut>>) =
-        staged.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    let left_out: Vec<LeftOut> = left_out.into_iter().flatten().collect();
+    let left_out = in_parallel(threads, &days, |(day, of_day)| ids_of(*day, of_day, stage));
+    let left_out: Vec<LeftOut> = left_out.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     if !left_out.is_empty() {
-        files.into_iter().flatten().for_each(Staged::discard);
+        stage.discard();
         return Ok(left_out);
     }
-    files.into_iter().flatten().try_for_each(Staged::finish)?;
     in_parallel(threads, all, |one| rows_of(one, stage)).into_iter().collect::<Result<(), _>>()?;
     Ok(left_out)
 }
 
 /// Stages the ids of a day, and tells those that must not count.
-fn ids_of<'s>(day: i64, of_day: &[&AccountDay], stage: &'s Stage<'_>) -> Result<(Option<Staged<'s>>, Vec<LeftOut>), RollupError> {
+fn ids_of(day: i64, of_day: &[&AccountDay], stage: &Stage<'_>) -> Result<Vec<LeftOut>, RollupError> {
     let mut runs: Vec<_> = of_day
         .iter()
         .flat_map(|one| [(&one.with_resources, false), (&one.without, true)].map(|(ids, lacks)| (one.account, ids, lacks)))
         .filter(|(_, ids, _)| !ids.is_empty())
         .collect();
     if runs.is_empty() {
-        return Ok((None, Vec::new()));
+        return Ok(Vec::new());
     }
     // In the order of the law of differing copies.
     runs.sort_by_key(|(account, _, lacks)| (poorness(*account, *lacks), *account));
@@ -290,13 +287,14 @@ fn ids_of<'s>(day: i64, of_day: &[&AccountDay], stage: &'s Stage<'_>) -> Result<
             *counts = true;
         }
     })?;
+    file.finish()?;
     let mut left_out: BTreeMap<Option<AccountId>, Vec<u128>> = BTreeMap::new();
     for ((id, run), _) in items.iter().zip(counts).filter(|(_, counts)| !counts) {
         if let Some((account, ..)) = runs.get(*run as usize) {
             left_out.entry(*account).or_default().push(*id);
         }
     }
-    Ok((Some(file), left_out.into_iter().map(|(account, ids)| LeftOut { account, day, ids }).collect()))
+    Ok(left_out.into_iter().map(|(account, ids)| LeftOut { account, day, ids }).collect())
 }
 
 /// Stages the rows of an account and day that were added up elsewhere, after counting them again.

@@ -13,8 +13,8 @@ use crate::Problem;
 use crate::coverage::{Kinds, Observation, Origin};
 use crate::reading::FileReading;
 
-/// Who wrote a report: programs of different versions may read differently, and must not share a run.
-const BY: &str = env!("CARGO_PKG_VERSION");
+/// Who wrote what travels in a run: programs of different versions may read differently, and must not share one.
+pub(crate) const BY: &str = env!("CARGO_PKG_VERSION");
 
 /// What reading one log told, besides its events.
 #[derive(Debug, Clone, PartialEq, Eq)]

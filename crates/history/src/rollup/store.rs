@@ -166,6 +166,15 @@ impl Stage<'_> {
         staged.finish()
     }
 
+    /// Removes what was staged; the change is not to be made.
+    pub(crate) fn discard(&self) {
+        let staging = self.store.folder.join(STAGING);
+        for (number, _) in self.files.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // What stays is removed with the folder.
+            let _ = fs::remove_file(staging.join(number.to_string()));
+        }
+    }
+
     /// Makes the change.
     pub(crate) fn commit(self) -> Result<(), RollupError> {
         let mut files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -1,12 +1,12 @@
 //! Events of one account and day as bytes, on their way from whoever reads logs to whoever adds them up.
 //!
 //! A part of a batch with the texts that it needs, so that the work per event is a few numbers. How it is written down is
-//! nobody else's business and lasts no longer than a run; whoever reads one of another version is refused elsewhere, by the
-//! report of the log (`report`).
+//! nobody else's business and lasts no longer than a run; it begins with the version of the program, and another is refused.
 
 use leastwise::access::AccountId;
 use leastwise::usage::EventKind;
 
+use super::super::report::BY;
 use super::super::row::{Outcome, PrincipalType};
 use super::{Batch, KeyNumbers, Lists, NONE, Resources, Stock, Texts, Tuple};
 
@@ -66,6 +66,8 @@ impl Packer {
         let Packer { texts, keys, lists, resources, bytes } = self;
         [&mut *texts, keys, lists, resources].into_iter().for_each(Renumbered::clear);
         bytes.clear();
+        put(BY.len(), bytes);
+        bytes.extend(BY.bytes());
         put(tuples.len(), bytes);
         for Tuple { id: [high, low], second, key, region, resources } in tuples {
             let list = if *resources == NONE { NONE } else { lists.of(*resources) };
@@ -124,9 +126,11 @@ pub(crate) fn pack(batch: &Batch, give: &mut Give<'_>) {
     }
 }
 
-/// The events of a parcel of that account and day; none when it is something else.
+/// The events of a parcel of that account and day; none when it is something else, or of another version of the program.
 pub(crate) fn unpack(account: Option<AccountId>, day: i64, bytes: &[u8]) -> Option<Batch> {
     let mut rest = Rest(bytes);
+    let by = rest.number()?;
+    (rest.bytes(by)? == BY.as_bytes()).then_some(())?;
     let events = rest.number()?;
     let (tuples, _) = rest.bytes(events.checked_mul(EVENT)?)?.as_chunks::<EVENT>();
     let keys = rest.number()?;

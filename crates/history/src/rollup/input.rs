@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use leastwise::access::Timestamp;
+use leastwise::access::time::DAY;
 
 use super::RollupError;
 use super::stores::{StoreOptions, is_remote};
@@ -152,11 +153,11 @@ impl Inputs {
 /// Whether a delivery in a folder `yyyy/mm/dd` was made a day or more before `since`. A delivery holds what happened before it.
 pub(crate) fn is_too_old(name: &str, since: Option<Timestamp>) -> bool {
     let Some(since) = since else { return false };
-    day_of(name).is_some_and(|day| day.seconds() + 86_400 <= since.seconds())
+    day_of(name).is_some_and(|day| day.seconds() + DAY <= since.seconds())
 }
 
 /// The day in the folders of a delivery.
-pub(crate) fn day_of(name: &str) -> Option<Timestamp> {
+fn day_of(name: &str) -> Option<Timestamp> {
     let (_, below) = name.split_once("/CloudTrail/").or_else(|| name.strip_prefix("CloudTrail/").map(|rest| ("", rest)))?;
     let mut parts = below.split('/').skip(1);
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);

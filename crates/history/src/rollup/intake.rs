@@ -33,8 +33,6 @@ pub struct NewLog {
     pub size: u64,
     /// What changes when it does, as its store says; none for a file of this machine.
     pub tag: Option<String>,
-    /// The day of its delivery, counted from 1970, when its path tells.
-    pub day: Option<i64>,
     state: String,
 }
 
@@ -97,9 +95,11 @@ impl Intake {
         let mut told = Ingested { listed: writer.leave_new(&mut inputs, since), ..Ingested::default() };
         (told.too_old, told.ignored) = (inputs.too_old, inputs.ignored);
         told.read = inputs.logs.len() as u64;
-        let logs = inputs.logs.into_iter().map(|(name, input)| {
-            let day = super::input::day_of(&name).map(|day| day.seconds().div_euclid(super::batch::DAY));
-            NewLog { name, tag: input.place.tag().map(str::to_owned), size: input.size, day, state: input.state }
+        let logs = inputs.logs.into_iter().map(|(name, input)| NewLog {
+            name,
+            tag: input.place.tag().map(str::to_owned),
+            size: input.size,
+            state: input.state,
         });
         let logs = logs.collect();
         // What cannot be looked at is told at once; with it a folder becomes a rollup.

@@ -362,7 +362,8 @@ impl Remote {
         let mut staged = self.below(STAGING).await?;
         staged.extend(self.below(SHARED).await?);
         // Workers may be reading what this run shares.
-        let is_shared = |name: &str| self.shared.as_ref().is_some_and(|folder| name.starts_with(&format!("{folder}/")));
+        let shared = self.shared.as_ref().map(|folder| format!("{folder}/"));
+        let is_shared = |name: &str| shared.as_ref().is_some_and(|folder| name.starts_with(folder));
         let staged = staged.into_iter().map(|(name, _)| name).filter(|name| !is_shared(name)).collect();
         let done = Journal { run: journal.run.clone(), files: Vec::new() };
         let journal = match self.swap(Some(tag), &done).await? {

@@ -272,7 +272,7 @@ impl Eq for Key<'_> {}
 
 /// Sorts the rows and makes one of those that are alike; summarises resources where a key has too many.
 #[must_use]
-pub fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
+pub(crate) fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     // Comparing is dear, and mostly nothing is to be done.
     if !rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
         if !rows.is_sorted_by(|a, b| a.order(b).is_le()) {

@@ -1,7 +1,8 @@
 //! Where the quotes and brackets of a JSON text are, found 64 bytes at a time.
 //!
 //! The first of the two steps of the quick way; the second (`scan`) goes from mark to mark and looks at nothing between them.
-//! Brackets within texts are no marks, nor are quotes behind a backslash. A text is marked in stretches, so that memory stays small.
+//! Brackets within texts are no marks, nor are quotes behind a backslash. What nobody asks for is
+//! passed over by its brackets, whole blocks at once. A text is marked in stretches, so that memory stays small.
 
 use fearless_simd::{Level, Simd, dispatch, mask8x64, prelude::*, u8x64};
 
@@ -9,15 +10,15 @@ use crate::scan::Odd;
 
 const BLOCK: usize = 64;
 /// So many bytes are marked at a time.
-const STRETCH: usize = 16 << 10;
+const STRETCH: usize = 8 << 10;
 /// Set in the mark of a quote that ends a text with backslashes.
 const ESCAPES: u32 = 1 << 31;
 
-/// A quote or a bracket.
+/// A quote.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Mark(u32);
+pub(crate) struct Quote(u32);
 
-impl Mark {
+impl Quote {
     /// The byte that it is.
     #[inline]
     pub(crate) fn place(self) -> usize {
@@ -31,6 +32,16 @@ impl Mark {
     }
 }
 
+/// The marks of a block, a bit for each byte.
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    quotes: u64,
+    opening: u64,
+    closing: u64,
+    /// So many quotes of its stretch stand before it.
+    before: usize,
+}
+
 /// The marks of a text, in order.
 #[derive(Debug)]
 pub(crate) struct Marks<'t> {
@@ -38,8 +49,13 @@ pub(crate) struct Marks<'t> {
     rest: &'t [u8],
     border: Border,
     level: Level,
-    /// The marks of the last stretch are the first so many of these.
-    found: Vec<Mark>,
+    /// Where the last stretch begins, and where it ends.
+    from: usize,
+    to: usize,
+    /// Its blocks.
+    blocks: Vec<Block>,
+    /// Its quotes are the first so many of these.
+    quotes: Vec<Quote>,
     count: usize,
     next: usize,
 }
@@ -63,81 +79,113 @@ impl<'t> Marks<'t> {
         if text.len() >= ESCAPES as usize {
             return Err(Odd);
         }
-        let found = vec![Mark::default(); text.len().min(STRETCH) + 2 * BLOCK];
-        Ok(Marks { rest: text.as_bytes(), border: Border::default(), level: Level::new(), found, count: 0, next: 0 })
+        let room = text.len().min(STRETCH);
+        Ok(Marks {
+            rest: text.as_bytes(),
+            border: Border::default(),
+            level: Level::new(),
+            from: 0,
+            to: 0,
+            blocks: vec![Block::default(); room.div_ceil(BLOCK)],
+            quotes: vec![Quote::default(); room + 2 * BLOCK],
+            count: 0,
+            next: 0,
+        })
     }
 
-    /// Steps to the next mark; it is odd that there is none.
+    /// Steps to the next two quotes, those of a text; it is odd that there are none.
     #[inline]
-    pub(crate) fn step(&mut self) -> Result<Mark, Odd> {
-        if self.next == self.count {
-            self.more()?;
-        }
-        let mark = self.found.get(self.next).ok_or(Odd)?;
-        self.next += 1;
-        Ok(*mark)
-    }
-
-    /// Steps to the next two marks, such as the quotes of a text.
-    #[inline]
-    pub(crate) fn pair(&mut self) -> Result<[Mark; 2], Odd> {
-        if let Some(pair) = self.found.get(self.next..self.count).and_then(|ahead| ahead.first_chunk()) {
+    pub(crate) fn pair(&mut self) -> Result<[Quote; 2], Odd> {
+        if let Some(pair) = self.quotes.get(self.next..self.count).and_then(|ahead| ahead.first_chunk()) {
             self.next += 2;
             return Ok(*pair);
         }
-        Ok([self.step()?, self.step()?])
+        Ok([self.quote()?, self.quote()?])
     }
 
-    /// The marks of this stretch that are not yet stepped over; none is odd.
-    #[inline]
-    pub(crate) fn ahead(&mut self) -> Result<&[Mark], Odd> {
-        if self.next == self.count {
+    #[cold]
+    fn quote(&mut self) -> Result<Quote, Odd> {
+        while self.next == self.count {
             self.more()?;
         }
-        self.found.get(self.next..self.count).ok_or(Odd)
+        let quote = self.quotes.get(self.next).ok_or(Odd)?;
+        self.next += 1;
+        Ok(*quote)
     }
 
-    /// Steps over so many of them.
-    #[inline]
-    pub(crate) fn step_over(&mut self, marks: usize) {
-        self.next += marks;
+    /// Steps from the bracket at that place, which opens, over all up to the one that closes it, and gives the place of that.
+    pub(crate) fn over(&mut self, place: usize) -> Result<usize, Odd> {
+        while place >= self.to {
+            self.more()?;
+        }
+        let within = place.checked_sub(self.from).ok_or(Odd)?;
+        let (mut number, mut ahead) = (within / BLOCK, u64::MAX << (within % BLOCK));
+        let mut depth = 0;
+        loop {
+            while number * BLOCK >= self.to - self.from {
+                self.more()?;
+                number = 0;
+            }
+            let block = self.blocks.get(number).ok_or(Odd)?;
+            let (opening, closing) = (block.opening & ahead, block.closing & ahead);
+            if closing.count_ones() < depth {
+                depth += opening.count_ones();
+                depth -= closing.count_ones();
+            } else {
+                let mut brackets = opening | closing;
+                while brackets != 0 {
+                    let bit = brackets.trailing_zeros();
+                    depth = if closing >> bit & 1 == 0 { depth + 1 } else { depth.checked_sub(1).ok_or(Odd)? };
+                    if depth == 0 {
+                        self.next = block.before + (block.quotes & !(u64::MAX << bit)).count_ones() as usize;
+                        return Ok(self.from + number * BLOCK + bit as usize);
+                    }
+                    brackets &= brackets.wrapping_sub(1);
+                }
+            }
+            (number, ahead) = (number + 1, u64::MAX);
+        }
     }
 
-    /// Marks stretches until there is a mark.
+    /// Marks the next stretch. It is odd that there is none.
     #[cold]
     fn more(&mut self) -> Result<(), Odd> {
-        (self.next, self.count) = (0, 0);
-        while self.count == 0 {
-            if self.rest.is_empty() {
-                return Err(Odd);
-            }
-            let (stretch, rest) = self.rest.split_at_checked(STRETCH).unwrap_or((self.rest, &[]));
-            self.rest = rest;
-            let (found, border) = (self.found.as_mut_slice(), &mut self.border);
-            self.count = dispatch!(self.level, simd => mark(simd, stretch, border, found)).ok_or(Odd)?;
+        if self.rest.is_empty() {
+            return Err(Odd);
         }
+        let (stretch, rest) = self.rest.split_at_checked(STRETCH).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        (self.from, self.to, self.next) = (self.to, self.to + stretch.len(), 0);
+        let Marks { border, blocks, quotes, .. } = self;
+        self.count = dispatch!(self.level, simd => mark(simd, stretch, border, blocks, quotes)).ok_or(Odd)?;
         Ok(())
     }
 }
 
-/// Marks a stretch; says how many marks there are. None when a text has a byte that it cannot have.
+/// Marks a stretch; says how many quotes there are. None when a text has a byte that it cannot have.
 #[inline(always)]
-fn mark<S: Simd>(simd: S, stretch: &[u8], border: &mut Border, marks: &mut [Mark]) -> Option<usize> {
-    let (blocks, end) = stretch.as_chunks::<BLOCK>();
+fn mark<S: Simd>(simd: S, stretch: &[u8], border: &mut Border, blocks: &mut [Block], quotes: &mut [Quote]) -> Option<usize> {
+    let (whole, end) = stretch.as_chunks::<BLOCK>();
     let (mut count, mut wrong) = (0, 0);
-    for block in blocks {
-        count += mark_block(simd, block, border, &mut wrong, marks.get_mut(count..)?)?;
+    let mut blocks = blocks.iter_mut();
+    for (bytes, block) in whole.iter().zip(&mut blocks) {
+        *block = mark_block(simd, bytes, border, &mut wrong, quotes.get_mut(count..)?)?;
+        block.before = count;
+        count += block.quotes.count_ones() as usize;
     }
     if !end.is_empty() {
-        let mut block = [b' '; BLOCK];
-        block.iter_mut().zip(end).for_each(|(to, from)| *to = *from);
-        count += mark_block(simd, &block, border, &mut wrong, marks.get_mut(count..)?)?;
+        let mut bytes = [b' '; BLOCK];
+        bytes.iter_mut().zip(end).for_each(|(to, from)| *to = *from);
+        let block = blocks.next()?;
+        *block = mark_block(simd, &bytes, border, &mut wrong, quotes.get_mut(count..)?)?;
+        block.before = count;
+        count += block.quotes.count_ones() as usize;
     }
     (wrong == 0).then_some(count)
 }
 
 #[inline(always)]
-fn mark_block<S: Simd>(simd: S, block: &[u8; BLOCK], border: &mut Border, wrong: &mut u64, marks: &mut [Mark]) -> Option<usize> {
+fn mark_block<S: Simd>(simd: S, block: &[u8; BLOCK], border: &mut Border, wrong: &mut u64, marks: &mut [Quote]) -> Option<Block> {
     let bytes = u8x64::simd_from(simd, *block);
     let backslashes = bytes.simd_eq(b'\\').to_bitmask();
     let mut quotes = bytes.simd_eq(b'"').to_bitmask();
@@ -157,30 +205,29 @@ fn mark_block<S: Simd>(simd: S, block: &[u8; BLOCK], border: &mut Border, wrong:
     *wrong |= bytes.simd_lt(0x20).to_bitmask() & within;
     // `[` and `{`, and `]` and `}`, differ in this bit, which no other byte that counts lacks.
     let curly = bytes | u8x64::splat(simd, 0x20);
-    let brackets = (curly.simd_eq(b'{') | curly.simd_eq(b'}')).to_bitmask() & !within;
-    let found = quotes | brackets;
-    let count = found.count_ones() as usize;
+    let [opening, closing] = [b'{', b'}'].map(|bracket| curly.simd_eq(bracket).to_bitmask() & !within);
+    let count = quotes.count_ones() as usize;
     let room = marks.first_chunk_mut::<BLOCK>()?.as_chunks_mut::<16>().0;
     // More than there are, rather than asking after each one.
     if packs(simd) {
         let all = u8x64::from_fn(simd, |place| u8::try_from(place).unwrap_or_default());
-        let places: [u8; BLOCK] = all.compress(mask8x64::from_bitmask(simd, found)).into();
+        let places: [u8; BLOCK] = all.compress(mask8x64::from_bitmask(simd, quotes)).into();
         for ((some, places), from) in room.iter_mut().zip(places.as_chunks::<16>().0).zip([0, 16, 32, 48]) {
             if from >= count {
                 break;
             }
             for (mark, place) in some.iter_mut().zip(places) {
-                *mark = Mark(before.place.wrapping_add(u32::from(*place)));
+                *mark = Quote(before.place.wrapping_add(u32::from(*place)));
             }
         }
     } else {
-        let mut left = found;
+        let mut left = quotes;
         for some in room {
             if left == 0 {
                 break;
             }
             for mark in some {
-                *mark = Mark(before.place.wrapping_add(left.trailing_zeros()));
+                *mark = Quote(before.place.wrapping_add(left.trailing_zeros()));
                 left &= left.wrapping_sub(1);
             }
         }
@@ -188,9 +235,9 @@ fn mark_block<S: Simd>(simd: S, block: &[u8; BLOCK], border: &mut Border, wrong:
     border.place = before.place.wrapping_add(64);
     if before.has_escapes || backslashes != 0 {
         border.has_escapes = before.has_escapes;
-        flag(marks.get_mut(..count)?, quotes, within, backslashes, &mut border.has_escapes);
+        flag(marks.get_mut(..count)?, within, backslashes, &mut border.has_escapes);
     }
-    Some(count)
+    Some(Block { quotes, opening, closing, before: 0 })
 }
 
 /// Whether the processor has an instruction that packs the bytes whose bits are set.
@@ -222,13 +269,10 @@ fn escaped(backslashes: u64, escape: &mut u64) -> u64 {
 /// Says so in the marks of quotes that end a text with backslashes. `has_escapes` is whether the text that is open at the block's
 /// beginning has had some, then the same of the one at its end.
 #[cold]
-fn flag(marks: &mut [Mark], quotes: u64, within: u64, backslashes: u64, has_escapes: &mut bool) {
+fn flag(marks: &mut [Quote], within: u64, backslashes: u64, has_escapes: &mut bool) {
     let mut from = 0;
     for mark in marks {
         let bit = mark.0 % 64;
-        if quotes >> bit & 1 == 0 {
-            continue;
-        }
         let ends = within >> bit & 1 == 0;
         let between = backslashes >> from & !(u64::MAX << (bit - from));
         if ends && (*has_escapes || between != 0) {
@@ -246,9 +290,12 @@ mod tests {
 
     use super::*;
 
-    /// The marks of a text, a byte after the other: where, and whether it ends a text with backslashes.
-    fn slowly(text: &str) -> Option<Vec<(usize, bool)>> {
-        let (mut marks, mut within, mut escaped, mut has_escapes) = (Vec::new(), false, false, false);
+    /// What is found in a text: quotes, and whether they end a text with backslashes; brackets, and whether they open.
+    type Told = (Vec<(usize, bool)>, Vec<(usize, bool)>);
+
+    /// The same, a byte after the other.
+    fn slowly(text: &str) -> Option<Told> {
+        let (mut told, mut within, mut escaped, mut has_escapes) = (Told::default(), false, false, false);
         for (at, byte) in text.bytes().enumerate() {
             let is_escaped = std::mem::take(&mut escaped);
             match byte {
@@ -257,29 +304,53 @@ mod tests {
                     has_escapes |= within;
                 }
                 b'"' if !is_escaped => {
-                    marks.push((at, within && has_escapes));
+                    told.0.push((at, within && has_escapes));
                     (within, has_escapes) = (!within, false);
                 }
-                b'{' | b'[' | b'}' | b']' if !within => marks.push((at, false)),
+                b'{' | b'[' | b'}' | b']' if !within => told.1.push((at, b"{[".contains(&byte))),
                 0..0x20 if within => return None,
                 _ => {}
             }
         }
-        Some(marks)
+        Some(told)
     }
 
-    fn told(marks: &[Mark]) -> Vec<(usize, bool)> {
-        marks.iter().map(|mark| (mark.place(), mark.has_escapes())).collect()
+    fn told(quotes: &[Quote], blocks: &[Block], from: usize) -> Told {
+        let mut told = Told::default();
+        for (block, at) in blocks.iter().zip((from..).step_by(BLOCK)) {
+            let quotes = quotes.get(block.before..).unwrap_or_default();
+            let places = (0..BLOCK).filter(|bit| block.quotes >> bit & 1 == 1).map(|bit| at + bit);
+            assert!(places.clone().eq(quotes.iter().map(|quote| quote.place()).take(places.count())));
+            let is = |mask: u64, bit: &usize| mask >> bit & 1 == 1;
+            let brackets = (0..BLOCK).filter(|bit| is(block.opening | block.closing, bit));
+            told.1.extend(brackets.map(|bit| (at + bit, is(block.opening, &bit))));
+        }
+        told.0.extend(quotes.iter().map(|quote| (quote.place(), quote.has_escapes())));
+        told
     }
 
-    /// The marks of a text that is one stretch, on one level of instructions.
-    fn at_once<S: Simd>(simd: S, text: &str) -> Option<Vec<(usize, bool)>> {
-        let mut marks = vec![Mark::default(); text.len() + 2 * BLOCK];
+    /// What is found in a text that is one stretch, on one level of instructions.
+    fn at_once<S: Simd>(simd: S, text: &str) -> Option<Told> {
+        let mut quotes = vec![Quote::default(); text.len() + 2 * BLOCK];
+        let mut blocks = vec![Block::default(); text.len().div_ceil(BLOCK)];
         let count = simd.vectorize(
             #[inline(always)]
-            || mark(simd, text.as_bytes(), &mut Border::default(), &mut marks),
+            || mark(simd, text.as_bytes(), &mut Border::default(), &mut blocks, &mut quotes),
         )?;
-        Some(told(&marks[..count]))
+        Some(told(&quotes[..count], &blocks, 0))
+    }
+
+    /// What is found in a text, stretch by stretch.
+    fn in_stretches(text: &str) -> Option<Told> {
+        let (mut all, mut marks) = (Told::default(), Marks::of(text).unwrap());
+        while !marks.rest.is_empty() {
+            marks.more().ok()?;
+            let blocks = &marks.blocks[..(marks.to - marks.from).div_ceil(BLOCK)];
+            let (quotes, brackets) = told(&marks.quotes[..marks.count], blocks, marks.from);
+            all.0.extend(quotes);
+            all.1.extend(brackets);
+        }
+        Some(all)
     }
 
     proptest! {
@@ -299,13 +370,27 @@ mod tests {
                         prop_assert_eq!(&found, &expected);
                     }
                 }
-                let mut found = Vec::new();
-                let mut marks = Marks::of(&text).unwrap();
-                while let Ok(mark) = marks.step() {
-                    found.push(mark);
-                }
-                prop_assert_eq!(told(&found), expected.unwrap_or_default());
+                prop_assert_eq!(in_stretches(&text), expected);
             }
+        }
+
+        #[test]
+        fn what_lies_between_brackets_is_stepped_over(
+            before in "[a-z ]{0,70}", inner in proptest::collection::vec("[a-z,:]{0,9}|\"[a-z{}]{0,9}\"|\\{\\}|\\[", 0..40),
+            repeated in 1..60usize, behind in "(\"[a-z]{0,70}\"){0,3}",
+        ) {
+            // Inner brackets are closed in the end; the whole may take several stretches.
+            let inner = inner.concat().repeat(repeated);
+            let open: usize = slowly(&inner).unwrap().1.iter().map(|(_, opens)| usize::from(*opens)).sum();
+            let close = open - slowly(&inner).unwrap().1.iter().filter(|(_, opens)| !opens).count();
+            let text = format!("{before}{{{inner}{}}}{behind}", "]".repeat(close));
+            let mut marks = Marks::of(&text).unwrap();
+            prop_assert_eq!(marks.over(before.len()), Ok(text.len() - behind.len() - 1));
+            let quotes: Vec<usize> =
+                std::iter::from_fn(|| marks.pair().ok()).flatten().map(Quote::place).collect();
+            let expected: Vec<usize> = behind.bytes().enumerate().filter(|(_, byte)| *byte == b'"')
+                .map(|(at, _)| text.len() - behind.len() + at).collect();
+            prop_assert_eq!(quotes, expected);
         }
     }
 
@@ -313,12 +398,18 @@ mod tests {
     fn stretches_hang_together() {
         // The text's pieces end in other places of each stretch.
         let text: String = (0..STRETCH).map(|at| ["\"a\\\"}b\"", "{", "\"\\\\\"", "]", "x", "\"{\""][at % 6]).collect();
-        let mut marks = Marks::of(&text).unwrap();
-        let mut found = Vec::new();
-        while let Ok(pair) = marks.pair() {
-            found.extend(pair);
-        }
         assert!(text.len() > 2 * STRETCH);
-        assert_eq!(Some(told(&found)), slowly(&text));
+        assert_eq!(in_stretches(&text), slowly(&text));
+        let mut marks = Marks::of(&text).unwrap();
+        let quotes = std::iter::from_fn(|| marks.pair().ok()).flatten().map(|quote| (quote.place(), quote.has_escapes()));
+        assert_eq!(Some(quotes.collect()), slowly(&text).map(|told| told.0));
+    }
+
+    #[test]
+    fn brackets_that_do_not_close_are_odd() {
+        let long = format!("{{{}", "[]".repeat(STRETCH));
+        for text in ["{", "{[]", "{\"}\"", long.as_str()] {
+            assert_eq!(Marks::of(text).unwrap().over(0), Err(Odd), "{}", text.len());
+        }
     }
 }

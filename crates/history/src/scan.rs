@@ -4,6 +4,7 @@
 //! it need be where it looks and blind where it does not, so whoever uses it must have a careful way for what is [`Odd`].
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::marks::Marks;
 
@@ -16,7 +17,7 @@ pub(crate) struct Odd;
 pub(crate) struct Scanner<'t> {
     text: &'t str,
     at: usize,
-    /// The next one is the first quote or bracket at the place or behind it.
+    /// The next quote is the first one at the place or behind it.
     marks: Marks<'t>,
 }
 
@@ -50,13 +51,13 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Steps over blanks and this byte, which is no mark.
+    /// Steps over blanks and this byte, which is no quote.
     #[inline]
     fn expect(&mut self, byte: u8) -> Result<(), Odd> {
         if self.take(byte) { Ok(()) } else { Err(Odd) }
     }
 
-    /// Steps over the byte, which is no mark, when it is the next one.
+    /// Steps over the byte, which is no quote, when it is the next one.
     #[inline]
     fn take(&mut self, byte: u8) -> bool {
         let is = self.peek() == Some(byte);
@@ -64,40 +65,20 @@ impl<'t> Scanner<'t> {
         is
     }
 
-    /// Steps over blanks and this quote or bracket.
-    #[inline]
-    fn expect_mark(&mut self, byte: u8) -> Result<(), Odd> {
-        if self.take_mark(byte)? { Ok(()) } else { Err(Odd) }
-    }
-
-    /// Steps over the quote or bracket when it is the next byte.
-    #[inline]
-    fn take_mark(&mut self, byte: u8) -> Result<bool, Odd> {
-        let is = self.peek() == Some(byte);
-        if is {
-            let mark = self.marks.step()?;
-            if mark.place() != self.at {
-                return Err(Odd);
-            }
-            self.at += 1;
-        }
-        Ok(is)
-    }
-
     /// Whether nothing but blanks is left.
     pub(crate) fn is_at_end(&mut self) -> bool {
         self.peek().is_none()
     }
 
-    /// Steps over a text that begins here, where its first quote was seen; gives what stands between its quotes.
+    /// Steps over a text that begins here, where its first quote was seen; gives where what stands between its quotes is.
     #[inline(always)]
-    fn quoted(&mut self) -> Result<(&'t str, bool), Odd> {
+    fn quoted(&mut self) -> Result<(Range<usize>, bool), Odd> {
         let [open, close] = self.marks.pair()?;
         if open.place() != self.at {
             return Err(Odd);
         }
         self.at = close.place() + 1;
-        Ok((self.text.get(open.place() + 1..close.place()).ok_or(Odd)?, close.has_escapes()))
+        Ok((open.place() + 1..close.place(), close.has_escapes()))
     }
 
     /// Steps over a text and gives what it means.
@@ -105,7 +86,8 @@ impl<'t> Scanner<'t> {
         if self.peek() != Some(b'"') {
             return Err(Odd);
         }
-        let (raw, has_escapes) = self.quoted()?;
+        let (place, has_escapes) = self.quoted()?;
+        let raw = self.text.get(place).ok_or(Odd)?;
         if !has_escapes {
             return Ok(Cow::Borrowed(raw));
         }
@@ -116,8 +98,8 @@ impl<'t> Scanner<'t> {
     /// `null` is empty.
     pub(crate) fn spelling(&mut self) -> Result<&'t str, Odd> {
         if self.peek() == Some(b'"') {
-            let (text, has_escapes) = self.quoted()?;
-            return if has_escapes { Err(Odd) } else { Ok(text) };
+            let (place, has_escapes) = self.quoted()?;
+            return if has_escapes { Err(Odd) } else { self.text.get(place).ok_or(Odd) };
         }
         let word = self.word()?;
         let is_number =
@@ -162,33 +144,12 @@ impl<'t> Scanner<'t> {
                 self.at = close.place() + 1;
                 Ok(())
             }
-            Some(b'{' | b'[') => self.brackets(),
+            Some(b'{' | b'[') => {
+                self.at = self.marks.over(self.at)? + 1;
+                Ok(())
+            }
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.word().map(drop),
             _ => Err(Odd),
-        }
-    }
-
-    /// Steps over brackets and all between them.
-    fn brackets(&mut self) -> Result<(), Odd> {
-        let bytes = self.text.as_bytes();
-        let mut depth = 0i32;
-        loop {
-            let ahead = self.marks.ahead()?;
-            let end = ahead.iter().enumerate().find_map(|(steps, mark)| {
-                depth += deeper(bytes.get(mark.place()).copied().unwrap_or_default());
-                (depth == 0).then_some((steps + 1, mark.place()))
-            });
-            match end {
-                Some((steps, place)) => {
-                    self.marks.step_over(steps);
-                    self.at = place + 1;
-                    return Ok(());
-                }
-                None => {
-                    let all = ahead.len();
-                    self.marks.step_over(all);
-                }
-            }
         }
     }
 
@@ -198,48 +159,41 @@ impl<'t> Scanner<'t> {
         if self.peek() != Some(b'"') {
             return Err(Odd);
         }
-        let (name, has_escapes) = self.quoted()?;
+        let (place, has_escapes) = self.quoted()?;
         self.expect(b':')?;
-        if has_escapes { Err(Odd) } else { Ok(name.as_bytes()) }
+        if has_escapes { Err(Odd) } else { self.text.as_bytes().get(place).ok_or(Odd) }
     }
 
     /// Steps through an object; `member` is called behind each name and colon, and must step over the value. A name that is
     /// written with escapes may be any, and is odd.
     #[inline]
     pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Scanner<'t>, &'t [u8]) -> Result<(), Odd>) -> Result<(), Odd> {
-        self.expect_mark(b'{')?;
-        if self.take_mark(b'}')? {
+        self.expect(b'{')?;
+        if self.take(b'}') {
             return Ok(());
         }
         loop {
             let name = self.name()?;
             member(self, name)?;
             if !self.take(b',') {
-                return self.expect_mark(b'}');
+                return self.expect(b'}');
             }
         }
     }
 
     /// Steps through a list; `item` must step over each item.
     pub(crate) fn list(&mut self, mut item: impl FnMut(&mut Scanner<'t>) -> Result<(), Odd>) -> Result<(), Odd> {
-        self.expect_mark(b'[')?;
-        if self.take_mark(b']')? {
+        self.expect(b'[')?;
+        if self.take(b']') {
             return Ok(());
         }
         loop {
             item(self)?;
             if !self.take(b',') {
-                return self.expect_mark(b']');
+                return self.expect(b']');
             }
         }
     }
-}
-
-/// How many levels a mark leads down: one for `{` and `[`, minus one for `}` and `]`, none for a quote.
-#[inline]
-fn deeper(mark: u8) -> i32 {
-    // Brackets have the bit 0x40, and of these the opening ones the bit 2.
-    i32::from(mark >> 6 & 1) * (i32::from(mark & 2) - 1)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! event shows is decided here: whose call, which resources; which actions it means is asked only to find the resources.
 
 pub(crate) mod parcel;
+pub(crate) mod ranks;
 
 use std::hash::BuildHasher;
 
@@ -28,6 +29,10 @@ impl Stock {
         let at = number as usize;
         let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
         self.ends.get(at).and_then(|end| self.all.get(from..*end as usize)).unwrap_or_default()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..).take(self.ends.len()).map(|number| self.text(number))
     }
 
     fn add(&mut self, text: &str) -> u32 {
@@ -174,14 +179,14 @@ pub(crate) struct Tuple {
     pub(crate) resources: u32,
 }
 
-/// A key, by the numbers of its texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct KeyNumbers {
-    account: u32,
+/// A key, by the numbers of its account and texts. In the order of [`Key`], so that ranks in the place of numbers order keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct KeyNumbers {
+    pub(crate) account: u32,
     principal: u32,
+    principal_type: PrincipalType,
     source: u32,
     name: u32,
-    principal_type: PrincipalType,
     outcome: Outcome,
     kind: EventKind,
     may_tag: bool,
@@ -195,28 +200,15 @@ struct Call {
     kind: EventKind,
 }
 
-/// How many requests are recalled, each at the place that its hash tells.
-const RECALLED: usize = 4096;
-/// Longer requests are not.
-const LONGEST: usize = 512;
-
-/// What a request was found to name.
-struct Recalled {
-    /// Recipe, account and region.
-    asked: [u32; 3],
-    request: String,
-    list: u32,
-}
-
 /// The events of some files, or of a part of one.
 #[derive(Default)]
 pub(crate) struct Batch {
     hasher: DefaultHashBuilder,
     pub(crate) texts: Texts,
     pub(crate) resources: Resources,
-    /// Each with the number of its recipe.
-    keys: Vec<(KeyNumbers, u32)>,
-    key_numbers: HashMap<KeyNumbers, u32>,
+    keys: Vec<KeyNumbers>,
+    /// The number of each key, and of the recipe for the resources of its calls.
+    key_numbers: HashMap<KeyNumbers, (u32, u32)>,
     lists: Lists,
     /// Events by their day, counted from 1970.
     pub(crate) days: Vec<(i64, Vec<Tuple>)>,
@@ -231,8 +223,6 @@ pub(crate) struct Batch {
     principals: Vec<Option<Option<PrincipalType>>>,
     calls: HashMap<Call, u32>,
     recipes: Vec<ResourceRecipe>,
-    /// Requests that came lately; the same one names the same resources.
-    recalled: Vec<Option<Recalled>>,
     events: usize,
     /// The resources of the event at hand; kept for its memory.
     named: Vec<u32>,
@@ -273,7 +263,7 @@ impl Batch {
 
     /// The numbers of the key of that number.
     fn key_numbers_of(&self, number: u32) -> Option<&KeyNumbers> {
-        self.keys.get(number as usize).map(|(numbers, _)| numbers)
+        self.keys.get(number as usize)
     }
 
     /// The key of that number, and its account.
@@ -318,7 +308,7 @@ impl Batch {
             self.region = self.texts.number(&event.region, &self.hasher);
         }
         let region = self.region;
-        let resources = self.resources(event, [recipe, account, region]);
+        let resources = self.resources(event, recipe);
         let (day, second) = (event.time.seconds().div_euclid(DAY), event.time.seconds().rem_euclid(DAY));
         let second = u32::try_from(second).unwrap_or_default();
         let id = [u64::try_from(id >> 64).unwrap_or_default(), u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default()];
@@ -352,10 +342,8 @@ impl Batch {
 
     /// The numbers of a key and of the recipe for the resources of its calls.
     fn key_number(&mut self, key: KeyNumbers, mapper: &EventMapper<'_>) -> (u32, u32) {
-        if let Some((number, (_, recipe))) =
-            self.key_numbers.get(&key).and_then(|number| Some((*number, self.keys.get(*number as usize)?)))
-        {
-            return (number, *recipe);
+        if let Some(known) = self.key_numbers.get(&key) {
+            return *known;
         }
         let call = Call { source: key.source, name: key.name, kind: key.kind };
         let Batch { calls, recipes, texts, .. } = self;
@@ -367,8 +355,8 @@ impl Batch {
             u32::try_from(recipes.len() - 1).unwrap_or(NONE)
         });
         let number = u32::try_from(self.keys.len()).unwrap_or(NONE);
-        self.keys.push((key, recipe));
-        self.key_numbers.insert(key, number);
+        self.keys.push(key);
+        self.key_numbers.insert(key, (number, recipe));
         (number, recipe)
     }
 
@@ -396,45 +384,13 @@ impl Batch {
         (kind, self.texts.number(name, &self.hasher))
     }
 
-    /// The number of the list of resources that the event names. Asked are the recipe, and account and region of the event.
-    fn resources(&mut self, event: &Event<'_>, asked: [u32; 3]) -> u32 {
-        let Batch { named, resources, lists, recipes, recalled, hasher, .. } = self;
-        let [recipe, ..] = asked;
+    /// The number of the list of resources that the event names, found by that recipe.
+    fn resources(&mut self, event: &Event<'_>, recipe: u32) -> u32 {
+        let Batch { named, resources, lists, recipes, hasher, .. } = self;
         let Some(recipe) = recipes.get(recipe as usize) else { return NONE };
-        let request = event.request.as_deref().filter(|_| event.resources.is_empty());
-        if request.is_some_and(|request| !recipe.may_tell(request)) {
-            return NONE;
-        }
-        let slot = request.filter(|request| request.len() <= LONGEST).map(|request| {
-            let hash = hasher.hash_one((asked, request));
-            (usize::try_from(hash).unwrap_or_default() % RECALLED, request)
-        });
-        if recalled.is_empty() {
-            recalled.resize_with(RECALLED, || None);
-        }
-        let known = slot.and_then(|(at, request)| {
-            let known = recalled.get(at)?.as_ref()?;
-            (known.asked == asked && known.request == request).then_some(known.list)
-        });
-        if let Some(list) = known {
-            return list;
-        }
         named.clear();
         recipe.each_arn(event, &mut |arn| named.push(resources.number(arn, hasher)));
-        let list = lists.number(named, hasher);
-        if let Some((at, request)) = slot
-            && let Some(place) = recalled.get_mut(at)
-        {
-            match place {
-                Some(known) => {
-                    (known.asked, known.list) = (asked, list);
-                    known.request.clear();
-                    known.request.push_str(request);
-                }
-                None => *place = Some(Recalled { asked, list, request: request.to_owned() }),
-            }
-        }
-        list
+        lists.number(named, hasher)
     }
 }
 

@@ -5,7 +5,7 @@
 //! a file may be merged in portions: one that was not read to its end when the run was killed is read again, and nothing is double.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use leastwise::access::Timestamp;
@@ -13,6 +13,7 @@ use leastwise::usage::{Event, EventMapper};
 
 use super::batch::Batch;
 use super::cover::{DayCover, by_day};
+use super::deal::Deal;
 use super::input::{Input, Inputs, Place};
 use super::manifest::{Manifest, ReadFile};
 use super::merge::{Merged, name_of_day, stage};
@@ -149,14 +150,17 @@ pub fn ingest(
     let of_bytes = logs.iter().map(|(_, input)| input.size).sum();
     let threads = options.threads.clamp(1, (options.memory / LEAST_MEMORY).max(1));
     // Besides its batch, each thread reads, and one of them merges a batch, which takes about as much again.
-    let ahead = if paths.iter().any(|path| is_remote(path)) { (options.memory / 8).clamp(4 << 20, 48 << 20) } else { 0 };
+    let fetches = paths.iter().any(|path| is_remote(path));
+    let ahead = if fetches { (options.memory / 8).clamp(4 << 20, 48 << 20) } else { 0 };
     let share = options.memory.saturating_sub(threads * READER_MEMORY / 2 + ahead) / (threads + 1);
+    // What is fetched comes in its order.
+    let shared = if fetches { logs.len() } else { logs.partition_point(|(_, input)| input.size >= LONG) };
     let work = Work {
         logs: &logs,
         mapper,
         options,
         share: share.max(4 << 20),
-        next: AtomicUsize::new(0),
+        deal: Deal::new(logs.len(), shared, threads),
         stop: AtomicBool::new(false),
         files: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
@@ -168,8 +172,9 @@ pub fn ingest(
         fetcher: inputs.objects.map(|objects| Fetcher::new(objects, logs.clone(), ahead)),
     };
     let mut rest = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(logs.len())).map(|_| scope.spawn(|| work.run())).collect();
-        let mut rest = vec![work.run()];
+        let work = &work;
+        let others: Vec<_> = (1..threads.min(logs.len())).map(|thread| scope.spawn(move || work.run(thread))).collect();
+        let mut rest = vec![work.run(0)];
         for other in others {
             match other.join() {
                 Ok(result) => rest.push(result),
@@ -199,7 +204,7 @@ struct Work<'w> {
     options: &'w IngestOptions,
     /// How much memory a batch may take.
     share: usize,
-    next: AtomicUsize,
+    deal: Deal,
     stop: AtomicBool,
     files: AtomicU64,
     bytes: AtomicU64,
@@ -234,14 +239,13 @@ impl Work<'_> {
     }
 
     /// Reads logs until there are no more; gives back what is not yet merged.
-    fn run(&self) -> Result<(Batch, Vec<Done>), RollupError> {
+    fn run(&self, thread: usize) -> Result<(Batch, Vec<Done>), RollupError> {
         let mut reader = FileReader::new();
         let (mut batch, mut done) = (Batch::new(), Vec::new());
         let options = ReadOptions { since: self.options.since, ..self.options.read.clone() };
         let is_stopped = || self.stop.load(Ordering::Relaxed) || self.options.stop.load(Ordering::Relaxed);
         while !is_stopped()
-            && let Some((at, (name, input))) =
-                Some(self.next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, self.logs.get(at)?)))
+            && let Some((at, (name, input))) = self.deal.next(thread).and_then(|at| Some((at, self.logs.get(at)?)))
         {
             let file = digest(name.bytes());
             let mut ordinal = 0;

@@ -13,7 +13,8 @@ use hashbrown::{HashMap, HashSet};
 use leastwise::access::{AccountId, Timestamp};
 
 use super::RollupError;
-use super::batch::{Batch, DAY, Tuple};
+use super::batch::ranks::Ranks;
+use super::batch::{Batch, DAY, KeyNumbers, Tuple};
 use super::events::AccountDay;
 use super::ids;
 use super::resource::{Kept, MOST};
@@ -61,10 +62,11 @@ pub(crate) fn folder_of(account: Option<AccountId>) -> String {
 }
 
 /// The events of an account on a day, added up.
-pub(crate) struct Partition<'b> {
-    pub(crate) account: Option<AccountId>,
-    pub(crate) day: i64,
-    pub(crate) rows: Vec<Row<'b>>,
+struct Partition<'b> {
+    account: Option<AccountId>,
+    day: i64,
+    /// As [`merge`] makes them.
+    rows: Vec<Row<'b>>,
 }
 
 /// What became of the events of some batches.
@@ -85,17 +87,18 @@ pub(crate) fn stage(batches: &[Batch], stage: &Stage<'_>, threads: usize) -> Res
     let mut days: Vec<i64> = batches.iter().flat_map(|batch| batch.days.iter().map(|(day, _)| *day)).collect();
     days.sort_unstable();
     days.dedup();
+    let ranks = Ranks::of(batches);
     // A day's rows may take more memory than its events, so those of as many days as threads are there at a time.
     let results = if days.len() >= 2 * threads {
         in_parallel(threads, &days, |day| {
-            let (merged, partitions) = of_day(*day, batches, stage)?;
+            let (merged, partitions) = of_day(*day, batches, &ranks, stage)?;
             write_all(partitions, stage, 1)?;
             Ok(merged)
         })
     } else {
         // Too few to keep every thread busy.
         let of_days = days.chunks(threads.max(1)).map(|some| {
-            let results = in_parallel(threads, some, |day| of_day(*day, batches, stage));
+            let results = in_parallel(threads, some, |day| of_day(*day, batches, &ranks, stage));
             let (merged, partitions): (Vec<Merged>, Vec<_>) =
                 results.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
             write_all(partitions.into_iter().flatten().collect(), stage, threads)?;
@@ -144,17 +147,24 @@ impl<'b> OfDay<'b> {
             own.map(|(_, tuples)| tuples.as_slice()).unwrap_or_default()
         };
         let tuples: Vec<&[Tuple]> = batches.iter().map(of_batch).collect();
-        let mut items: Vec<(u128, u32, u32)> = Vec::with_capacity(tuples.iter().map(|tuples| tuples.len()).sum());
-        for (tuples, at) in tuples.iter().zip(0..) {
-            items.extend(tuples.iter().zip(0..).map(|(tuple, place)| {
-                let [high, low] = tuple.id;
-                (u128::from(high) << 64 | u128::from(low), at, place)
-            }));
+        // By the first halves of the ids, which tell nearly all apart: plain numbers are sorted quicker than what belongs to them.
+        let mut order: Vec<u128> = Vec::with_capacity(tuples.iter().map(|tuples| tuples.len()).sum());
+        for (tuples, at) in tuples.iter().zip(0u32..) {
+            let half = |(tuple, place): (&Tuple, u32)| u128::from(tuple.id[0]) << 64 | u128::from(at) << 32 | u128::from(place);
+            order.extend(tuples.iter().zip(0..).map(half));
         }
-        let of = |item: &(u128, u32, u32)| -> Option<(&'b Batch, Tuple)> {
-            Some((batches.get(item.1 as usize)?, *tuples.get(item.1 as usize)?.get(item.2 as usize)?))
+        order.sort_unstable();
+        let tuple = |at: u32, place: u32| tuples.get(at as usize)?.get(place as usize);
+        let item = |half: &u128| {
+            let [at, place] = [32, 0].map(|bits| u32::try_from(half >> bits & u128::from(u32::MAX)).unwrap_or_default());
+            let [high, low] = tuple(at, place)?.id;
+            Some((u128::from(high) << 64 | u128::from(low), at, place))
         };
-        items.sort_unstable_by_key(|item| item.0);
+        let mut items: Vec<(u128, u32, u32)> = order.iter().filter_map(item).collect();
+        for alike in items.chunk_by_mut(|a, b| a.0 >> 64 == b.0 >> 64).filter(|alike| alike.len() > 1) {
+            alike.sort_unstable_by_key(|item| item.0);
+        }
+        let of = |item: &(u128, u32, u32)| Some((batches.get(item.1 as usize)?, tuple(item.1, item.2)?));
         // Copies of an event that say different things: the same one counts in whatever order they were read.
         for copies in items.chunk_by_mut(|a, b| a.0 == b.0).filter(|copies| copies.len() > 1) {
             copies.sort_by_cached_key(|item| {
@@ -181,7 +191,12 @@ fn poorness(account: Option<AccountId>, lacks_resources: bool) -> (bool, bool) {
 }
 
 /// Tells doubles apart, stages the day's ids, and adds up what is new.
-fn of_day<'b>(day: i64, batches: &'b [Batch], stage: &Stage<'_>) -> Result<(Merged, Vec<Partition<'b>>), RollupError> {
+fn of_day<'b>(
+    day: i64,
+    batches: &'b [Batch],
+    ranks: &Ranks,
+    stage: &Stage<'_>,
+) -> Result<(Merged, Vec<Partition<'b>>), RollupError> {
     let of_day = OfDay::new(day, batches);
     let sorted: Vec<u128> = of_day.items.iter().map(|item| item.0).collect();
     let mut is_fresh = of_day.marks();
@@ -201,7 +216,7 @@ fn of_day<'b>(day: i64, batches: &'b [Batch], stage: &Stage<'_>) -> Result<(Merg
     }
     file.finish()?;
     drop((sorted, items));
-    Ok((merged, partitions(day, batches, &tuples, &is_fresh)))
+    Ok((merged, partitions(day, batches, ranks, &tuples, &is_fresh)))
 }
 
 /// Tells copies apart in batches of one account and day, and adds up all but what is left out.
@@ -229,11 +244,8 @@ pub(crate) fn of_account_and_day(
     }
     let doubles = (of_day.items.len() - with_resources.len() - without.len()) as u64;
     // They are of one account.
-    let rows = partitions(day, batches, &of_day.tuples, &is_fresh).pop().map_or_else(Vec::new, |partition| merge(partition.rows));
-    let rows = match rows.is_empty() {
-        true => Vec::new(),
-        false => encode(account.map(|account| account.to_string()).as_deref(), &name_of_day(day), &rows)?,
-    };
+    let partition = partitions(day, batches, &Ranks::of(batches), &of_day.tuples, &is_fresh).pop();
+    let rows = partition.map_or_else(|| Ok(Vec::new()), |partition| file_of(account, day, &partition.rows))?;
     Ok(AccountDay { account, day, with_resources, without, doubles, rows })
 }
 
@@ -321,21 +333,28 @@ fn rows_of(one: &AccountDay, stage: &Stage<'_>) -> Result<(), RollupError> {
 }
 
 /// Adds up the events of a day that are new; there are as many lists of events, and of whether they are new, as batches.
-fn partitions<'b>(day: i64, batches: &'b [Batch], tuples: &[&'b [Tuple]], is_fresh: &[Vec<bool>]) -> Vec<Partition<'b>> {
+fn partitions<'b>(
+    day: i64,
+    batches: &'b [Batch],
+    ranks: &Ranks,
+    tuples: &[&'b [Tuple]],
+    is_fresh: &[Vec<bool>],
+) -> Vec<Partition<'b>> {
     // In the order in which they were read: by their ids they are all over the memory.
     let fresh = || batches.iter().zip(tuples).zip(is_fresh).map(|((batch, tuples), is)| (batch, fresh_of(tuples, is)));
-    // Comparing keys is dear and there are few of them, so each is given its place first.
     let mut keys: Vec<OfKey<'b>> = Vec::new();
+    let mut order: Vec<(KeyNumbers, u32)> = Vec::new();
     let mut places: Vec<Vec<u32>> = Vec::with_capacity(batches.len());
-    for (batch, fresh) in fresh() {
+    for (at, (batch, fresh)) in fresh().enumerate() {
         let mut own = vec![ABSENT; batch.keys()];
         for tuple in fresh {
             let Some(place) = own.get_mut(tuple.key as usize) else { continue };
             if *place == ABSENT
-                && let Some((account, key)) = batch.key(tuple.key)
+                && let Some(ranks) = ranks.key(at, batch, tuple.key)
             {
                 *place = u32::try_from(keys.len()).unwrap_or(ABSENT);
-                keys.push(OfKey { batch, account, key, calls: Calls::default(), named: 0 });
+                keys.push(OfKey { batch, number: tuple.key, calls: Calls::default(), named: 0, end: 0 });
+                order.push((ranks, *place));
             }
             if let Some(key) = keys.get_mut(*place as usize) {
                 key.calls.add(tuple.second, tuple.region);
@@ -345,44 +364,42 @@ fn partitions<'b>(day: i64, batches: &'b [Batch], tuples: &[&'b [Tuple]], is_fre
         places.push(own);
     }
     // The calls that name resources, those of one key side by side.
-    let mut ends: Vec<usize> = Vec::with_capacity(keys.len());
     let mut end = 0;
-    for key in &keys {
-        ends.push(end);
-        end += key.named;
+    for key in &mut keys {
+        (key.end, end) = (end, end + key.named);
     }
     let mut parts = vec![Part::default(); end];
     for ((batch, fresh), places) in fresh().zip(&places) {
         for tuple in fresh {
-            let Some(end) = places.get(tuple.key as usize).and_then(|place| ends.get_mut(*place as usize)) else { continue };
+            let Some(key) = places.get(tuple.key as usize).and_then(|place| keys.get_mut(*place as usize)) else { continue };
             for resource in batch.list(tuple.resources) {
-                if let Some(part) = parts.get_mut(*end) {
+                if let Some(part) = parts.get_mut(key.end) {
                     *part = Part { resource: *resource, second: tuple.second, region: tuple.region };
                 }
-                *end += 1;
+                key.end += 1;
             }
         }
     }
-    let mut order: Vec<(&OfKey<'b>, usize)> = keys.iter().zip(ends).collect();
-    order.sort_by(|(a, _), (b, _)| a.account.cmp(&b.account).then_with(|| a.key.cmp(&b.key)));
+    order.sort_unstable();
     let mut partitions: Vec<Partition<'b>> = Vec::new();
-    for of_account in order.chunk_by(|(a, _), (b, _)| a.account == b.account) {
-        let most: usize = of_account.iter().map(|(key, _)| 1 + key.named.min(MOST)).sum();
-        let mut rows = Vec::with_capacity(most);
-        for of_key in of_account.chunk_by(|(a, _), (b, _)| a.key == b.key) {
+    for of_account in order.chunk_by(|a, b| a.0.account == b.0.account) {
+        let own = |(_, place): &(KeyNumbers, u32)| keys.get(*place as usize);
+        let most = of_account.iter().filter_map(own).map(|key| 1 + key.named.min(MOST)).sum();
+        let (mut account, mut rows) = (None, Vec::with_capacity(most));
+        for of_key in of_account.chunk_by(|a, b| a.0 == b.0) {
+            // The first one's texts for all of them: texts that are the same ones are compared at once.
+            let Some((of, key)) = of_key.first().and_then(own).and_then(|first| first.batch.key(first.number)) else { continue };
+            account = of;
             let begin = rows.len();
-            for (own, end) in of_key {
-                // The first one's texts for all of them: texts that are the same ones are compared at once.
-                let key = of_key.first().map_or(own.key, |(first, _)| first.key);
+            for own in of_key.iter().filter_map(own) {
                 rows.push(own.calls.row(key, None, day, own.batch));
-                own.resources(key, parts.get_mut(end.saturating_sub(own.named)..*end).unwrap_or_default(), day, &mut rows);
+                own.resources(key, parts.get_mut(own.end - own.named..own.end).unwrap_or_default(), day, &mut rows);
             }
-            // One sorted run from each batch: to sort them here is quicker than among all rows.
-            if of_key.len() > 1 {
-                rows.get_mut(begin..).unwrap_or_default().sort_by(Row::order);
+            if of_key.len() > 1 || rows.len() - begin > MOST + 1 {
+                let merged = merge(rows.split_off(begin));
+                rows.extend(merged);
             }
         }
-        let account = of_account.first().and_then(|(key, _)| key.account);
         partitions.push(Partition { account, day, rows });
     }
     partitions
@@ -394,15 +411,16 @@ const ABSENT: u32 = u32::MAX;
 /// What the new events of a batch add up to for one key.
 struct OfKey<'b> {
     batch: &'b Batch,
-    account: Option<AccountId>,
-    key: Key<'b>,
+    number: u32,
     calls: Calls,
     /// How often they name a resource.
     named: usize,
+    /// Where those end, among those of all keys.
+    end: usize,
 }
 
 impl<'b> OfKey<'b> {
-    /// The rows of the resources that the calls name. Where there are more than are kept, patterns of them, as [`merge`] would make.
+    /// The rows of the resources that the calls name, in order. Where there are more than are kept, patterns of them, as [`merge`] would make.
     fn resources(&self, key: Key<'b>, parts: &mut [Part], day: i64, rows: &mut Vec<Row<'b>>) {
         parts.sort_unstable_by_key(|part| part.resource);
         let mut sums: Vec<(&'b str, Calls)> = Vec::new();
@@ -508,23 +526,24 @@ fn path_of(account: Option<AccountId>, day: i64) -> String {
     format!("calls/{}/{}.parquet", folder_of(account), name_of_day(day))
 }
 
-/// Stages the rows of an account and day, with those that are there.
-fn write<'b>(account: Option<AccountId>, day: i64, mut rows: Vec<Row<'b>>, stage: &Stage<'_>) -> Result<(), RollupError> {
+/// What stands in it: merged rows.
+fn file_of(account: Option<AccountId>, day: i64, rows: &[Row<'_>]) -> Result<Vec<u8>, String> {
+    let account = account.map(|account| account.to_string());
+    encode(account.as_deref(), &name_of_day(day), rows)
+}
+
+/// Stages the merged rows of an account and day, with those that are there.
+fn write(account: Option<AccountId>, day: i64, rows: Vec<Row<'_>>, stage: &Stage<'_>) -> Result<(), RollupError> {
     let path = path_of(account, day);
     let damaged = |message: String| RollupError::Damaged { path: stage.current(&path), message };
     let known = match stage.read(&path)? {
         Some(bytes) => Some(Table::read(bytes).map_err(damaged)?),
         None => None,
     };
-    let account = account.map(|account| account.to_string());
-    let bytes = match &known {
-        // Rows of the two live for different times.
-        Some(known) => {
-            let mut all: Vec<Row<'_>> = std::mem::take(&mut rows);
-            all.extend(known.rows().map_err(damaged)?);
-            encode(account.as_deref(), &name_of_day(day), &merge(all))
-        }
-        None => encode(account.as_deref(), &name_of_day(day), &merge(rows)),
-    };
-    stage.put(&path, &bytes.map_err(damaged)?)
+    let mut rows = rows;
+    if let Some(known) = &known {
+        rows.extend(known.rows().map_err(damaged)?);
+        rows = merge(rows);
+    }
+    stage.put(&path, &file_of(account, day, &rows).map_err(damaged)?)
 }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod cover;
+mod deal;
 pub mod events;
 mod ids;
 mod ingest;
@@ -21,7 +22,7 @@ mod objects;
 mod remote;
 mod report;
 mod resource;
-pub mod row;
+mod row;
 mod store;
 mod stores;
 mod table;

@@ -154,8 +154,7 @@ impl ResourceRecipe {
     }
 
     /// Whether a request may tell a resource: a parameter that is wanted, or an ARN, which may be spelled with escapes.
-    #[must_use]
-    pub fn may_tell(&self, request: &str) -> bool {
+    fn may_tell(&self, request: &str) -> bool {
         let may_be_arn = || ARN.find(request.as_bytes()).is_some() || memchr(b'\\', request.as_bytes()).is_some();
         !self.actions.is_empty() && (!self.wanted.is_empty() || may_be_arn())
     }

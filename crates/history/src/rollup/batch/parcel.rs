@@ -160,7 +160,7 @@ pub(crate) fn unpack(account: Option<AccountId>, day: i64, bytes: &[u8]) -> Opti
             may_tag: may_tag == 1,
         })
     });
-    let keys: Vec<(KeyNumbers, u32)> = keys.map(|key| Some((key?, NONE))).collect::<Option<_>>()?;
+    let keys: Vec<KeyNumbers> = keys.collect::<Option<_>>()?;
     let tuples = tuples.iter().map(|tuple| {
         let id = [0, 8].map(|at| u64::from_le_bytes(part(tuple, at)));
         let [second, key, region, resources] = [16, 20, 24, 28].map(|at| u32::from_le_bytes(part(tuple, at)));

@@ -118,13 +118,13 @@ fn file_of(share: &[Line], wanted: &Wanted) -> Result<Vec<u8>, String> {
 }
 
 fn batch(schema: &Arc<Schema>, lines: &[&Line], wanted: &Wanted) -> Result<RecordBatch, String> {
-    let all = |value: Option<u64>| -> ArrayRef {
-        let value = value.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
-        Arc::new(lines.iter().map(|_| value).collect::<Int64Array>())
-    };
-    let log = |line: &&Line| match line {
-        Line::Log { place, size, tag } => (Some(place.clone()), i64::try_from(*size).ok(), tag.clone()),
-        Line::LeftOut { .. } => (None, None, None),
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let all = |value: Option<i64>| -> ArrayRef { Arc::new(lines.iter().map(|_| value).collect::<Int64Array>()) };
+    let logs = || {
+        lines.iter().map(|line| match line {
+            Line::Log { place, size, tag } => Some((place.as_str(), *size, tag.as_deref())),
+            Line::LeftOut { .. } => None,
+        })
     };
     let left_out = lines.iter().map(|line| match line {
         Line::Log { .. } => (None, None),
@@ -132,15 +132,15 @@ fn batch(schema: &Arc<Schema>, lines: &[&Line], wanted: &Wanted) -> Result<Recor
     });
     let (keys, ids): (Vec<_>, Vec<_>) = left_out.unzip();
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(lines.iter().map(|line| log(line).0).collect::<StringArray>()),
+        Arc::new(logs().map(|log| Some(log?.0)).collect::<StringArray>()),
         Arc::new(BinaryArray::from(keys)),
         Arc::new(BinaryArray::from(ids)),
-        Arc::new(lines.iter().map(|_| wanted.since).collect::<Int64Array>()),
-        all(Some(wanted.max_unpacked)),
-        Arc::new(lines.iter().map(|line| log(line).1).collect::<Int64Array>()),
-        Arc::new(lines.iter().map(|line| log(line).2).collect::<StringArray>()),
+        all(wanted.since),
+        all(Some(number(wanted.max_unpacked))),
+        Arc::new(logs().map(|log| Some(number(log?.1))).collect::<Int64Array>()),
+        Arc::new(logs().map(|log| log?.2).collect::<StringArray>()),
         Arc::new(lines.iter().map(|_| wanted.stores.endpoint.as_deref()).collect::<StringArray>()),
-        all(Some(wanted.stores.timeout.as_secs())),
+        all(Some(number(wanted.stores.timeout.as_secs()))),
     ];
     RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())
 }

@@ -71,6 +71,8 @@ struct Border {
     escape: u64,
     /// Whether the text that it begins within has had a backslash.
     has_escapes: bool,
+    /// Not zero when there was a byte that a text cannot have.
+    wrong: u64,
 }
 
 impl<'t> Marks<'t> {
@@ -166,26 +168,29 @@ impl<'t> Marks<'t> {
 #[inline(always)]
 fn mark<S: Simd>(simd: S, stretch: &[u8], border: &mut Border, blocks: &mut [Block], quotes: &mut [Quote]) -> Option<usize> {
     let (whole, end) = stretch.as_chunks::<BLOCK>();
-    let (mut count, mut wrong) = (0, 0);
+    let mut count = 0;
     let mut blocks = blocks.iter_mut();
     for (bytes, block) in whole.iter().zip(&mut blocks) {
-        *block = mark_block(simd, bytes, border, &mut wrong, quotes.get_mut(count..)?)?;
-        block.before = count;
-        count += block.quotes.count_ones() as usize;
+        *block = mark_block(simd, bytes, border, quotes, &mut count)?;
     }
     if !end.is_empty() {
         let mut bytes = [b' '; BLOCK];
         bytes.iter_mut().zip(end).for_each(|(to, from)| *to = *from);
-        let block = blocks.next()?;
-        *block = mark_block(simd, &bytes, border, &mut wrong, quotes.get_mut(count..)?)?;
-        block.before = count;
-        count += block.quotes.count_ones() as usize;
+        *blocks.next()? = mark_block(simd, &bytes, border, quotes, &mut count)?;
     }
-    (wrong == 0).then_some(count)
+    (border.wrong == 0).then_some(count)
 }
 
+/// Marks a block behind the first `count` quotes of its stretch, and counts its own.
 #[inline(always)]
-fn mark_block<S: Simd>(simd: S, block: &[u8; BLOCK], border: &mut Border, wrong: &mut u64, marks: &mut [Quote]) -> Option<Block> {
+fn mark_block<S: Simd>(
+    simd: S,
+    block: &[u8; BLOCK],
+    border: &mut Border,
+    quotes_of_stretch: &mut [Quote],
+    count: &mut usize,
+) -> Option<Block> {
+    let marks = quotes_of_stretch.get_mut(*count..)?;
     let bytes = u8x64::simd_from(simd, *block);
     let backslashes = bytes.simd_eq(b'\\').to_bitmask();
     let mut quotes = bytes.simd_eq(b'"').to_bitmask();
@@ -202,18 +207,18 @@ fn mark_block<S: Simd>(simd: S, block: &[u8; BLOCK], border: &mut Border, wrong:
     // Filled with the last byte's bit.
     border.within = 0u64.wrapping_sub(within >> 63);
     // A line's end within a text, or another such byte, is damage.
-    *wrong |= bytes.simd_lt(0x20).to_bitmask() & within;
+    border.wrong |= bytes.simd_lt(0x20).to_bitmask() & within;
     // `[` and `{`, and `]` and `}`, differ in this bit, which no other byte that counts lacks.
     let curly = bytes | u8x64::splat(simd, 0x20);
     let [opening, closing] = [b'{', b'}'].map(|bracket| curly.simd_eq(bracket).to_bitmask() & !within);
-    let count = quotes.count_ones() as usize;
+    let own = quotes.count_ones() as usize;
     let room = marks.first_chunk_mut::<BLOCK>()?.as_chunks_mut::<16>().0;
     // More than there are, rather than asking after each one.
     if packs(simd) {
         let all = u8x64::from_fn(simd, |place| u8::try_from(place).unwrap_or_default());
         let places: [u8; BLOCK] = all.compress(mask8x64::from_bitmask(simd, quotes)).into();
         for ((some, places), from) in room.iter_mut().zip(places.as_chunks::<16>().0).zip([0, 16, 32, 48]) {
-            if from >= count {
+            if from >= own {
                 break;
             }
             for (mark, place) in some.iter_mut().zip(places) {
@@ -235,9 +240,10 @@ fn mark_block<S: Simd>(simd: S, block: &[u8; BLOCK], border: &mut Border, wrong:
     border.place = before.place.wrapping_add(64);
     if before.has_escapes || backslashes != 0 {
         border.has_escapes = before.has_escapes;
-        flag(marks.get_mut(..count)?, within, backslashes, &mut border.has_escapes);
+        flag(marks.get_mut(..own)?, within, backslashes, &mut border.has_escapes);
     }
-    Some(Block { quotes, opening, closing, before: 0 })
+    *count += own;
+    Some(Block { quotes, opening, closing, before: *count - own })
 }
 
 /// Whether the processor has an instruction that packs the bytes whose bits are set.

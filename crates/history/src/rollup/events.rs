@@ -19,7 +19,7 @@ use super::input::{Input, Place};
 use super::merge::of_account_and_day;
 #[cfg(feature = "s3")]
 use super::objects::{Fetcher, Object, Objects};
-use super::report::{BY, FileReport};
+use super::report::{BY, FileReport, begin, begun};
 #[cfg(feature = "s3")]
 use super::stores::StoreOptions;
 use crate::reading::{FileReader, FileReading, Origin};
@@ -130,7 +130,7 @@ impl AccountDay {
         let ids = self.with_resources.len() + self.without.len();
         let mut bytes = Vec::with_capacity(48 + ids * 16 + self.rows.len());
         let number = |count: usize| (count as u64).to_le_bytes();
-        bytes.extend(number(BY.len()).into_iter().chain(BY.bytes()));
+        begin(&mut bytes);
         match &self.account {
             Some(account) => bytes.extend(account.as_str().bytes()),
             None => bytes.extend([b' '; ACCOUNT]),
@@ -146,10 +146,7 @@ impl AccountDay {
     /// What [`AccountDay::encode`] wrote; none when these are other bytes, or of another version of the program.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<AccountDay> {
-        let (by, rest) = bytes.split_first_chunk()?;
-        let (by, bytes) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*by)).ok()?)?;
-        (by == BY.as_bytes()).then_some(())?;
-        let (account, rest) = bytes.split_at_checked(ACCOUNT)?;
+        let (account, rest) = begun(bytes)?.split_at_checked(ACCOUNT)?;
         let account = match account.iter().all(|byte| *byte == b' ') {
             true => None,
             false => Some(AccountId::parse(std::str::from_utf8(account).ok()?)?),

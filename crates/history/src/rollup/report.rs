@@ -16,6 +16,19 @@ use crate::reading::FileReading;
 /// Who wrote what travels in a run: programs of different versions may read differently, and must not share one.
 pub(crate) const BY: &str = env!("CARGO_PKG_VERSION");
 
+/// Begins bytes that travel in a run.
+pub(crate) fn begin(bytes: &mut Vec<u8>) {
+    bytes.extend(BY.bytes().chain([END_OF_BY]));
+}
+
+/// What stands behind what [`begin`] wrote; none when another version of the program did.
+pub(crate) fn begun(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.strip_prefix(BY.as_bytes())?.strip_prefix(&[END_OF_BY])
+}
+
+/// Stands in no version.
+const END_OF_BY: u8 = b'\n';
+
 /// What reading one log told, besides its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReport {

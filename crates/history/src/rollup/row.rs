@@ -273,14 +273,9 @@ impl Eq for Key<'_> {}
 /// Sorts the rows and makes one of those that are alike; summarises resources where a key has too many.
 #[must_use]
 pub(crate) fn merge(mut rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    // Comparing is dear, and mostly nothing is to be done.
-    if !rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
-        if !rows.is_sorted_by(|a, b| a.order(b).is_le()) {
-            // Rows come in a few runs that are sorted already, which this sort finds.
-            rows.sort_by(Row::order);
-        }
-        unite(&mut rows);
-    }
+    // Rows come in a few runs that are sorted already, which this sort finds.
+    rows.sort_by(Row::order);
+    unite(&mut rows);
     let level = |row: &Row<'_>| row.resource.as_ref().map_or(0, |resource| resource.level);
     let is_sound = |of_key: &[Row<'_>]| {
         let mut levels = of_key.iter().filter_map(|row| row.resource.as_ref()).map(|resource| resource.level);

@@ -6,8 +6,9 @@
 use leastwise::access::AccountId;
 use leastwise::usage::EventKind;
 
-use super::super::report::BY;
-use super::super::row::{Outcome, PrincipalType};
+use crate::rollup::report::{begin, begun};
+use crate::rollup::row::{Outcome, PrincipalType};
+
 use super::{Batch, KeyNumbers, Lists, NONE, Resources, Stock, Texts, Tuple};
 
 /// Numbers given anew, in the order in which they are asked for.
@@ -66,8 +67,7 @@ impl Packer {
         let Packer { texts, keys, lists, resources, bytes } = self;
         [&mut *texts, keys, lists, resources].into_iter().for_each(Renumbered::clear);
         bytes.clear();
-        put(BY.len(), bytes);
-        bytes.extend(BY.bytes());
+        begin(bytes);
         put(tuples.len(), bytes);
         for Tuple { id: [high, low], second, key, region, resources } in tuples {
             let list = if *resources == NONE { NONE } else { lists.of(*resources) };
@@ -128,9 +128,7 @@ pub(crate) fn pack(batch: &Batch, give: &mut Give<'_>) {
 
 /// The events of a parcel of that account and day; none when it is something else, or of another version of the program.
 pub(crate) fn unpack(account: Option<AccountId>, day: i64, bytes: &[u8]) -> Option<Batch> {
-    let mut rest = Rest(bytes);
-    let by = rest.number()?;
-    (rest.bytes(by)? == BY.as_bytes()).then_some(())?;
+    let mut rest = Rest(begun(bytes)?);
     let events = rest.number()?;
     let (tuples, _) = rest.bytes(events.checked_mul(EVENT)?)?.as_chunks::<EVENT>();
     let keys = rest.number()?;

@@ -51,7 +51,55 @@ fn ranks<T: Ord>(of_batches: impl Iterator<Item = Vec<T>>) -> Vec<Vec<u32>> {
 
 #[cfg(test)]
 mod tests {
+    use leastwise::access::AccountId;
+    use leastwise::usage::EventKind;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::rollup::row::{Outcome, PrincipalType};
+
+    /// Account, principal, source and name of a key, and what it has besides texts.
+    type Told = (usize, usize, usize, usize, u8);
+
+    fn batch(keys: &[Told]) -> Batch {
+        let mut batch = Batch::new();
+        for (account, principal, source, name, other) in keys {
+            let texts = ["", "a", "ab", "b"];
+            let [principal, source, name] = [principal, source, name].map(|text| batch.texts.number(texts[*text], &batch.hasher));
+            let accounts = [None, AccountId::parse("111122223333"), AccountId::parse("444455556666")];
+            let account = batch.account(accounts[*account]);
+            let at = |bit: u8| usize::from(other >> bit & 1);
+            batch.keys.push(KeyNumbers {
+                account,
+                principal,
+                principal_type: PrincipalType::ALL[at(0)],
+                source,
+                name,
+                outcome: Outcome::ALL[at(1)],
+                kind: EventKind::ALL[at(2)],
+                may_tag: at(3) == 1,
+            });
+        }
+        batch
+    }
+
+    proptest! {
+        #[test]
+        fn keys_of_all_batches_are_in_the_order_of_their_accounts_and_texts(
+            keys in proptest::collection::vec(proptest::collection::vec((0..3usize, 0..4usize, 0..4usize, 0..4usize, 0..16u8), 0..6), 0..5),
+        ) {
+            let batches: Vec<Batch> = keys.iter().map(|keys| batch(keys)).collect();
+            let ranks = Ranks::of(&batches);
+            let all = || batches.iter().enumerate().flat_map(|(at, batch)| (0..).take(batch.keys()).map(move |number| (at, batch, number)));
+            for (at, batch, number) in all() {
+                for (other_at, other_batch, other_number) in all() {
+                    let (one, other) = (ranks.key(at, batch, number), ranks.key(other_at, other_batch, other_number));
+                    prop_assert!(one.is_some());
+                    prop_assert_eq!(one.cmp(&other), batch.key(number).cmp(&other_batch.key(other_number)));
+                }
+            }
+        }
+    }
 
     #[test]
     fn ranks_are_in_the_order_of_the_values_and_equal_for_equal_ones() {

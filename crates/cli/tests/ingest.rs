@@ -290,6 +290,77 @@ fn what_is_older_than_asked_for_is_left_out_and_read_when_it_is_asked_for() {
 }
 
 #[test]
+fn events_without_ids_are_known_again_by_their_place_in_the_file() {
+    let folder = Folder::new();
+    let (log, out) = (folder.path("log.json"), folder.path("usage"));
+    let record = |time: &str| {
+        format!(
+            r#"{{"eventTime":"{time}","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","userIdentity":{{"type":"Root","accountId":"111122223333"}},"recipientAccountId":"111122223333","awsRegion":"us-east-1"}}"#
+        )
+    };
+    let times = ["2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"];
+    let records = times.map(record);
+    let count =
+        || -> u64 { usage(&out).iter().map(|row| serde_json::from_str::<Value>(row).unwrap()[5].as_u64().unwrap()).sum() };
+    // Read later without `--since`, in each of the layouts.
+    for text in [format!("{{\"Records\":[{}]}}", records.join(",")), records.join("\n")] {
+        fs::write(&log, &text).unwrap();
+        let _ = fs::remove_dir_all(&out);
+        ingest(&[&log, "--since", "2026-03-01"], &out);
+        assert_eq!(count(), 2);
+        ingest(&[&log], &out);
+        assert_eq!(count(), 3, "{text}");
+    }
+    // Behind a record that was broken.
+    fs::write(&log, [&["{\"eventTime\":1}".to_owned()], &records[1..]].concat().join("\n")).unwrap();
+    fs::remove_dir_all(&out).unwrap();
+    assert_eq!((ingest(&[&log], &out).status, count()), (1, 2));
+    fs::write(&log, records.join("\n")).unwrap();
+    assert_eq!((ingest(&[&log], &out).status, count()), (0, 3));
+}
+
+#[test]
+fn a_rollup_beside_its_logs_is_no_log() {
+    let folder = Folder::new();
+    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(10)));
+    let out = format!("{logs_at}/usage");
+    assert_eq!(ingest(&[&logs_at], &out).status, 0);
+    let ran = ingest(&[&logs_at], &out);
+    assert_eq!((ran.status, ran.err.as_str(), ran.out.contains(" 0 of ")), (0, "", true), "{}", ran.out);
+}
+
+#[test]
+fn what_is_no_call_or_nested_too_deep_does_not_stop_the_run() {
+    let folder = Folder::new();
+    let logs = folder.path("logs");
+    fs::create_dir_all(&logs).unwrap();
+    let put = |name: &str, text: String| fs::write(Path::new(&logs).join(name), text).unwrap();
+    let insight = r#"{"eventTime":"2026-03-01T12:00:00Z","eventType":"AwsCloudTrailInsight","eventCategory":"Insight","insightDetails":{"state":"Start","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}}"#;
+    put("insight.json", format!("{{\"Records\":[{insight}]}}"));
+    put("result_sign.json", "{\"files\":[{\"fileName\":\"result_1.csv.gz\"}]}".to_owned());
+    let called = |more: &str, id: &str| {
+        format!(
+            r#"{{"eventTime":"2026-03-01T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","eventID":"{id}"{more}}}"#
+        )
+    };
+    put(
+        "bus.json",
+        format!(r#"{{"detail-type":"AWS API Call via CloudTrail","resources":["arn:aws:s3:::b"],"detail":{}}}"#, called("", "a")),
+    );
+    put("two.json", format!("{{\"Records\":[{}],\"Records\":[{}]}}", called("", "b"), called("", "c")));
+    let ran = ingest(&[&logs], &folder.path("usage"));
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    let deep = called(&format!(r#","responseElements":{}{}"#, "[".repeat(100_000), "]".repeat(100_000)), "d");
+    put("deep.ndjson", format!("{}\n{deep}\n{}\n", called("", "e"), called("", "f")));
+    put("other.ndjson", called("", "g"));
+    let ran = ingest(&[&logs, "--threads", "2"], &folder.path("usage"));
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(ran.err.contains("deep.ndjson: record 2: has more than 512 lists and objects in each other"), "{}", ran.err);
+    let row: Value = serde_json::from_str(&usage(&folder.path("usage"))[0]).unwrap();
+    assert_eq!(row[5], 6);
+}
+
+#[test]
 fn rows_come_as_a_table_and_as_csv_and_by_resource() {
     let folder = Folder::new();
     let logs_at = format!("{}/cloudtrail", organization(&folder, &Options { data_events: true, ..small(13) }));

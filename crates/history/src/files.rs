@@ -41,6 +41,10 @@ fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
             Err(error) => found(Found::Unreadable(folder, format!("cannot be read: {error}"))),
         }
     }
+    // A rollup may stand beside the logs that it was made of.
+    if ROLLUP.iter().all(|name| paths.iter().any(|(path, _)| path.ends_with(name))) {
+        return found(Found::Other(folder));
+    }
     paths.sort_by(|a, b| a.0.cmp(&b.0));
     for (path, kind) in &paths {
         match kind {
@@ -55,8 +59,13 @@ fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
     }
 }
 
+/// What every rollup has.
+const ROLLUP: [&str; 2] = ["usage.json", "files.parquet"];
+
+/// Digest files, and the one that CloudTrail Lake puts beside the results of a query to sign them.
 pub(crate) fn is_digest(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "CloudTrail-Digest")
+    path.ends_with("result_sign.json")
+        || path.components().any(|part| part.as_os_str() == "CloudTrail-Digest")
         || path.file_name().is_some_and(|name| name.to_string_lossy().contains("_CloudTrail-Digest_"))
 }
 

@@ -146,7 +146,7 @@ impl Reader<'_> {
     fn file(&mut self, path: &Path) {
         let Reader { options, visit, files, reading, seen, tracker } = self;
         reading.files += 1;
-        let read = files.read(Origin::File(path), &path.display().to_string(), options, &mut |event| {
+        let read = files.read(Origin::File(path), &path.display().to_string(), options, &mut |event, _| {
             // Events without an id are all new.
             if event.id.as_deref().is_none_or(|id| seen.insert(number_of(id))) {
                 reading.events += 1;

@@ -49,6 +49,9 @@ pub(crate) enum Origin<'p> {
     Nowhere(String),
 }
 
+/// Takes an event, and the place of its record in the file, counted from 1.
+pub(crate) type Give<'g> = dyn FnMut(&Event<'_>, u64) + 'g;
+
 /// Reads logs one after the other; keeps its memory in between.
 pub(crate) struct FileReader {
     unpacker: Unpacker,
@@ -61,15 +64,10 @@ impl FileReader {
     }
 
     /// Reads a log. `name` is what it is called in problems.
-    pub(crate) fn read(
-        &mut self,
-        origin: Origin<'_>,
-        name: &str,
-        options: &ReadOptions,
-        give: &mut dyn FnMut(&Event<'_>),
-    ) -> FileReading {
+    pub(crate) fn read(&mut self, origin: Origin<'_>, name: &str, options: &ReadOptions, give: &mut Give<'_>) -> FileReading {
         let facts = FileFacts::of_name(name);
-        let mut one = OneFile { name, options, facts, problems: Vec::new(), count: 0, events: 0, skip: 0, unread: false, give };
+        let (count, events, skip, record, unread) = (0, 0, 0, 0, false);
+        let mut one = OneFile { name, options, facts, problems: Vec::new(), count, events, skip, record, unread, give };
         match origin {
             Origin::File(path) => self.file(path, &mut one),
             #[cfg(feature = "s3")]
@@ -108,7 +106,11 @@ impl FileReader {
             && text.len() <= one.options.max_record
             && let Ok(text) = simdutf8::basic::from_utf8(text)
         {
-            match whole::visit(text, &mut |event| one.event(event)) {
+            let each = &mut |event: &Event<'_>| {
+                one.record += 1;
+                one.event(event);
+            };
+            match whole::visit(text, each) {
                 Ok(_) => return,
                 Err(given) => one.skip = given,
             }
@@ -141,8 +143,10 @@ struct OneFile<'o> {
     events: u64,
     /// Records at the beginning that were given already.
     skip: u64,
+    /// The record at hand, counted from 1.
+    record: u64,
     unread: bool,
-    give: &'o mut dyn FnMut(&Event<'_>),
+    give: &'o mut Give<'o>,
 }
 
 impl OneFile<'_> {
@@ -159,7 +163,7 @@ impl OneFile<'_> {
         }
         self.facts.saw(event);
         self.events += 1;
-        (self.give)(event);
+        (self.give)(event, self.record);
     }
 
     fn stream(&mut self, input: Box<dyn BufRead + '_>) {
@@ -173,18 +177,18 @@ impl OneFile<'_> {
 
     fn json(&mut self, input: impl Read) {
         let mut splitter = split::Splitter::new(input, self.options.max_record);
-        let mut record = 0;
+        self.record = 0;
         while let Some(item) = splitter.next_item() {
             let text = match item {
                 Ok(bytes) => {
-                    record += 1;
-                    if record <= self.skip {
+                    self.record += 1;
+                    if self.record <= self.skip {
                         continue;
                     }
                     std::str::from_utf8(bytes).map_err(|_| "is not valid UTF-8".to_owned())
                 }
                 Err(split::Broken::Record(message)) => {
-                    record += 1;
+                    self.record += 1;
                     Err(message)
                 }
                 Err(split::Broken::File(message)) => {
@@ -196,7 +200,7 @@ impl OneFile<'_> {
             let read = text.and_then(|text| record::visit(text, &mut looked_up, &mut |event| self.event(event)));
             self.facts.is_export |= looked_up;
             if let Err(message) = read {
-                self.problem(Some(record), message);
+                self.problem(Some(self.record), message);
             }
         }
     }
@@ -215,12 +219,11 @@ impl OneFile<'_> {
         if !columns.is_enough() {
             return;
         }
-        let mut record = 0;
         while let Some(row) = rows.next_row() {
-            record += 1;
+            self.record += 1;
             let read = row.and_then(|row| columns.event(&row, &mut |event| self.event(event)));
             if let Err(message) = read {
-                self.problem(Some(record), message);
+                self.problem(Some(self.record), message);
             }
         }
     }

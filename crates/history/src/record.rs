@@ -12,7 +12,8 @@ use leastwise::access::{AccountId, Timestamp};
 use leastwise::usage::{Event, EventCategory, EventKind, EventResource, Identity};
 use memchr::memmem::Finder;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use sonic_rs::LazyValue;
 
 /// A text, borrowed where it has no escapes; numbers and truth values are taken as their spelling.
@@ -78,7 +79,7 @@ pub(crate) struct Record<'a> {
     #[serde(borrow, rename = "readOnly", alias = "readonly")]
     read_only: Option<Text<'a>>,
     #[serde(borrow)]
-    resources: Option<Vec<RecordResource<'a>>>,
+    resources: Option<Resources<'a>>,
     #[serde(borrow, rename = "requestParameters", alias = "requestparameters")]
     request: Option<LazyValue<'a>>,
     #[serde(borrow, rename = "CloudTrailEvent")]
@@ -121,6 +122,65 @@ struct Issuer<'a> {
     arn: Option<Text<'a>>,
 }
 
+/// The resources of a record, or of a wrapper: EventBridge lists their ARNs alone.
+#[derive(Default)]
+pub(crate) struct Resources<'a>(pub(crate) Vec<RecordResource<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Resources<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Resources<'a>, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Resources<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of resources")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Resources<'de>, A::Error> {
+                let mut all = Vec::new();
+                while let Some(Listed(one)) = list.next_element()? {
+                    all.extend(one);
+                }
+                Ok(Resources(all))
+            }
+        }
+        deserializer.deserialize_seq(Reader)
+    }
+}
+
+/// One of a list of resources.
+struct Listed<'a>(Option<RecordResource<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Listed<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listed<'a>, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Listed<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a resource or its ARN")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Listed<'de>, A::Error> {
+                RecordResource::deserialize(MapAccessDeserializer::new(members)).map(|one| Listed(Some(one)))
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, arn: &'de str) -> Result<Listed<'de>, E> {
+                Ok(Listed(Some(RecordResource { arn: Some(Text(Cow::Borrowed(arn))), kind: None })))
+            }
+
+            fn visit_str<E: de::Error>(self, arn: &str) -> Result<Listed<'de>, E> {
+                Ok(Listed(Some(RecordResource { arn: Some(Text(Cow::Owned(arn.to_owned()))), kind: None })))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Listed<'de>, E> {
+                Ok(Listed(None))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
 #[derive(Deserialize)]
 pub(crate) struct RecordResource<'a> {
     #[serde(borrow, rename = "ARN", alias = "arn")]
@@ -131,6 +191,28 @@ pub(crate) struct RecordResource<'a> {
 
 /// How deep wrappers may be in each other.
 const DEPTH: u32 = 3;
+/// How deep lists and objects may be in each other. The parser calls itself for each, and no record has a tenth of it.
+const DEEPEST: usize = 512;
+
+/// Whether lists and objects are deeper in each other than that.
+fn is_too_deep(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.len() <= DEEPEST || memchr::memchr2_iter(b'{', b'[', bytes).nth(DEEPEST).is_none() {
+        return false;
+    }
+    let (mut depth, mut within, mut escaped) = (0usize, false, false);
+    bytes.iter().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = within,
+            b'"' => within = !within,
+            b'{' | b'[' if !within => depth += 1,
+            b'}' | b']' if !within => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEEPEST
+    })
+}
 
 /// Reads one record and gives its event to `give`. `looked_up` becomes true when it came from `LookupEvents`.
 pub(crate) fn visit(text: &str, looked_up: &mut bool, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
@@ -138,6 +220,9 @@ pub(crate) fn visit(text: &str, looked_up: &mut bool, give: &mut dyn FnMut(&Even
 }
 
 fn unwrap(text: &str, depth: u32, looked_up: &mut bool, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
+    if is_too_deep(text) {
+        return Err(format!("has more than {DEEPEST} lists and objects in each other"));
+    }
     let record: Record<'_> = sonic_rs::from_str(text).map_err(|error| {
         // The rest of the library's message draws the text around the place.
         let message = error.to_string();
@@ -159,6 +244,10 @@ impl Record<'_> {
                     return unwrap(&inner, depth - 1, looked_up, give);
                 }
             }
+        }
+        // What tells of calls that are out of the common, and is none.
+        if self.source.is_none() && self.kind.as_ref().is_some_and(|kind| EventKind::parse(&kind.0) == EventKind::Insight) {
+            return Ok(());
         }
         give(&self.into_event()?);
         Ok(())
@@ -197,7 +286,7 @@ impl<'a> Record<'a> {
         let source = self.source.ok_or("has no `eventSource`")?.0;
         let name = self.name.ok_or("has no `eventName`")?.0;
         let time = time_of(self.time.or(self.shipped).as_ref().map(|text| text.0.as_ref()))?;
-        let resources = self.resources.unwrap_or_default().into_iter();
+        let resources = self.resources.unwrap_or_default().0.into_iter();
         let resources =
             resources.filter_map(|r| Some(EventResource { arn: r.arn?.0, kind: r.kind.map(|kind| kind.0) })).collect();
         Ok(Event {
@@ -309,6 +398,40 @@ mod tests {
             Err("has an `eventTime` that is no time: `noon`".to_owned())
         );
         assert!(summary(r#"{"eventSource":["x"]}"#).unwrap_err().starts_with("is not a record"));
+    }
+
+    #[test]
+    fn a_wrapper_may_list_the_arns_of_its_resources() {
+        let wrapped =
+            |list: &str| format!(r#"{{"detail-type":"AWS API Call via CloudTrail","resources":{list},"detail":{RECORD}}}"#);
+        for list in ["[]", r#"["arn:aws:s3:::b"]"#, r#"[null,"arn:aws:s3:::b\u002f"]"#] {
+            assert_eq!(summary(&wrapped(list)).as_deref(), Ok(TOLD), "{list}");
+        }
+        let listed = RECORD.replace(
+            "\"requestParameters\"",
+            r#""resources":["arn:aws:s3:::a",null,{"ARN":"arn:aws:s3:::b"}],"requestParameters""#,
+        );
+        let mut arns = Vec::new();
+        visit(&listed, &mut false, &mut |event| arns.extend(event.resources.iter().map(|one| one.arn.to_string()))).unwrap();
+        assert_eq!(arns, ["arn:aws:s3:::a", "arn:aws:s3:::b"]);
+    }
+
+    #[test]
+    fn an_insight_is_no_call_and_no_problem() {
+        let insight = r#"{"eventTime":"2026-03-01T12:00:00Z","eventType":"AwsCloudTrailInsight","eventCategory":"Insight",
+            "insightDetails":{"state":"Start","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}}"#;
+        assert_eq!(summary(insight).as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn what_is_too_deep_is_named_and_brackets_in_texts_are_not_deep() {
+        let deep = |levels: usize| RECORD.replace(r#"{"a":"b"}"#, &format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(summary(&deep(DEEPEST - 1)).is_ok());
+        for levels in [DEEPEST, 200_000] {
+            assert_eq!(summary(&deep(levels)), Err("has more than 512 lists and objects in each other".to_owned()));
+        }
+        let flat = RECORD.replace(r#""b""#, &format!(r#""\"{}""#, "[{".repeat(2000)));
+        assert!(summary(&flat).is_ok());
     }
 
     #[test]

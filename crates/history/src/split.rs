@@ -142,8 +142,9 @@ impl<R: Read> Splitter<R> {
                         Some(true) => {
                             // Back in the wrapper, behind its list.
                             self.at += 1;
-                            (self.place, self.depth, self.dropped, self.wrapper) = (Place::Inside, 1, true, true);
-                            self.key = (0, 0, false);
+                            // What follows is kept until its names are known: there may be another list.
+                            self.start();
+                            (self.depth, self.wrapper) = (1, true);
                             return None;
                         }
                         None => {
@@ -268,10 +269,11 @@ impl<R: Read> Splitter<R> {
 
     fn ended(&mut self) -> Option<Result<(), Broken>> {
         self.place = Place::Between;
+        let wrapper = std::mem::take(&mut self.wrapper);
         if self.too_long {
             return Some(Err(Broken::Record(format!("is longer than {} bytes, the limit", self.max))));
         }
-        if std::mem::take(&mut self.wrapper) { None } else { Some(Ok(())) }
+        if wrapper { None } else { Some(Ok(())) }
     }
 }
 
@@ -324,6 +326,7 @@ mod tests {
             assert_eq!(split(text), expected, "{text}");
         }
         assert_eq!(split(r#"{"Records":[]}{"Records":[{"a":1}]}"#), [r#"{"a":1}"#]);
+        assert_eq!(split(r#"{"Records":[{"a":1}],"x":["y"],"Records":[{"a":2}],"Events":[{"a":3}]}"#).len(), 3);
     }
 
     #[test]

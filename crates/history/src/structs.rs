@@ -1,7 +1,8 @@
 //! Reads nested values in the notation that Athena and CloudTrail Lake put into CSV: `{type=Role, arn=…, x={y=1}}`.
 //!
-//! The notation quotes nothing, so that a value may hold what looks like structure; a comma ends a value only when a
-//! name and an equals sign follow. Good enough for identities and resources, and for nothing else.
+//! The notation quotes nothing, so that a value may hold what looks like structure. A comma ends a value only when a name and
+//! an equals sign follow, behind a blank where the text has such commas; a bracket ends one only when it closes what is open
+//! and something else ends there too. Good enough for identities and resources, and for nothing else.
 
 /// A value of the notation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,8 @@ const DEPTH: u32 = 16;
 impl Node {
     pub(crate) fn parse(text: &str) -> Option<Node> {
         let mut rest = text.trim();
-        let node = value(&mut rest, DEPTH)?;
+        let spaced = rest.match_indices(", ").any(|(at, _)| rest.get(at + 2..).and_then(name_before).is_some());
+        let node = value(&mut rest, DEPTH, None, spaced)?;
         rest.trim().is_empty().then_some(node)
     }
 
@@ -38,7 +40,9 @@ impl Node {
     }
 }
 
-fn value(rest: &mut &str, depth: u32) -> Option<Node> {
+/// Takes the value that the text begins with, which stands in something that this byte closes. `spaced` is whether blanks follow the
+/// commas between members.
+fn value(rest: &mut &str, depth: u32, close: Option<char>, spaced: bool) -> Option<Node> {
     let depth = depth.checked_sub(1)?;
     if let Some(inner) = rest.strip_prefix('{') {
         *rest = inner;
@@ -49,9 +53,9 @@ fn value(rest: &mut &str, depth: u32) -> Option<Node> {
                 *rest = after;
                 return Some(Node::Map(members));
             }
-            let (name, after) = rest.split_once('=').filter(|(name, _)| is_name(name))?;
-            *rest = after;
-            members.push((name.trim().to_owned(), value(rest, depth)?));
+            let name = name_before(rest)?;
+            *rest = rest.get(name.len() + 1..)?;
+            members.push((name.to_owned(), value(rest, depth, Some('}'), spaced)?));
             *rest = rest.trim_start();
             *rest = rest.strip_prefix(',').unwrap_or(rest);
         }
@@ -65,7 +69,7 @@ fn value(rest: &mut &str, depth: u32) -> Option<Node> {
                 *rest = after;
                 return Some(Node::List(items));
             }
-            items.push(value(rest, depth)?);
+            items.push(value(rest, depth, Some(']'), spaced)?);
             *rest = rest.trim_start();
             match rest.strip_prefix(',') {
                 Some(after) => *rest = after,
@@ -74,22 +78,33 @@ fn value(rest: &mut &str, depth: u32) -> Option<Node> {
             }
         }
     }
-    let end = rest.char_indices().find(|(at, c)| match c {
-        '}' | ']' => true,
-        ',' => rest.get(at + 1..).is_some_and(|after| {
-            after.split_once('=').is_some_and(|(name, _)| is_name(name)) || after.trim_start().starts_with('{')
-        }),
-        _ => false,
-    });
-    let end = end.map_or(rest.len(), |(at, _)| at);
-    let text = rest.get(..end)?.trim().to_owned();
-    *rest = rest.get(end..)?;
-    Some(Node::Text(text))
+    let ends = |(at, found): (usize, char)| {
+        let after = rest.get(at + 1..).unwrap_or_default();
+        match found {
+            ',' if spaced => after.strip_prefix(' ').is_some_and(begins_next),
+            ',' => begins_next(after),
+            _ => Some(found) == close && (after.trim_start().is_empty() || after.trim_start().starts_with([',', '}', ']'])),
+        }
+    };
+    let end =
+        rest.match_indices([',', '}', ']']).filter_map(|(at, found)| Some((at, found.chars().next()?))).find(|end| ends(*end));
+    let (text, after) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+    *rest = after;
+    Some(Node::Text(text.trim().to_owned()))
 }
 
-fn is_name(text: &str) -> bool {
-    let text = text.trim();
-    !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
+/// Whether a text behind a comma begins with the next member or the next item.
+fn begins_next(after: &str) -> bool {
+    let after = after.trim_start();
+    after.starts_with('{') || name_before(after).is_some()
+}
+
+/// The name that the text begins with, when an equals sign follows. Federated identities have attributes called
+/// `accounts.google.com:aud`.
+fn name_before(text: &str) -> Option<&str> {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !"_.:/-".contains(c))?;
+    let (name, after) = text.split_at(end);
+    (!name.is_empty() && after.starts_with('=')).then_some(name)
 }
 
 #[cfg(test)]
@@ -107,6 +122,26 @@ mod tests {
         );
         let list = Node::parse("[{arn=a, type=T}, {arn=b}]").unwrap();
         assert!(matches!(list, Node::List(items) if items.len() == 2 && items[1].text("arn") == Some("b")));
+    }
+
+    #[test]
+    fn values_may_hold_what_looks_like_structure() {
+        let node = Node::parse(
+            "{type=AssumedRole, principalid=AROA:x}y, arn=arn:aws:iam::1:user/a,b=c, x=[{arn=arn:aws:s3:::b/a]b, type=T}, {arn=c,d=e}], \
+             webidfederationdata={federatedprovider=f, attributes={accounts.google.com:aud=1/2, www.amazon.com:app_id=z}}}",
+        );
+        let node = node.unwrap();
+        assert_eq!((node.text("principalid"), node.text("arn")), (Some("AROA:x}y"), Some("arn:aws:iam::1:user/a,b=c")));
+        let attributes = node.member("webidfederationdata").and_then(|data| data.member("attributes")).unwrap();
+        assert_eq!(
+            (attributes.text("accounts.google.com:aud"), attributes.text("www.amazon.com:app_id")),
+            (Some("1/2"), Some("z"))
+        );
+        let Some(Node::List(list)) = node.member("x") else { panic!("{node:?}") };
+        assert_eq!((list[0].text("arn"), list[1].text("arn")), (Some("arn:aws:s3:::b/a]b"), Some("c,d=e")));
+        // Without blanks behind commas.
+        let node = Node::parse("{type=Role,arn=arn:aws:iam::1:role/r,x={y=1}}").unwrap();
+        assert_eq!((node.text("type"), node.text("arn")), (Some("Role"), Some("arn:aws:iam::1:role/r")));
     }
 
     #[test]

@@ -281,12 +281,13 @@ impl Batch {
         Some((*self.accounts.get(numbers.account as usize)?, key))
     }
 
-    /// Adds an event, the `ordinal`th of its file. Events without an id are told apart by where they stand.
-    pub(crate) fn add(&mut self, event: &Event<'_>, mapper: &EventMapper<'_>, file: u128, ordinal: u64) {
+    /// Adds an event, of the `record`th record of its file, counted from 1. Events without an id are told apart by where they stand.
+    pub(crate) fn add(&mut self, event: &Event<'_>, mapper: &EventMapper<'_>, file: u128, record: u64) {
         let id = match event.id.as_deref() {
             Some(id) => number_of(id),
             None => {
-                let place = file.to_be_bytes().into_iter().chain(ordinal.to_be_bytes());
+                // Counted from 0, as it always was: what is in a rollup must be known again.
+                let place = file.to_be_bytes().into_iter().chain(record.saturating_sub(1).to_be_bytes());
                 let time = event.time.seconds().to_be_bytes();
                 digest(place.chain(time).chain(event.source.bytes()).chain([0]).chain(event.name.bytes()))
             }

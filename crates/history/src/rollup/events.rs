@@ -70,11 +70,10 @@ impl<'m> EventReader<'m> {
     }
 
     fn reading(&mut self, name: &str, origin: Origin<'_>, options: &ReadOptions, give: &mut Give<'_>) -> FileReading {
-        let (file, mut ordinal) = (digest(name.bytes()), 0);
+        let file = digest(name.bytes());
         let EventReader { mapper, files, batch } = self;
-        let reading = files.read(origin, name, options, &mut |event| {
-            batch.add(event, mapper, file, ordinal);
-            ordinal += 1;
+        let reading = files.read(origin, name, options, &mut |event, record| {
+            batch.add(event, mapper, file, record);
             if batch.events() >= PORTION {
                 hand_over(batch, give);
             }

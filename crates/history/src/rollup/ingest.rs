@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use leastwise::access::Timestamp;
-use leastwise::usage::{Event, EventMapper};
+use leastwise::usage::EventMapper;
 
 use super::batch::Batch;
 use super::cover::{DayCover, by_day};
@@ -26,7 +26,7 @@ use super::stores::{StoreOptions, is_remote};
 use super::upgrade::{names, stage_all};
 use super::{MANIFEST, MARK, RollupError, VERSION, mark, version_of};
 use crate::coverage::{FileFacts, Flaw, Observation};
-use crate::reading::{FileReader, FileReading, Origin, READER_MEMORY};
+use crate::reading::{FileReader, FileReading, Give, Origin, READER_MEMORY};
 use crate::{Problem, ReadOptions, digest};
 
 /// How to ingest.
@@ -225,7 +225,7 @@ impl Work<'_> {
         input: &Input,
         reader: &mut FileReader,
         options: &ReadOptions,
-        give: &mut dyn FnMut(&Event<'_>),
+        give: &mut Give<'_>,
     ) -> FileReading {
         match &input.place {
             Place::File(path) => reader.read(Origin::File(path), name, options, give),
@@ -248,15 +248,15 @@ impl Work<'_> {
             && let Some((at, (name, input))) = self.deal.next(thread).and_then(|at| Some((at, self.logs.get(at)?)))
         {
             let file = digest(name.bytes());
-            let mut ordinal = 0;
+            let mut given = 0;
             let mut failure = None;
-            let reading = self.read(at, name, input, &mut reader, &options, &mut |event| {
+            let reading = self.read(at, name, input, &mut reader, &options, &mut |event, record| {
                 if failure.is_some() {
                     return;
                 }
-                batch.add(event, self.mapper, file, ordinal);
-                ordinal += 1;
-                if ordinal % OFTEN == 0 {
+                batch.add(event, self.mapper, file, record);
+                given += 1;
+                if given % OFTEN == 0 {
                     self.events.fetch_add(OFTEN, Ordering::Relaxed);
                     self.tell();
                     if batch.memory() > self.share {
@@ -270,7 +270,7 @@ impl Work<'_> {
             }
             self.files.fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(input.size, Ordering::Relaxed);
-            self.events.fetch_add(ordinal % OFTEN, Ordering::Relaxed);
+            self.events.fetch_add(given % OFTEN, Ordering::Relaxed);
             self.tell();
             let state = if reading.unread { UNREAD.to_owned() } else { input.state.clone() };
             let file = ReadFile {

@@ -439,14 +439,9 @@ impl<'b> OfKey<'b> {
         };
         if sums.len() <= MOST || !is_too_many(sums.iter().map(|(arn, _)| *arn)) {
             for alike in in_order(&sums).chunk_by(|a, b| a.0 == b.0) {
-                match alike {
-                    [(arn, calls)] => row(Cow::Borrowed(arn), 0, calls),
-                    _ => {
-                        let mut all = Calls::default();
-                        alike.iter().for_each(|(_, calls)| all.absorb(calls));
-                        alike.first().into_iter().for_each(|(arn, _)| row(Cow::Borrowed(arn), 0, &all));
-                    }
-                }
+                let mut all = Calls::default();
+                alike.iter().for_each(|(_, calls)| all.absorb(calls));
+                alike.first().into_iter().for_each(|(arn, _)| row(Cow::Borrowed(arn), 0, &all));
             }
             return;
         }

@@ -63,6 +63,8 @@ impl Timestamp {
         }
         let offset = match (bytes.get(at), bytes.len() - at) {
             (None, _) | (Some(b'Z' | b'z'), 1) => 0,
+            // As Athena prints a `timestamp with time zone`.
+            (Some(b' '), 4) if text.ends_with(" UTC") => 0,
             (Some(sign @ (b'+' | b'-')), length @ (5 | 6)) => {
                 if length == 6 && !is(at + 3, b":") {
                     return None;

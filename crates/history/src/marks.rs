@@ -38,8 +38,10 @@ struct Block {
     quotes: u64,
     opening: u64,
     closing: u64,
+    /// How many of both there are. Counted here, since only instructions that not every processor has do it quickly.
+    count: [u8; 2],
     /// So many quotes of its stretch stand before it.
-    before: usize,
+    before: u32,
 }
 
 /// The marks of a text, in order.
@@ -116,30 +118,30 @@ impl<'t> Marks<'t> {
     }
 
     /// Steps from the bracket at that place, which opens, over all up to the one that closes it, and gives the place of that.
+    #[inline]
     pub(crate) fn over(&mut self, place: usize) -> Result<usize, Odd> {
         while place >= self.to {
             self.more()?;
         }
         let within = place.checked_sub(self.from).ok_or(Odd)?;
         let (mut number, mut ahead) = (within / BLOCK, u64::MAX << (within % BLOCK));
-        let mut depth = 0;
+        let mut depth = 0u32;
         loop {
             while number * BLOCK >= self.to - self.from {
                 self.more()?;
                 number = 0;
             }
             let block = self.blocks.get(number).ok_or(Odd)?;
-            let (opening, closing) = (block.opening & ahead, block.closing & ahead);
-            if closing.count_ones() < depth {
-                depth += opening.count_ones();
-                depth -= closing.count_ones();
+            let [opening, closing] = block.count.map(u32::from);
+            if closing < depth {
+                depth = depth + opening - closing;
             } else {
-                let mut brackets = opening | closing;
+                let mut brackets = (block.opening | block.closing) & ahead;
                 while brackets != 0 {
                     let bit = brackets.trailing_zeros();
-                    depth = if closing >> bit & 1 == 0 { depth + 1 } else { depth.checked_sub(1).ok_or(Odd)? };
+                    depth = if block.closing >> bit & 1 == 0 { depth + 1 } else { depth.checked_sub(1).ok_or(Odd)? };
                     if depth == 0 {
-                        self.next = block.before + (block.quotes & !(u64::MAX << bit)).count_ones() as usize;
+                        self.next = block.before as usize + (block.quotes & !(u64::MAX << bit)).count_ones() as usize;
                         return Ok(self.from + number * BLOCK + bit as usize);
                     }
                     brackets &= brackets.wrapping_sub(1);
@@ -211,6 +213,7 @@ fn mark_block<S: Simd>(
     // `[` and `{`, and `]` and `}`, differ in this bit, which no other byte that counts lacks.
     let curly = bytes | u8x64::splat(simd, 0x20);
     let [opening, closing] = [b'{', b'}'].map(|bracket| curly.simd_eq(bracket).to_bitmask() & !within);
+    let count_of = |marks: u64| u8::try_from(marks.count_ones()).unwrap_or_default();
     let own = quotes.count_ones() as usize;
     let room = marks.first_chunk_mut::<BLOCK>()?.as_chunks_mut::<16>().0;
     // More than there are, rather than asking after each one.
@@ -242,8 +245,9 @@ fn mark_block<S: Simd>(
         border.has_escapes = before.has_escapes;
         flag(marks.get_mut(..own)?, within, backslashes, &mut border.has_escapes);
     }
+    let before = u32::try_from(*count).unwrap_or_default();
     *count += own;
-    Some(Block { quotes, opening, closing, before: *count - own })
+    Some(Block { quotes, opening, closing, count: [opening, closing].map(count_of), before })
 }
 
 /// Whether the processor has an instruction that packs the bytes whose bits are set.
@@ -324,7 +328,7 @@ mod tests {
     fn told(quotes: &[Quote], blocks: &[Block], from: usize) -> Told {
         let mut told = Told::default();
         for (block, at) in blocks.iter().zip((from..).step_by(BLOCK)) {
-            let quotes = quotes.get(block.before..).unwrap_or_default();
+            let quotes = quotes.get(block.before as usize..).unwrap_or_default();
             let places = (0..BLOCK).filter(|bit| block.quotes >> bit & 1 == 1).map(|bit| at + bit);
             assert!(places.clone().eq(quotes.iter().map(|quote| quote.place()).take(places.count())));
             let is = |mask: u64, bit: &usize| mask >> bit & 1 == 1;

@@ -110,10 +110,10 @@ impl FileReader {
                 one.record += 1;
                 one.event(event);
             };
-            match whole::visit(text, each) {
-                Ok(_) => return,
-                Err(given) => one.skip = given,
+            if whole::visit(text, each).is_ok() {
+                return;
             }
+            one.skip = one.record;
         }
         one.stream(Box::new(Cursor::new(text)));
     }

@@ -133,6 +133,21 @@ fn an_event_that_is_delivered_twice_counts_once() {
 }
 
 #[test]
+fn what_stands_around_a_broken_record_is_read_once_with_ids_or_without() {
+    let folder = Folder::new("around");
+    let broken = r#"{"eventSource":"ec2.amazonaws.com","eventName":"Call2","eventTime":"today"}"#;
+    let list = records(0..5).replacen(&record(2, "Call2", "2026-03-01T12:00:00Z"), broken, 1);
+    folder.put("a.json", list.replace("\"eventID\"", "\"formerID\"")).put("b.json.gz", gz(&list));
+    let (reading, names) = folder.read();
+    let calls = ["Call0", "Call1", "Call3", "Call4"];
+    assert_eq!(names, [calls, calls].concat());
+    assert_eq!(
+        messages(&reading),
+        ["a.json", "b.json.gz"].map(|file| format!("{file} Some(3) has an `eventTime` that is no time: `today`"))
+    );
+}
+
+#[test]
 fn every_bad_file_is_a_problem_with_its_place_and_the_run_goes_on() {
     let folder = Folder::new("bad");
     let whole = gz(records(0..200));

@@ -6,7 +6,7 @@ usage: bench/scale.py LEASTWISE WORK [--roles 10000,100000,1000000] [--group 100
 
 Needs pyarrow and numpy. An organization is cut into groups of accounts (--group: roles in one), as docs/scale.md plans it: each group
 has a rollup and an analysis of its own. --whole names sizes at which one rollup and one analysis hold all of it. What is made of a
-group is deleted when it was measured. Exit status 1 when the processor time of a role grows by half from the smallest to the largest
+group is deleted when it was measured; the next one is made meanwhile, on another processor. Exit status 1 when the processor time of a role grows by half from the smallest to the largest
 organization, or a group takes more than 1,000 MB.
 """
 
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -171,26 +172,35 @@ def accounts(folder, models, first, number):
     return roles
 
 
-def group(options, models, first, number):
-    """Makes one group, analyses it, and deletes it."""
-    folder = options.work / f"group-{os.getpid()}"
+def make(folder, models, first, number):
+    """Makes a group; gives the numbers of its roles and of the rows of what they used."""
     shutil.rmtree(folder, ignore_errors=True)
     known = accounts(folder, models, first, number)
-    rows = rollup(folder / "usage", known, first)
-    figures = measured([options.leastwise, "analyze", "--account", folder / "account", "--usage", folder / "usage", "--as-of", "2026-11-01",
-                        "--format", "ndjson"])
+    return sum(map(len, known.values())), rollup(folder / "usage", known, first)
+
+
+def groups(options, models, number, each):
+    """The groups, analysed one after the other; while one is, another process makes the next."""
+    folder_of = lambda at: options.work / f"group-{os.getpid()}-{at % 2}"
+    with ProcessPoolExecutor(1) as maker:
+        made = maker.submit(make, folder_of(0), models, 0, each)
+        for at in range(number):
+            folder, (roles, rows) = folder_of(at), made.result()
+            if at + 1 < number:
+                made = maker.submit(make, folder_of(at + 1), models, (at + 1) * each, each)
+            yield roles, rows, measured([options.leastwise, "analyze", "--account", folder / "account", "--usage", folder / "usage",
+                                         "--as-of", "2026-11-01", "--format", "ndjson"])
     if not options.keep:
-        shutil.rmtree(folder)
-    return sum(map(len, known.values())), rows, figures
+        for at in range(2):
+            shutil.rmtree(folder_of(at), ignore_errors=True)
 
 
 def organization(options, models, total, size):
     seconds = cpu = peak = roles = rows = findings = 0
     slowest, quickest = 0, float("inf")
     size = min(size, total)
-    each = size // ROLES_OF_ACCOUNT
-    for number in range(total // size):
-        own, own_rows, (own_seconds, own_cpu, own_peak, found) = group(options, models, number * each, each)
+    for number, one in enumerate(groups(options, models, total // size, size // ROLES_OF_ACCOUNT)):
+        own, own_rows, (own_seconds, own_cpu, own_peak, found) = one
         seconds, cpu, peak, roles = seconds + own_seconds, cpu + own_cpu, max(peak, own_peak), roles + own
         rows, findings = rows + own_rows, findings + found
         if number % 10 == 9:
@@ -210,7 +220,7 @@ def main():
     parser.add_argument("--roles", default="10000,100000,1000000")
     parser.add_argument("--group", type=int, default=10_000)
     parser.add_argument("--whole", default="100000")
-    parser.add_argument("--keep", action="store_true", help="keep the last group")
+    parser.add_argument("--keep", action="store_true", help="keep the last two groups")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     made = models(options)

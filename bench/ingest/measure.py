@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+# Seconds after which ext4 takes a deleted inode for a free one.
+AFTER_DELETION = 360
 CHDB = """
 import chdb, sys
 print(chdb.query(f'''select count() from (select arrayJoin(JSONExtractArrayRaw(line, 'Records')) as r,
@@ -59,12 +61,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--skip-peers", action="store_true")
     arguments = parser.parse_args()
-    # A folder for each run, removed at the end: making files takes the file system longer while others were deleted just now (ext4
-    # looks for inodes that nobody had within five seconds), and most of all for two threads. So does a run of this before.
+    # A folder for each run. ext4 steps round inodes that were deleted within some minutes, one by one, so making files takes the file
+    # system several times as long behind a deletion, and most of all for two threads. So what an earlier measurement deleted is waited for.
     runs = os.path.join(arguments.work, "runs")
-    shutil.rmtree(runs, ignore_errors=True)
+    deleted = os.path.join(arguments.work, "runs.deleted")
+    if os.path.exists(runs):
+        shutil.rmtree(runs)
+        open(deleted, "w").close()
+    if os.path.exists(deleted) and (left := os.path.getmtime(deleted) + AFTER_DELETION - time.time()) > 0:
+        print(f"waits {left:.0f} s, since the files of another measurement were deleted just now", file=sys.stderr, flush=True)
+        time.sleep(left)
     os.makedirs(runs)
-    time.sleep(6)
 
     def fresh():
         return os.path.join(runs, str(len(os.listdir(runs))))
@@ -89,6 +96,7 @@ def main():
     again = run([arguments.leastwise, "ingest", arguments.logs, "--out", os.path.join(runs, "0")])[0]
     memory = peak([arguments.leastwise, "ingest", arguments.logs, "--out", fresh(), "--threads", "2"])
     shutil.rmtree(runs)
+    open(deleted, "w").close()
     if not arguments.skip_peers:
         for name, script in (("chdb", CHDB), ("duckdb", DUCKDB)):
             wall, processor, _ = run([sys.executable, "-c", script, arguments.logs])

@@ -55,8 +55,8 @@ impl DayCover {
     }
 
     /// Adds what another says of the same day.
-    pub(crate) fn absorb(&mut self, other: &DayCover) {
-        other.0.iter().for_each(|(place, seen)| self.add(place.clone(), *seen));
+    pub(crate) fn absorb(&mut self, other: DayCover) {
+        other.0.into_iter().for_each(|(place, seen)| self.add(place, seen));
     }
 
     /// As observations, for the day counted from 1970.
@@ -154,7 +154,7 @@ mod tests {
         let whole = by_day(all.clone());
         let mut parts = by_day(all[50..].to_vec());
         for (day, cover) in by_day(all[..60].to_vec()) {
-            parts.entry(day).or_default().absorb(&cover);
+            parts.entry(day).or_default().absorb(cover);
         }
         assert_eq!(parts, whole);
         for (day, cover) in &whole {

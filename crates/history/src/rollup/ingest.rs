@@ -16,7 +16,7 @@ use super::cover::{DayCover, by_day};
 use super::deal::Deal;
 use super::input::{Input, Inputs, Place};
 use super::manifest::{Manifest, ReadFile};
-use super::merge::{Merged, in_parallel, name_of_day, stage};
+use super::merge::{Merged, name_of_day, stage};
 #[cfg(feature = "s3")]
 use super::mirror::{Mirror, Purpose};
 #[cfg(feature = "s3")]
@@ -365,12 +365,7 @@ impl Writer {
     /// Makes what was read part of the rollup, wholly or not at all.
     fn commit(&mut self, batches: Vec<Batch>, done: impl Iterator<Item = Done>, threads: usize) -> Result<(), RollupError> {
         let nothing = batches.iter().all(|batch| batch.events() == 0);
-        let merge = move |change: &Stage<'_>| {
-            let merged = stage(&batches, change, threads);
-            drop_at_once(batches);
-            merged.map(Some)
-        };
-        self.change(done, nothing, threads, merge).map(drop)
+        self.change(done, nothing, move |change| stage(&batches, change, threads).map(Some)).map(drop)
     }
 
     /// Makes what `merge` stages part of the rollup, with the logs that it comes from; changes nothing, and says so, where it
@@ -379,7 +374,6 @@ impl Writer {
         &mut self,
         done: impl Iterator<Item = Done>,
         nothing: bool,
-        threads: usize,
         merge: impl FnOnce(&Stage<'_>) -> Result<Option<Merged>, RollupError>,
     ) -> Result<bool, RollupError> {
         let done: Vec<Done> = done.collect();
@@ -397,8 +391,19 @@ impl Writer {
             observations.extend(done.observations);
             self.manifest.files.insert(done.name, done.file);
         }
-        let days: Vec<(i64, DayCover)> = by_day(observations).into_iter().collect();
-        in_parallel(threads, &days, |(day, cover)| stage_cover(*day, cover, &change)).into_iter().collect::<Result<(), _>>()?;
+        for (day, cover) in by_day(observations) {
+            let name = format!("coverage/{}.parquet", name_of_day(day));
+            let damaged = |message: String| RollupError::Damaged { path: change.current(&name), message };
+            let mut all = match change.read(&name)? {
+                Some(bytes) => DayCover::decode(bytes).map_err(damaged)?,
+                None => DayCover::default(),
+            };
+            let before = all.clone();
+            all.absorb(cover);
+            if all != before {
+                change.put(&name, &all.encode().map_err(damaged)?)?;
+            }
+        }
         let damaged = |message: String| RollupError::Damaged { path: self.store.path(MANIFEST), message };
         change.put(MANIFEST, &self.manifest.encode().map_err(damaged)?)?;
         if fresh {
@@ -411,27 +416,4 @@ impl Writer {
         self.merged.doubles += merged.doubles;
         Ok(true)
     }
-}
-
-/// Stages what is known of a day with what logs showed of it now.
-fn stage_cover(day: i64, cover: &DayCover, change: &Stage<'_>) -> Result<(), RollupError> {
-    let name = format!("coverage/{}.parquet", name_of_day(day));
-    let damaged = |message: String| RollupError::Damaged { path: change.current(&name), message };
-    let mut all = match change.read(&name)? {
-        Some(bytes) => DayCover::decode(bytes).map_err(damaged)?,
-        None => DayCover::default(),
-    };
-    let before = all.clone();
-    all.absorb(cover);
-    if all == before { Ok(()) } else { change.put(&name, &all.encode().map_err(damaged)?) }
-}
-
-/// Drops all of them at the same time: it takes a while to give back what they hold.
-fn drop_at_once<T: Send>(all: Vec<T>) {
-    let mut all = all.into_iter();
-    let own = all.next();
-    std::thread::scope(|scope| {
-        all.for_each(|one| drop(scope.spawn(move || drop(one))));
-        drop(own);
-    });
 }

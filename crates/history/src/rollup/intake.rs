@@ -103,7 +103,7 @@ impl Intake {
         });
         let logs = logs.collect();
         // What cannot be looked at is told at once; with it a folder becomes a rollup.
-        writer.change(inputs.problems.into_iter().map(Done::unread), true, threads, |_| Ok(Some(Merged::default())))?;
+        writer.change(inputs.problems.into_iter().map(Done::unread), true, |_| Ok(Some(Merged::default())))?;
         let out = std::fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
         // Also when no log is new.
         #[cfg(feature = "s3")]
@@ -200,7 +200,7 @@ impl Intake {
             .collect();
         let threads = self.threads;
         let mut left_out = Vec::new();
-        let changed = self.writer.change(done.into_iter(), new == 0, threads, |stage| {
+        let changed = self.writer.change(done.into_iter(), new == 0, |stage| {
             left_out = take_in(&days, stage, threads)?;
             Ok(left_out.is_empty().then_some(Merged { new, doubles }))
         })?;

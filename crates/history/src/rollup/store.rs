@@ -23,6 +23,9 @@ const END: &str = "end";
 /// How many files are pushed to the disk at a time; it waits for the disk, not for processors.
 const SYNCS: usize = 16;
 
+/// Files of so many bytes take the disk long enough to begin with before the change is made.
+const LARGE: usize = 32 << 10;
+
 /// The folder, opened for writing.
 pub(crate) struct Store {
     folder: PathBuf,
@@ -118,13 +121,6 @@ fn synced(paths: &[PathBuf]) -> Result<(), RollupError> {
     in_parallel(SYNCS, paths, sync).into_iter().collect()
 }
 
-/// Has the system begin to bring a file to the disk, so that less is left to wait for when the change is made.
-fn begin_to_write(#[cfg_attr(not(target_os = "linux"), allow(unused_variables))] file: &File) {
-    // What is not yet on the disk is not left out of the memory, but written first. Where that cannot be asked for, nothing is lost.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
-}
-
 /// A change that is being made.
 pub(crate) struct Stage<'s> {
     store: &'s Store,
@@ -170,6 +166,9 @@ impl Stage<'_> {
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), RollupError> {
         let mut staged = self.create(name)?;
         staged.writer().write_all(bytes).map_err(|error| self.error(name, &error))?;
+        if bytes.len() >= LARGE {
+            staged.begin_to_keep();
+        }
         staged.finish()
     }
 
@@ -221,9 +220,15 @@ impl Staged<'_> {
         &mut self.file
     }
 
+    /// Has the system begin to bring to the disk what was written, so that less is left to wait for when the change is made.
+    pub(crate) fn begin_to_keep(&self) {
+        // What is not yet on the disk is not left out of the memory, but written first. Where that cannot be asked for, nothing is lost.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+
     /// Says that it is whole.
     pub(crate) fn finish(self) -> Result<(), RollupError> {
-        begin_to_write(&self.file);
         let mut files = self.stage.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.push((self.number, self.name));
         Ok(())

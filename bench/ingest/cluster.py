@@ -10,10 +10,11 @@ when the two rollups differ in a single byte.
 import argparse
 import filecmp
 import os
-import shutil
 import subprocess
 import sys
 import time
+
+from runs import folder_of_runs
 
 
 def role(leastwise, *arguments):
@@ -47,10 +48,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--target", type=float, default=1.6)
     arguments = parser.parse_args()
-    # A folder for each run, removed at the end: making files right after others were deleted takes the file system longer.
-    runs = os.path.join(arguments.work, "runs")
-    shutil.rmtree(runs, ignore_errors=True)
-    os.makedirs(runs)
+    with folder_of_runs(arguments.work) as runs:
+        measure(arguments, runs)
+
+
+def measure(arguments, runs):
+    """Runs both in turns, and ends with the status."""
     one, many = (os.path.join(runs, name) for name in ("one", "many"))
     roles = []
     try:
@@ -79,7 +82,6 @@ def main():
         print(f"{name:<26} {seconds:.2f} s (processor time of the roles {spent:.2f} s): {told.split(': ', 1)[1]}")
     one, many = (f"{folder}-{arguments.rounds - 1}" for folder in (one, many))
     same = files(one) == files(many) and all(filecmp.cmp(os.path.join(one, name), os.path.join(many, name), shallow=False) for name in files(one))
-    shutil.rmtree(runs)
     print("the rollups are the same, byte by byte" if same else "THE ROLLUPS DIFFER")
     ratio = best["cluster, two workers"][0] / best["one machine, two threads"][0]
     met = ratio <= arguments.target

@@ -9,13 +9,12 @@ wall time, and says little on a busy machine. Exit status 1 when a target is mis
 import argparse
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import time
 
-# Seconds after which ext4 takes a deleted inode for a free one.
-AFTER_DELETION = 360
+from runs import folder_of_runs
+
 CHDB = """
 import chdb, sys
 print(chdb.query(f'''select count() from (select arrayJoin(JSONExtractArrayRaw(line, 'Records')) as r,
@@ -61,42 +60,30 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--skip-peers", action="store_true")
     arguments = parser.parse_args()
-    # A folder for each run. ext4 steps round inodes that were deleted within some minutes, one by one, so making files takes the file
-    # system several times as long behind a deletion, and most of all for two threads. So what an earlier measurement deleted is waited for.
-    runs = os.path.join(arguments.work, "runs")
-    deleted = os.path.join(arguments.work, "runs.deleted")
-    if os.path.exists(runs):
-        shutil.rmtree(runs)
-        open(deleted, "w").close()
-    if os.path.exists(deleted) and (left := os.path.getmtime(deleted) + AFTER_DELETION - time.time()) > 0:
-        print(f"waits {left:.0f} s, since the files of another measurement were deleted just now", file=sys.stderr, flush=True)
-        time.sleep(left)
-    os.makedirs(runs)
-
-    def fresh():
-        return os.path.join(runs, str(len(os.listdir(runs))))
-
-    def ingest(threads):
-        return run([arguments.leastwise, "ingest", arguments.logs, "--out", fresh(), "--threads", str(threads)])
-
     best = {}
 
     def note(name, wall, processor):
         known = best.get(name, (1e9, 1e9))
         best[name] = (min(known[0], wall), min(known[1], processor))
 
-    run([arguments.unpack, arguments.logs])  # the files are in memory from here on
-    for _ in range(arguments.rounds):
-        wall, processor, told = run([arguments.unpack, arguments.logs])
-        note("unpack", wall, processor)
-        size = int(told) / 1e6
-        for threads in (1, 2):
-            wall, processor, told = ingest(threads)
-            note(f"ingest {threads}", wall, processor)
-    again = run([arguments.leastwise, "ingest", arguments.logs, "--out", os.path.join(runs, "0")])[0]
-    memory = peak([arguments.leastwise, "ingest", arguments.logs, "--out", fresh(), "--threads", "2"])
-    shutil.rmtree(runs)
-    open(deleted, "w").close()
+    with folder_of_runs(arguments.work) as runs:
+
+        def fresh():
+            return os.path.join(runs, str(len(os.listdir(runs))))
+
+        def ingest(threads):
+            return run([arguments.leastwise, "ingest", arguments.logs, "--out", fresh(), "--threads", str(threads)])
+
+        run([arguments.unpack, arguments.logs])  # the files are in memory from here on
+        for _ in range(arguments.rounds):
+            wall, processor, told = run([arguments.unpack, arguments.logs])
+            note("unpack", wall, processor)
+            size = int(told) / 1e6
+            for threads in (1, 2):
+                wall, processor, told = ingest(threads)
+                note(f"ingest {threads}", wall, processor)
+        again = run([arguments.leastwise, "ingest", arguments.logs, "--out", os.path.join(runs, "0")])[0]
+        memory = peak([arguments.leastwise, "ingest", arguments.logs, "--out", fresh(), "--threads", "2"])
     if not arguments.skip_peers:
         for name, script in (("chdb", CHDB), ("duckdb", DUCKDB)):
             wall, processor, _ = run([sys.executable, "-c", script, arguments.logs])

@@ -42,7 +42,7 @@ fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
         }
     }
     // A rollup may stand beside the logs that it was made of.
-    if ROLLUP.iter().all(|name| paths.iter().any(|(path, _)| path.ends_with(name))) {
+    if [MARK, MANIFEST].iter().all(|name| paths.iter().any(|(path, _)| path.ends_with(name))) {
         return found(Found::Other(folder));
     }
     paths.sort_by(|a, b| a.0.cmp(&b.0));
@@ -59,8 +59,10 @@ fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
     }
 }
 
-/// What every rollup has.
-const ROLLUP: [&str; 2] = ["usage.json", "files.parquet"];
+/// The file that says which folder is a rollup, and of which version.
+pub(crate) const MARK: &str = "usage.json";
+/// The file of its manifest.
+pub(crate) const MANIFEST: &str = "files.parquet";
 
 /// Digest files, and the one that CloudTrail Lake puts beside the results of a query to sign them.
 pub(crate) fn is_digest(path: &Path) -> bool {

@@ -66,8 +66,7 @@ impl FileReader {
     /// Reads a log. `name` is what it is called in problems.
     pub(crate) fn read(&mut self, origin: Origin<'_>, name: &str, options: &ReadOptions, give: &mut Give<'_>) -> FileReading {
         let facts = FileFacts::of_name(name);
-        let (count, events, skip, record, unread) = (0, 0, 0, 0, false);
-        let mut one = OneFile { name, options, facts, problems: Vec::new(), count, events, skip, record, unread, give };
+        let mut one = OneFile { name, options, facts, problems: Vec::new(), count: 0, events: 0, record: 0, unread: false, give };
         match origin {
             Origin::File(path) => self.file(path, &mut one),
             #[cfg(feature = "s3")]
@@ -113,7 +112,6 @@ impl FileReader {
             if whole::visit(text, each).is_ok() {
                 return;
             }
-            one.skip = one.record;
         }
         one.stream(Box::new(Cursor::new(text)));
     }
@@ -141,9 +139,7 @@ struct OneFile<'o> {
     problems: Vec<Problem>,
     count: u64,
     events: u64,
-    /// Records at the beginning that were given already.
-    skip: u64,
-    /// The record at hand, counted from 1.
+    /// The record at hand, counted from 1; between two ways of reading the last one that was given.
     record: u64,
     unread: bool,
     give: &'o mut Give<'o>,
@@ -177,12 +173,13 @@ impl OneFile<'_> {
 
     fn json(&mut self, input: impl Read) {
         let mut splitter = split::Splitter::new(input, self.options.max_record);
-        self.record = 0;
+        // Those at the beginning may have been given already.
+        let given = std::mem::take(&mut self.record);
         while let Some(item) = splitter.next_item() {
             let text = match item {
                 Ok(bytes) => {
                     self.record += 1;
-                    if self.record <= self.skip {
+                    if self.record <= given {
                         continue;
                     }
                     std::str::from_utf8(bytes).map_err(|_| "is not valid UTF-8".to_owned())

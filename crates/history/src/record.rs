@@ -13,7 +13,7 @@ use leastwise::usage::{Event, EventCategory, EventKind, EventResource, Identity}
 use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use sonic_rs::LazyValue;
 
 /// A text, borrowed where it has no escapes; numbers and truth values are taken as their spelling.
@@ -79,7 +79,7 @@ pub(crate) struct Record<'a> {
     #[serde(borrow, rename = "readOnly", alias = "readonly")]
     read_only: Option<Text<'a>>,
     #[serde(borrow)]
-    resources: Option<Resources<'a>>,
+    resources: Option<Vec<Option<Listed<'a>>>>,
     #[serde(borrow, rename = "requestParameters", alias = "requestparameters")]
     request: Option<LazyValue<'a>>,
     #[serde(borrow, rename = "CloudTrailEvent")]
@@ -122,38 +122,17 @@ struct Issuer<'a> {
     arn: Option<Text<'a>>,
 }
 
-/// The resources of a record, or of a wrapper: EventBridge lists their ARNs alone.
-#[derive(Default)]
-pub(crate) struct Resources<'a>(pub(crate) Vec<RecordResource<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Resources<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Resources<'a>, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Resources<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of resources")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Resources<'de>, A::Error> {
-                let mut all = Vec::new();
-                while let Some(Listed(one)) = list.next_element()? {
-                    all.extend(one);
-                }
-                Ok(Resources(all))
-            }
-        }
-        deserializer.deserialize_seq(Reader)
-    }
-}
-
-/// One of a list of resources.
-struct Listed<'a>(Option<RecordResource<'a>>);
+/// A resource, or its ARN alone, which is how EventBridge lists them.
+struct Listed<'a>(RecordResource<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Listed<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listed<'a>, D::Error> {
         struct Reader;
+        impl Reader {
+            fn of_arn(arn: Cow<'_, str>) -> Listed<'_> {
+                Listed(RecordResource { arn: Some(Text(arn)), kind: None })
+            }
+        }
         impl<'de> Visitor<'de> for Reader {
             type Value = Listed<'de>;
 
@@ -162,19 +141,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Listed<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Listed<'de>, A::Error> {
-                RecordResource::deserialize(MapAccessDeserializer::new(members)).map(|one| Listed(Some(one)))
+                RecordResource::deserialize(MapAccessDeserializer::new(members)).map(Listed)
             }
 
             fn visit_borrowed_str<E: de::Error>(self, arn: &'de str) -> Result<Listed<'de>, E> {
-                Ok(Listed(Some(RecordResource { arn: Some(Text(Cow::Borrowed(arn))), kind: None })))
+                Ok(Reader::of_arn(Cow::Borrowed(arn)))
             }
 
             fn visit_str<E: de::Error>(self, arn: &str) -> Result<Listed<'de>, E> {
-                Ok(Listed(Some(RecordResource { arn: Some(Text(Cow::Owned(arn.to_owned()))), kind: None })))
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Listed<'de>, E> {
-                Ok(Listed(None))
+                Ok(Reader::of_arn(Cow::Owned(arn.to_owned())))
             }
         }
         deserializer.deserialize_any(Reader)
@@ -286,7 +261,7 @@ impl<'a> Record<'a> {
         let source = self.source.ok_or("has no `eventSource`")?.0;
         let name = self.name.ok_or("has no `eventName`")?.0;
         let time = time_of(self.time.or(self.shipped).as_ref().map(|text| text.0.as_ref()))?;
-        let resources = self.resources.unwrap_or_default().0.into_iter();
+        let resources = self.resources.unwrap_or_default().into_iter().flatten().map(|listed| listed.0);
         let resources =
             resources.filter_map(|r| Some(EventResource { arn: r.arn?.0, kind: r.kind.map(|kind| kind.0) })).collect();
         Ok(Event {

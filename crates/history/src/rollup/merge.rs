@@ -129,7 +129,6 @@ fn stage_ids<'s>(
     let known = ids::open(&stage.current(&path)).map_err(|error| stage.error(&path, &error))?;
     let mut file = stage.create(&path)?;
     ids::union(known, sorted, file.writer(), fresh).map_err(|error| stage.error(&path, &error))?;
-    file.begin_to_keep();
     Ok(file)
 }
 

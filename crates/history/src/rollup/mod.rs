@@ -33,6 +33,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::{MANIFEST, MARK};
 pub use ingest::{IngestOptions, Ingested, Progress, ingest};
 pub use intake::{Committed, Intake, NewLog, Portion};
 pub use merge::LeftOut;
@@ -45,10 +46,6 @@ pub use usage::{Usage, UsageRow, by_call};
 
 /// The version of the layout that is written here.
 pub const VERSION: u32 = 2;
-/// The file that says which folder is a rollup, and of which version.
-const MARK: &str = "usage.json";
-/// The file of the manifest.
-const MANIFEST: &str = "files.parquet";
 
 /// Why a rollup cannot be read or written.
 #[derive(Debug)]

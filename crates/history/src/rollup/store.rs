@@ -24,7 +24,8 @@ const END: &str = "end";
 const SYNCS: usize = 16;
 
 /// Files of so many bytes take the disk long enough to begin with before the change is made.
-const LARGE: usize = 32 << 10;
+#[cfg(target_os = "linux")]
+const LARGE: u64 = 32 << 10;
 
 /// The folder, opened for writing.
 pub(crate) struct Store {
@@ -166,9 +167,6 @@ impl Stage<'_> {
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), RollupError> {
         let mut staged = self.create(name)?;
         staged.writer().write_all(bytes).map_err(|error| self.error(name, &error))?;
-        if bytes.len() >= LARGE {
-            staged.begin_to_keep();
-        }
         staged.finish()
     }
 
@@ -220,15 +218,14 @@ impl Staged<'_> {
         &mut self.file
     }
 
-    /// Has the system begin to bring to the disk what was written, so that less is left to wait for when the change is made.
-    pub(crate) fn begin_to_keep(&self) {
-        // What is not yet on the disk is not left out of the memory, but written first. Where that cannot be asked for, nothing is lost.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
-    }
-
     /// Says that it is whole.
     pub(crate) fn finish(self) -> Result<(), RollupError> {
+        // The system begins to bring it to the disk, so that less is left to wait for when the change is made. What is not yet
+        // there is not left out of the memory, but written first. Where that cannot be asked for, nothing is lost.
+        #[cfg(target_os = "linux")]
+        if self.file.metadata().is_ok_and(|facts| facts.len() >= LARGE) {
+            let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+        }
         let mut files = self.stage.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.push((self.number, self.name));
         Ok(())

@@ -80,6 +80,18 @@ const OTHER: &str = "s3://logs/AWSLogs/111122223333/CloudTrail/us-east-1";
 const BOTH: &str = "s3://logs/AWSLogs";
 
 #[test]
+fn usage_beside_its_logs_in_a_bucket_is_no_log() {
+    let folder = Folder::new();
+    let store = store_of(&folder, "logs", 9);
+    let mirror = folder.path("mirror");
+    for (more, read) in [(vec![], "18 of 18"), (vec![], "0 of 18"), (vec!["--since", "2026-01-01"], "0 of 18")] {
+        let ran = store.run(&[arguments("s3://logs", &mirror), more].concat());
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+        assert!(ran.out.contains(&format!("{read} files read now")), "{}", ran.out);
+    }
+}
+
+#[test]
 fn usage_in_a_bucket_is_that_of_a_folder_and_a_run_without_news_writes_nothing() {
     let folder = Folder::new();
     let store = store_of(&folder, "logs", 9);

@@ -16,7 +16,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use sonic_rs::LazyValue;
 
-/// A text, borrowed where it has no escapes; numbers and truth values are taken as their spelling.
+/// A text, borrowed where it has no escapes; numbers and truth values are written as one.
 #[derive(Debug, Clone)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
@@ -39,6 +39,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(number.to_string())))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(number.to_string())))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Text<'de>, E> {
                 Ok(Text(Cow::Owned(number.to_string())))
             }
 
@@ -389,6 +397,14 @@ mod tests {
         let mut arns = Vec::new();
         visit(&listed, &mut false, &mut |event| arns.extend(event.resources.iter().map(|one| one.arn.to_string()))).unwrap();
         assert_eq!(arns, ["arn:aws:s3:::a", "arn:aws:s3:::b"]);
+    }
+
+    #[test]
+    fn a_number_where_a_text_is_expected_is_written_as_one() {
+        for (number, text) in [("7", "7"), ("-1", "-1"), ("111122223333.0", "111122223333"), ("true", "true")] {
+            let record = RECORD.replace("\"arn:aws:iam::111122223333:role/r\"", number);
+            assert_eq!(summary(&record), Ok(TOLD.replace("arn:aws:iam::111122223333:role/r", text)), "{number}");
+        }
     }
 
     #[test]

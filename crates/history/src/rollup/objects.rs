@@ -4,7 +4,7 @@
 //! CloudTrail's deliveries. What the store answers badly (500, 503, silence, half an answer) is asked again by the library
 //! with growing pauses; what fails in the end is a problem of that one log, which the next run reads. Nothing is written there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io::{self, BufReader, Read};
 use std::ops::Range;
@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::events::talking;
 use super::input::{Input, Place, is_too_old};
 use super::stores::StoreOptions;
-use crate::files::{is_called_a_log, is_digest, is_of_another_service};
+use crate::files::{MANIFEST, MARK, is_called_a_log, is_digest, is_of_another_service};
 use crate::reading::{FileReading, IN_MEMORY, Origin};
 
 /// So many logs are fetched at a time, when memory allows.
@@ -147,7 +147,12 @@ impl Objects {
             (found, ended.map_err(|error| advised(chain(&error))))
         };
         let (found, ended) = self.wait(listing).unwrap_or_else(|error| (Vec::new(), Err(error.to_string())));
+        let rollups = rollups(&found);
+        listed.ignored += rollups.len() as u64;
         for meta in found {
+            if rollups.iter().any(|folder| meta.location.as_ref().starts_with(folder)) {
+                continue;
+            }
             let name = format!("s3://{}/{}", bucket.name, meta.location);
             let path = std::path::Path::new(meta.location.as_ref());
             if is_too_old(&name, since) {
@@ -164,6 +169,15 @@ impl Objects {
         }
         (listed, ended)
     }
+}
+
+/// The folders of rollups among what was found: they may stand beside the logs that they were made of.
+fn rollups(found: &[ObjectMeta]) -> Vec<String> {
+    let folders_with = |name| -> HashSet<&str> {
+        let folders = found.iter().filter_map(|meta| meta.location.as_ref().strip_suffix(name));
+        folders.filter(|folder| folder.is_empty() || folder.ends_with('/')).collect()
+    };
+    folders_with(MARK).intersection(&folders_with(MANIFEST)).map(|folder| (*folder).to_owned()).collect()
 }
 
 /// A store for a bucket, with what the environment says of keys and region, for whoever asks from a runtime that is busy with

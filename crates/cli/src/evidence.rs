@@ -111,6 +111,7 @@ pub(crate) struct Evidence {
     period: TrackingPeriod,
     rules: Rules,
     undated: UndatedExports,
+    trails: TrailFacts,
     reading: ReadOptions,
     #[cfg(feature = "ingest")]
     usage: Vec<leastwise_history::rollup::Usage>,
@@ -154,7 +155,8 @@ impl Evidence {
             rules: Rules { denied, tolerance: options.tolerance * 3600 },
             // Who names a moment says that what has no date is of then.
             undated: if options.as_of.is_some() { UndatedExports::OfTheMoment } else { UndatedExports::AsTheyShow },
-            reading: ReadOptions { max_unpacked: options.max_unpacked, trails, ..ReadOptions::default() },
+            trails,
+            reading: ReadOptions { max_unpacked: options.max_unpacked, ..ReadOptions::default() },
             #[cfg(feature = "ingest")]
             usage: Vec::new(),
         };
@@ -189,9 +191,14 @@ impl Evidence {
             also(event);
         };
         let reading = self.read_logs(&mut visit, &mut problems);
+        let mut observed = reading.observed;
         #[cfg(feature = "ingest")]
-        self.recall(&mut collector, &mut problems);
-        reading.coverage.into_iter().for_each(|coverage| collector.ledger().cover(coverage));
+        self.recall(&mut collector, &mut observed, &mut problems);
+        let described = self.described_trails(&mut problems);
+        for mut coverage in observed.coverage(&self.trails) {
+            described.apply(&mut coverage);
+            collector.ledger().cover(coverage);
+        }
         let mut reports = LastAccessedReader::default();
         self.each(Kind::LastAccessed, &mut problems, &mut |name, bytes, _| reports.add(name, bytes));
         let (reports, unread) = reports.finish();
@@ -218,13 +225,11 @@ impl Evidence {
         Analysis { undated: self.undated, ..Analysis::new(mapper, records, self.period, self.rules) }
     }
 
-    /// Gives every event of the logs to `visit`, each once, and says what they cover.
+    /// Gives every event of the logs to `visit`, each once.
     pub(crate) fn read_logs(&self, visit: &mut dyn FnMut(&Event<'_>), problems: &mut Vec<InputProblem>) -> Reading {
         let paths: Vec<PathBuf> = self.of(Kind::Logs).cloned().collect();
         let mut reading = leastwise_history::read(&paths, &self.reading, visit);
         problems.extend(std::mem::take(&mut reading.problems).into_iter().map(of_history));
-        let trails = self.described_trails(problems);
-        reading.coverage.iter_mut().for_each(|coverage| trails.apply(coverage));
         reading
     }
 
@@ -269,21 +274,25 @@ impl Evidence {
         Ok(())
     }
 
-    /// Fills the ledger from the folders of usage.
+    /// Takes in the folders of usage: calls into the ledger, and what they show of the trails to what the logs show, so that
+    /// together they may be complete.
     #[cfg(feature = "ingest")]
-    fn recall(&self, collector: &mut Collector<'_, '_>, problems: &mut Vec<InputProblem>) {
-        // What cannot be read of the descriptions was told when the logs were read.
-        let trails = self.described_trails(&mut Vec::new());
+    fn recall(
+        &self,
+        collector: &mut Collector<'_, '_>,
+        observed: &mut leastwise_history::Observed,
+        problems: &mut Vec<InputProblem>,
+    ) {
         for usage in &self.usage {
-            match usage.collect(collector, &self.reading.trails) {
+            match usage.collect(collector) {
                 Ok(reading) => {
                     problems.extend(reading.problems.into_iter().map(of_history));
-                    for mut coverage in reading.coverage {
-                        trails.apply(&mut coverage);
-                        collector.ledger().cover(coverage);
-                    }
+                    observed.absorb(reading.observed);
                 }
-                Err(error) => problems.push(InputProblem::of_file("usage", error.to_string(), Some(error.help()))),
+                Err(error) => {
+                    observed.miss_all(&error.to_string());
+                    problems.push(InputProblem::of_file("usage", error.to_string(), Some(error.help())));
+                }
             }
         }
     }

@@ -29,7 +29,7 @@ pub(crate) const HELP: &str = "Examples:
   leastwise analyze exports/ --usage usage/
       the findings, without reading the logs again
 
-A run that is killed loses and doubles nothing: run it again. Ctrl-C keeps what was read so far (status 130). Exit status 1: some file or record could not be read; it is named,
+A run that is killed loses and doubles nothing: run it again. Ctrl-C keeps what was read so far (status 130), with --cluster what was committed. Exit status 1: some file or record could not be read; it is named,
 and `analyze` calls nothing unused that it would have shown. docs/usage.md tells what is in the folder.";
 
 /// What `leastwise ingest` takes.
@@ -44,7 +44,7 @@ pub(crate) struct IngestArguments {
     /// Leave out what happened before this day or moment.
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
-    /// About how much memory to use, such as 512MB; 96 MiB a thread and 64 MiB besides unless given.
+    /// About how much memory to use, such as 512MB; 96 MiB a thread and 64 MiB besides unless given, with --cluster 2 GiB.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
     /// How many threads read; as many as there are processors unless given.

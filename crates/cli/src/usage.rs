@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use leastwise::usage::EventMapper;
+use leastwise_history::printable;
 use leastwise_history::rollup::{Usage, UsageRow, by_call};
 use serde_json::json;
 
@@ -139,14 +140,14 @@ fn as_csv(row: &UsageRow) -> String {
 fn heading(row: &UsageRow, colours: Colours) -> String {
     let name = if row.principal.is_empty() { row.principal_type.as_str() } else { &row.principal };
     let account = row.account.map_or_else(|| "unknown account".to_owned(), |account| account.to_string());
-    format!("{} in {account}\n", colours.bold(name))
+    format!("{} in {account}\n", colours.bold(&printable(name)))
 }
 
 fn as_line(row: &UsageRow, colours: Colours) -> String {
     let service = row.source.strip_suffix(".amazonaws.com").unwrap_or(&row.source);
     let call = match &row.resource {
-        Some(resource) => format!("    {resource}"),
-        None => format!("  {service} {}", row.name),
+        Some(resource) => format!("    {}", printable(resource)),
+        None => format!("  {} {}", printable(service), printable(&row.name)),
     };
     let outcome = match row.outcome.as_str() {
         "ok" => colours.green("ok    "),

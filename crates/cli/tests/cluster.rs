@@ -81,8 +81,8 @@ impl Cluster {
 
     /// Starts a worker and waits until its scheduler knows it.
     fn add_worker(&mut self, folder: &Folder) {
-        let work = folder.path(&format!("work-{}-{}", self.workers.len(), self.address.replace([':', '.'], "-")));
-        let given = ["worker", "--scheduler", &self.address, "--port", "0", "--cores", "1", "--work", &work];
+        // All in the same place.
+        let given = ["worker", "--scheduler", &self.address, "--port", "0", "--cores", "1", "--work", &folder.path("work")];
         self.workers.push(Role::start(&given));
         std::thread::sleep(Duration::from_millis(1500));
     }
@@ -212,7 +212,7 @@ fn the_rollup_of_a_cluster_is_that_of_one_machine() {
 
     // Only a part of the time.
     let since = ["--since", "2026-10-29T12:00:00Z"];
-    let (one, many) = (folder.path("one-since"), folder.path("many-since"));
+    let (one, many) = (folder.path("one-since"), folder.path("many [since]*?"));
     local(&[&[logs_at.as_str()], &since[..]].concat(), &one);
     cluster.ingest(&[&[logs_at.as_str()], &since[..]].concat(), &many);
     assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
@@ -221,7 +221,7 @@ fn the_rollup_of_a_cluster_is_that_of_one_machine() {
 #[test]
 fn a_broken_log_is_named_with_its_place_and_the_rest_is_counted() {
     let folder = Folder::new();
-    let cluster = Cluster::start(1, &folder);
+    let mut cluster = Cluster::start(1, &folder);
     let logs_at = format!("{}/cloudtrail", organization(&folder, &small(9)));
     let packed = fs::read(&logs(&logs_at)[0]).unwrap();
     fs::write(format!("{logs_at}/cut.json.gz"), &packed[..packed.len() - 20]).unwrap();
@@ -237,6 +237,14 @@ fn a_broken_log_is_named_with_its_place_and_the_rest_is_counted() {
     // A log that the bound on unpacking stops is stopped there too.
     let bounded = cluster.ingest(&[&logs_at, "--max-unpacked", "1000"], &folder.path("bounded"));
     assert!(bounded.err.contains("it unpacks to more than 1000 bytes"), "{}", bounded.err);
+    // A worker that ends takes its own files with it, and no others.
+    folder.file("work/mine", "x");
+    assert!(fs::read_dir(folder.path("work")).unwrap().count() == 2);
+    let worker = cluster.workers.first_mut().unwrap();
+    assert!(Command::new("kill").arg(worker.child.id().to_string()).status().unwrap().success());
+    assert!(worker.child.wait().unwrap().success());
+    let left: Vec<_> = fs::read_dir(folder.path("work")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["mine"]);
 }
 
 #[test]

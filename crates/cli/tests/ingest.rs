@@ -147,6 +147,16 @@ fn findings_from_usage_are_the_findings_from_the_logs() {
             let (direct, recalled) = (findings(&[]), findings(&["--usage", &folder.path("usage")]));
             assert!(!direct["findings"].as_array().unwrap().is_empty());
             assert_eq!(direct, recalled, "{options:?}");
+            // Two parts of the logs are together what the whole is, each kept or read.
+            let all: Vec<String> = logs(&logs_at).iter().map(|path| path.to_str().unwrap().to_owned()).collect();
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            let (first, second) = all.split_at(all.len() / 3);
+            let (a, b) = (folder.path("a"), folder.path("b"));
+            (ingest(first, &a), ingest(second, &b));
+            let of_logs = [&["--usage", &a, "--cloudtrail"], second].concat();
+            for parts in [&["--usage", &a, "--usage", &b][..], &of_logs] {
+                assert_eq!(findings(parts)["findings"], direct["findings"], "{options:?}");
+            }
             // What the usage does not have is not found: without it nothing is unused that only logs show.
             fs::remove_dir_all(folder.path("usage") + "/coverage").unwrap();
             assert_ne!(findings(&["--usage", &folder.path("usage")]), direct, "a comparison that notices");
@@ -327,6 +337,50 @@ fn a_rollup_beside_its_logs_is_no_log() {
     assert_eq!(ingest(&[&logs_at], &out).status, 0);
     let ran = ingest(&[&logs_at], &out);
     assert_eq!((ran.status, ran.err.as_str(), ran.out.contains(" 0 of ")), (0, "", true), "{}", ran.out);
+}
+
+#[test]
+fn what_was_no_log_is_forgotten_when_it_is_gone_and_a_broken_delivery_is_not() {
+    let folder = Folder::new();
+    let (logs_at, out) = (folder.path("logs"), folder.path("usage"));
+    fs::create_dir_all(&logs_at).unwrap();
+    let put = |name: &str, text: &str| fs::write(Path::new(&logs_at).join(name), text).unwrap();
+    let call = r#"{"eventTime":"2026-03-01T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","eventID":"a"}"#;
+    put("a.json", call);
+    assert_eq!(ingest(&[&logs_at], &out).status, 0);
+    let clean = tree(&out);
+    for (name, text, forgotten) in [
+        ("settings.json", "{\"foo\":1}", true),
+        ("b.ndjson", &format!("{call}\n{{\"foo\":1}}"), false),
+        ("111122223333_CloudTrail_eu-west-1_20260301T1205Z_x.json", "{\"foo\":1}", false),
+    ] {
+        put(name, text);
+        assert_eq!(ingest(&[&logs_at], &out).status, 1, "{name}");
+        fs::remove_file(Path::new(&logs_at).join(name)).unwrap();
+        assert_eq!(ingest(&[&logs_at], &out).status, 0, "{name}");
+        assert_eq!(tree(&out) == clean, forgotten, "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_and_control_characters_are_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let logs_at = folder.path("logs");
+    fs::create_dir_all(&logs_at).unwrap();
+    let call = r#"{"eventTime":"2026-03-01T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"List\u001b[31m"}"#;
+    for name in [&b"\xff.json"[..], b"\xfe.json", b"a.json"] {
+        fs::write(Path::new(&logs_at).join(std::ffi::OsStr::from_bytes(name)), call).unwrap();
+    }
+    let ran = ingest(&[&logs_at], &folder.path("usage"));
+    assert_eq!(
+        (ran.status, ran.err.matches(".json: is not read: its name is not UTF-8; rename it").count()),
+        (1, 2),
+        "{}",
+        ran.err
+    );
+    let shown = leastwise(&["usage", &folder.path("usage")], "");
+    assert!(shown.out.contains("s3 List\\u{1b}[31m ") && !shown.out.contains('\u{1b}'), "{}", shown.out);
 }
 
 #[test]

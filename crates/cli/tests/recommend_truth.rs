@@ -76,15 +76,15 @@ impl Demo {
     }
 
     fn read(&self, visit: &mut dyn FnMut(&Event<'_>)) -> Reading {
-        let trails = TrailFacts { all_regions: true, ..TrailFacts::default() };
-        leastwise_history::read(std::slice::from_ref(&self.logs), &ReadOptions { trails, ..ReadOptions::default() }, visit)
+        leastwise_history::read(std::slice::from_ref(&self.logs), &ReadOptions::default(), visit)
     }
 
     fn ledger(&self, mapper: &EventMapper<'_>) -> UsageLedger {
         let mut collector = Collector::new(mapper);
         if self.logs.exists() {
             let reading = self.read(&mut |event| collector.record(event));
-            reading.coverage.into_iter().for_each(|coverage| collector.ledger().cover(coverage));
+            let trails = TrailFacts { all_regions: true, ..TrailFacts::default() };
+            reading.observed.coverage(&trails).into_iter().for_each(|coverage| collector.ledger().cover(coverage));
         }
         let mut reports = LastAccessedReader::default();
         for (name, bytes) in self.files.iter().filter(|(name, _)| name.starts_with("last-accessed/")) {

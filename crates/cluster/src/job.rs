@@ -295,7 +295,7 @@ fn portion_of(batches: &[RecordBatch]) -> Result<Portion, ClusterError> {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks the scheduler how many workers it has.
-fn ready(scheduler: &Address) -> Result<usize, ClusterError> {
+pub(crate) fn ready(scheduler: &Address) -> Result<usize, ClusterError> {
     let unreachable = |message: String| ClusterError::Unreachable { address: scheduler.to_string(), message };
     let asked = || -> std::io::Result<String> {
         let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");

@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::registry::BallistaFunctionRegistry;
@@ -21,7 +22,7 @@ use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 
 use crate::error::ClusterError;
 use crate::functions;
-use crate::job::{Address, MOST_IN_MESSAGE};
+use crate::job::{Address, MOST_IN_MESSAGE, ready};
 use crate::stores;
 
 /// How a scheduler runs.
@@ -49,7 +50,7 @@ pub struct WorkerOptions {
     pub cores: usize,
     /// Bytes of memory for sorting and adding up, before it goes on on disk; 70 % of the machine's unless given.
     pub memory: Option<u64>,
-    /// Where rows on their way are kept; made when it is not there, emptied at the end.
+    /// Where rows on their way are kept, in a folder of this worker that is removed at the end; made when it is not there.
     pub work: PathBuf,
 }
 
@@ -128,22 +129,26 @@ pub fn worker(options: &WorkerOptions, started: &dyn Fn(u16)) -> Result<(), Clus
     const ROLE: &str = "worker";
     let failed = |message: String| ClusterError::Role { role: ROLE, message };
     let port = free(options.listen, options.port)?;
-    std::fs::create_dir_all(&options.work).map_err(|error| failed(format!("{}: {error}", options.work.display())))?;
+    started(port);
+    wait_for(&options.scheduler, CONNECT)?;
+    // A folder of its own, since others may keep theirs in the same place.
+    let work =
+        options.work.join(format!("worker-{}-{port}", options.advertise.clone().unwrap_or_else(|| options.listen.to_string())));
+    std::fs::create_dir_all(&work).map_err(|error| failed(format!("{}: {error}", work.display())))?;
     let mut registry = BallistaFunctionRegistry::default();
     for function in functions::all() {
         registry.scalar_functions.insert(function.name().to_owned(), function);
     }
-    let folder = options.work.clone();
+    let folder = work.clone();
     let config = ExecutorProcessConfig {
         bind_host: options.listen.to_string(),
         external_host: options.advertise.clone(),
         port,
         scheduler_host: options.scheduler.host.clone(),
         scheduler_port: options.scheduler.port,
-        scheduler_connect_timeout_seconds: CONNECT,
         vcores: options.cores.max(1),
         task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
-        work_dir: Some(options.work.display().to_string()),
+        work_dir: Some(work.display().to_string()),
         memory_pool_size: options.memory,
         grpc_max_encoding_message_size: MOST_IN_MESSAGE,
         grpc_max_decoding_message_size: MOST_IN_MESSAGE,
@@ -152,15 +157,26 @@ pub fn worker(options: &WorkerOptions, started: &dyn Fn(u16)) -> Result<(), Clus
         override_runtime_producer: Some(Arc::new(move |config: &SessionConfig| stores::runtime(config, Some(&folder)))),
         ..ExecutorProcessConfig::default()
     };
-    started(port);
     let run = runtime(ROLE)?.block_on(start_executor_process(Arc::new(config)));
     // What is left there is of no use to anybody.
-    let _ = std::fs::remove_dir_all(&options.work);
+    let _ = std::fs::remove_dir_all(&work);
     run.map_err(|error| failed(error.to_string()))
 }
 
-/// A worker waits so many seconds for its scheduler.
-const CONNECT: u16 = 30;
+/// A worker waits so long for its scheduler. The engine's own waiting has no end: the clock that it looks at is always at its beginning (55.0).
+const CONNECT: Duration = Duration::from_secs(30);
+
+/// Waits until somebody answers there as schedulers do.
+fn wait_for(scheduler: &Address, patience: Duration) -> Result<(), ClusterError> {
+    let begun = Instant::now();
+    loop {
+        match ready(scheduler) {
+            Err(ClusterError::Unreachable { .. }) if begun.elapsed() < patience => std::thread::sleep(Duration::from_millis(500)),
+            Err(lost @ ClusterError::Unreachable { .. }) => return Err(lost),
+            _ => return Ok(()),
+        }
+    }
+}
 
 /// The port, or a free one for 0.
 fn free(listen: IpAddr, port: u16) -> Result<u16, ClusterError> {
@@ -169,4 +185,16 @@ fn free(listen: IpAddr, port: u16) -> Result<u16, ClusterError> {
         role: "worker",
         message: format!("cannot listen on {}: {error}", SocketAddr::new(listen, port)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheduler_that_does_not_come_is_not_waited_for_for_ever() {
+        let nobody = Address { host: "127.0.0.1".to_owned(), port: 1 };
+        let error = wait_for(&nobody, Duration::from_millis(100)).unwrap_err();
+        assert!(error.to_string().starts_with("no scheduler answers at `127.0.0.1:1`: "), "{error}");
+    }
 }

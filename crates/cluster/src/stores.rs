@@ -91,7 +91,8 @@ pub(crate) fn runtime(config: &SessionConfig, folder: Option<&Path>) -> Result<A
 pub(crate) fn folder_of(shared: &str) -> String {
     match is_remote(Path::new(shared)) {
         true => format!("{}/", shared.replace('%', "%25").replace('?', "%3F").replace('#', "%23")),
-        false => shared.to_owned(),
+        // An address, since in a path brackets and stars would stand for others.
+        false => Url::from_directory_path(shared).map_or_else(|()| shared.to_owned(), String::from),
     }
 }
 
@@ -136,7 +137,7 @@ mod tests {
         let settings = config.options().extensions.get::<StoreSettings>().unwrap();
         assert_eq!((settings.endpoint.as_str(), settings.timeout), ("http://127.0.0.1:1", 7));
         assert_eq!(folder_of("s3://b/a prefix/50%?#/.cluster/1"), "s3://b/a prefix/50%25%3F%23/.cluster/1/");
-        assert_eq!(folder_of("/mnt/usage/.cluster"), "/mnt/usage/.cluster");
+        assert_eq!(folder_of("/mnt/a [b]*?%/.cluster"), "file:///mnt/a%20[b]*%3F%25/.cluster/");
         let runtime = runtime(&config, None).unwrap();
         assert!(runtime.object_store_registry.get_store(&Url::parse("s3://bucket/x").unwrap()).is_ok());
         assert!(runtime.object_store_registry.get_store(&Url::parse("file:///x").unwrap()).is_ok());

@@ -67,7 +67,7 @@ impl Columns {
             category: category_of(self.value(row, "eventcategory"), self.value(row, "managementevent")),
             read_only: truth_of(self.value(row, "readonly")),
             resources: self.value(row, "resources").map(resources).unwrap_or_default(),
-            request: self.value(row, "requestparameters").and_then(request_of),
+            request: self.value(row, "requestparameters").and_then(request),
         };
         give(&event);
         Ok(())
@@ -107,6 +107,14 @@ impl Columns {
     }
 }
 
+/// Request parameters, which Athena keeps as JSON and Lake as a map of texts.
+fn request(written: &str) -> Option<Cow<'_, str>> {
+    if !written.starts_with('{') || written.get(1..).is_some_and(|rest| rest.trim_start().starts_with(['"', '}'])) {
+        return request_of(written);
+    }
+    Node::parse(written).and_then(|node| request_of(&node.to_json().to_string()).map(|json| Cow::Owned(json.into_owned())))
+}
+
 fn resources(written: &str) -> Vec<EventResource<'static>> {
     let owned = |text: &str| Cow::Owned(text.to_owned());
     if let Ok(list) = serde_json::from_str::<Vec<RecordResource<'_>>>(written) {
@@ -118,4 +126,29 @@ fn resources(written: &str) -> Vec<EventResource<'static>> {
     list.iter()
         .filter_map(|node| Some(EventResource { arn: owned(node.text("arn")?), kind: node.text("type").map(owned) }))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_parameters_are_json_or_a_map() {
+        let cases = [
+            (r#"{"bucketName":"b"}"#, r#"{"bucketName":"b"}"#),
+            ("{bucketName=b, key=a/b=c, d}", r#"{"bucketName":"b","key":"a/b=c, d"}"#),
+            (
+                r#"{instancesSet={"items":[{"instanceId":"i-1"}]}, dryRun=null}"#,
+                r#"{"instancesSet":{"items":[{"instanceId":"i-1"}]},"dryRun":null}"#,
+            ),
+        ];
+        for (written, json) in cases {
+            let found: Option<serde_json::Value> = request(written).and_then(|text| serde_json::from_str(&text).ok());
+            assert_eq!(found, serde_json::from_str(json).ok(), "{written}");
+        }
+        for nothing in ["{omitted=true, originalSize=300000}", "{}", "{ }"] {
+            let found = request(nothing);
+            assert!(found.as_deref().is_none_or(|text| text.trim_matches(['{', '}', ' ']).is_empty()), "{nothing}: {found:?}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! What the files together say about the trails: accounts, regions, windows and gaps.
 //!
 //! From the times in the names of delivered files where they have such names, otherwise from the events' own times. A
-//! day without any delivery, in a region that delivers every day, is a gap; so is an hour of the day in which it
-//! delivers on nearly all days. Where there is no such rhythm nothing is known to be complete, and nothing is said to be.
+//! day without any delivery, in a region that delivers every day, is a gap, also before it began and after it ended when other regions
+//! deliver then; so is an hour of the day in which it delivers on nearly all days, or on most when it is steady otherwise. Where there
+//! is no such rhythm nothing is known to be complete, and nothing is said to be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,10 @@ const FEWEST_DAYS: usize = 3;
 const DAILY_PERCENT: usize = 75;
 /// It delivers in an hour of the day when it does so on so many of a hundred delivering days.
 const HOURLY_PERCENT: usize = 80;
+/// It is steady when it delivers in so many of a hundred of the hours of the day in which it delivers at least every second day.
+const STEADY_PERCENT: usize = 90;
+/// A steady region is quiet in an hour of the day when it delivered nothing then on most days, and on so many at least.
+const QUIET_DAYS: usize = 3;
 
 /// What one file shows.
 #[derive(Debug, Default)]
@@ -191,9 +196,9 @@ fn delivery_of(name: &str) -> Option<(AccountId, String, Timestamp)> {
     Some((account, region.to_owned(), Timestamp::parse(&time)?))
 }
 
-/// Gathers the facts of all files.
-#[derive(Debug, Default)]
-pub(crate) struct Tracker {
+/// What logs and rollups show of the trails, before anything is concluded from it. It adds up in any order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
     hours: BTreeMap<(AccountId, String), BTreeSet<i64>>,
     windows: BTreeMap<AccountId, (Timestamp, Timestamp)>,
     kinds: BTreeMap<AccountId, Kinds>,
@@ -213,10 +218,28 @@ pub(crate) struct Flaw {
     pub(crate) window: Option<(Timestamp, Timestamp)>,
 }
 
-impl Tracker {
+impl Observed {
     pub(crate) fn file(&mut self, facts: FileFacts) {
         self.flaws.extend(facts.flaw());
         facts.observations().into_iter().for_each(|observation| self.observe(observation));
+    }
+
+    /// Adds what others show, of which logs of the same accounts may be a part.
+    pub fn absorb(&mut self, other: Observed) {
+        let Observed { hours, windows, kinds, export_hours, export_windows, flaws } = other;
+        for (own, others) in [(&mut self.hours, hours), (&mut self.export_hours, export_hours)] {
+            others.into_iter().for_each(|(place, hours)| own.entry(place).or_default().extend(hours));
+        }
+        for (own, others) in [(&mut self.windows, windows), (&mut self.export_windows, export_windows)] {
+            others.into_iter().for_each(|(account, window)| widen(own, account, window));
+        }
+        kinds.into_iter().for_each(|(account, kinds)| self.kinds.entry(account).or_default().add(kinds));
+        self.flaws.extend(flaws);
+    }
+
+    /// Adds that something, called `name`, could not be read at all: it may have told of any account and time.
+    pub fn miss_all(&mut self, name: &str) {
+        self.flaws.push(Flaw { file: name.to_owned(), accounts: None, region: None, window: None });
     }
 
     /// Adds a file that could not be read wholly.
@@ -233,20 +256,18 @@ impl Tracker {
             Origin::Trail => (&mut self.hours, &mut self.windows),
         };
         hours.entry((account, region)).or_default().extend(seen);
-        windows.entry(account).and_modify(|known| *known = (known.0.min(from), known.1.max(to))).or_insert((from, to));
+        widen(windows, account, (from, to));
     }
 
-    /// What each account's trail covers.
-    pub(crate) fn coverage(mut self, trails: &TrailFacts) -> Vec<TrailCoverage> {
+    /// What each account's trail covers, sorted by account.
+    #[must_use]
+    pub fn coverage(mut self, trails: &TrailFacts) -> Vec<TrailCoverage> {
         if trails.exports_complete {
             for (place, hours) in std::mem::take(&mut self.export_hours) {
                 self.hours.entry(place).or_default().extend(hours);
             }
-            for (account, (from, to)) in std::mem::take(&mut self.export_windows) {
-                self.windows
-                    .entry(account)
-                    .and_modify(|known| *known = (known.0.min(from), known.1.max(to)))
-                    .or_insert((from, to));
+            for (account, window) in std::mem::take(&mut self.export_windows) {
+                widen(&mut self.windows, account, window);
             }
         }
         let windows = std::mem::take(&mut self.windows);
@@ -261,10 +282,13 @@ impl Tracker {
         let mut rhythm = trails.complete;
         let mut regions = BTreeSet::new();
         // From the account's first place on, so that many accounts are not looked through once for each.
-        let own = self.hours.range((account, String::new())..).take_while(|((of, _), _)| *of == account);
-        for ((_, region), hours) in own {
+        let own = || self.hours.range((account, String::new())..).take_while(|((of, _), _)| *of == account);
+        let day_of = |hour: Option<&i64>| hour.map_or(0, |hour| hour.div_euclid(24));
+        let first = own().map(|(_, hours)| day_of(hours.first())).min().unwrap_or_default();
+        let last = own().map(|(_, hours)| day_of(hours.last())).max().unwrap_or_default();
+        for ((_, region), hours) in own() {
             regions.insert(region.clone());
-            if let Some(missing) = missing_hours(hours) {
+            if let Some(missing) = missing_hours(hours, (first, last)) {
                 rhythm = true;
                 gaps.extend(missing.into_iter().map(|(from, to)| Gap {
                     from: Timestamp::from_seconds(from * HOUR),
@@ -299,8 +323,14 @@ impl Tracker {
     }
 }
 
-/// The runs of hours without a delivery that should have had one, end not included; none when there is no rhythm.
-fn missing_hours(hours: &BTreeSet<i64>) -> Option<Vec<(i64, i64)>> {
+/// Makes the window of an account as wide as to hold another one too.
+fn widen(windows: &mut BTreeMap<AccountId, (Timestamp, Timestamp)>, account: AccountId, (from, to): (Timestamp, Timestamp)) {
+    windows.entry(account).and_modify(|known| *known = (known.0.min(from), known.1.max(to))).or_insert((from, to));
+}
+
+/// The runs of hours without a delivery that should have had one, end not included; none when there is no rhythm. `within` are the
+/// first and the last day of all regions, which are whole only by chance.
+fn missing_hours(hours: &BTreeSet<i64>, within: (i64, i64)) -> Option<Vec<(i64, i64)>> {
     let days: BTreeSet<i64> = hours.iter().map(|hour| hour.div_euclid(24)).collect();
     if days.len() < FEWEST_DAYS {
         return None;
@@ -317,9 +347,19 @@ fn missing_hours(hours: &BTreeSet<i64>) -> Option<Vec<(i64, i64)>> {
     // The first and the last day are whole only by chance.
     let (first, last) = (*hours.first()?, *hours.last()?);
     let inner: Vec<i64> = days.iter().copied().filter(|day| day * 24 > first && day * 24 + 23 < last).collect();
-    for hour in 0..24 {
-        let with = inner.iter().filter(|day| hours.contains(&(*day * 24 + hour))).count();
-        if !inner.is_empty() && with * 100 >= inner.len() * HOURLY_PERCENT {
+    missing.extend((within.0 + 1) * 24..first.div_euclid(24) * 24);
+    missing.extend((last.div_euclid(24) + 1) * 24..within.1 * 24);
+    let with = |hour: i64| inner.iter().filter(|day| hours.contains(&(*day * 24 + hour))).count();
+    let each: Vec<(i64, usize)> = (0..24).map(|hour| (hour, with(hour))).collect();
+    let (slots, filled) = each
+        .iter()
+        .filter(|(_, with)| with * 2 >= inner.len())
+        .fold((0, 0), |(slots, filled), (_, with)| (slots + inner.len(), filled + with));
+    let steady = filled * 100 >= slots * STEADY_PERCENT;
+    for (hour, with) in each {
+        let often = with * 100 >= inner.len() * HOURLY_PERCENT;
+        let seldom = with * 2 < inner.len() && inner.len() - with >= QUIET_DAYS;
+        if !inner.is_empty() && (often || steady && !seldom) {
             let of_days = days.iter().map(|day| day * 24 + hour).filter(|at| *at > first && *at < last);
             missing.extend(of_days.filter(|at| !hours.contains(at)));
         }
@@ -337,6 +377,12 @@ fn missing_hours(hours: &BTreeSet<i64>) -> Option<Vec<(i64, i64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// For a region that is the only one.
+    fn missing_in(hours: &BTreeSet<i64>) -> Option<Vec<(i64, i64)>> {
+        let day = |hour: Option<&i64>| hour.unwrap().div_euclid(24);
+        missing_hours(hours, (day(hours.first()), day(hours.last())))
+    }
 
     #[test]
     fn the_name_of_a_delivery_tells_account_region_and_time() {
@@ -356,28 +402,47 @@ mod tests {
     }
 
     #[test]
+    fn one_missing_hour_is_a_gap_however_few_days_there_are_and_so_is_one_that_often_misses() {
+        for days in 2..8 {
+            let one: BTreeSet<i64> = (0..days * 24 + 5).filter(|hour| *hour != days * 24 - 12).collect();
+            assert_eq!(missing_in(&one), Some(vec![(days * 24 - 12, days * 24 - 11)]), "{days}");
+        }
+        let missing = [52, 100, 172, 244, 436].map(|hour| hour / 24 * 24 + 12);
+        let often: BTreeSet<i64> = (0..24 * 20).filter(|hour| !missing.contains(hour)).collect();
+        assert_eq!(missing_in(&often), Some(missing.map(|hour| (hour, hour + 1)).to_vec()));
+    }
+
+    #[test]
+    fn a_region_that_begins_late_or_ends_early_misses_whole_days() {
+        let hours: BTreeSet<i64> = (24 * 10 + 7..24 * 20 + 9).collect();
+        assert_eq!(missing_hours(&hours, (10, 20)), Some(Vec::new()));
+        assert_eq!(missing_hours(&hours, (9, 21)), Some(Vec::new()));
+        assert_eq!(missing_hours(&hours, (5, 40)), Some(vec![(24 * 6, 24 * 10), (24 * 21, 24 * 40)]));
+    }
+
+    #[test]
     fn a_missing_hour_of_an_hourly_trail_is_a_gap_and_so_is_a_missing_day() {
         let full: BTreeSet<i64> = (0..24 * 20).collect();
-        assert_eq!(missing_hours(&full), Some(Vec::new()));
+        assert_eq!(missing_in(&full), Some(Vec::new()));
         let holes: BTreeSet<i64> = full.iter().copied().filter(|hour| *hour != 100 && !(240..268).contains(hour)).collect();
-        assert_eq!(missing_hours(&holes), Some(vec![(100, 101), (240, 268)]));
+        assert_eq!(missing_in(&holes), Some(vec![(100, 101), (240, 268)]));
     }
 
     #[test]
     fn a_long_outage_is_a_gap_however_long() {
         let outage: BTreeSet<i64> = (0..24 * 90).filter(|hour| !(24 * 20..24 * 50).contains(hour)).collect();
-        assert_eq!(missing_hours(&outage), Some(vec![(24 * 20, 24 * 50)]));
+        assert_eq!(missing_in(&outage), Some(vec![(24 * 20, 24 * 50)]));
     }
 
     #[test]
     fn the_quiet_hours_of_every_night_are_no_gaps() {
         let days: BTreeSet<i64> = (0..24 * 20).filter(|hour| (7..19).contains(&(hour % 24))).collect();
-        assert_eq!(missing_hours(&days), Some(Vec::new()));
+        assert_eq!(missing_in(&days), Some(Vec::new()));
     }
 
     #[test]
     fn without_a_rhythm_nothing_is_known() {
-        assert_eq!(missing_hours(&(0..40).collect()), None);
-        assert_eq!(missing_hours(&(0..20).map(|day| day * 24 * 5).collect()), None);
+        assert_eq!(missing_in(&(0..40).collect()), None);
+        assert_eq!(missing_in(&(0..20).map(|day| day * 24 * 5).collect()), None);
     }
 }

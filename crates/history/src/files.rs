@@ -25,7 +25,15 @@ pub(crate) fn walk(path: &Path, found: &mut dyn FnMut(Found<'_>)) {
     match std::fs::metadata(path) {
         Err(error) => found(Found::Unreadable(path, format!("cannot be read: {error}"))),
         Ok(facts) if facts.is_dir() => below(path, found),
-        Ok(_) => found(Found::Log(path)),
+        Ok(_) => found(log(path)),
+    }
+}
+
+/// A log, when it can be called by its name, which is what tells it from others.
+fn log(path: &Path) -> Found<'_> {
+    match path.to_str() {
+        Some(_) => Found::Log(path),
+        None => Found::Unreadable(path, "is not read: its name is not UTF-8; rename it".to_owned()),
     }
 }
 
@@ -53,7 +61,7 @@ fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
             // A link to a folder could lead round in a circle; one to a file is read.
             Ok(kind) if kind.is_symlink() && path.is_dir() => found(Found::Other(path)),
             Ok(_) if is_digest(path) => found(Found::Digest),
-            Ok(_) if is_called_a_log(path) && !is_of_another_service(path) => found(Found::Log(path)),
+            Ok(_) if is_called_a_log(path) && !is_of_another_service(path) => found(log(path)),
             Ok(_) => found(Found::Other(path)),
         }
     }

@@ -20,14 +20,16 @@ mod trails;
 mod unpack;
 mod whole;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use leastwise::access::Timestamp;
-use leastwise::usage::{Event, TrailCoverage};
+use leastwise::usage::Event;
 
-use coverage::{FileFacts, Tracker};
+use coverage::FileFacts;
+pub use coverage::Observed;
 use reading::{FileReader, Origin};
 pub use trails::{DescribedTrails, StatedTrail};
 
@@ -40,14 +42,12 @@ pub struct ReadOptions {
     pub max_record: usize,
     /// Events before this moment are passed over, and so is what they would show about the trails.
     pub since: Option<Timestamp>,
-    /// What is known about the trails besides what their files show.
-    pub trails: TrailFacts,
 }
 
 impl Default for ReadOptions {
     /// 8 GiB a compressed file; 16 MiB a record, which is far more than CloudTrail ever writes.
     fn default() -> ReadOptions {
-        ReadOptions { max_unpacked: 8 << 30, max_record: 16 << 20, since: None, trails: TrailFacts::default() }
+        ReadOptions { max_unpacked: 8 << 30, max_record: 16 << 20, since: None }
     }
 }
 
@@ -79,8 +79,8 @@ pub struct Reading {
     pub ignored: Vec<String>,
     /// What could not be read.
     pub problems: Vec<Problem>,
-    /// What each account's trail covers, sorted by account.
-    pub coverage: Vec<TrailCoverage>,
+    /// What they show of the trails.
+    pub observed: Observed,
 }
 
 /// One thing that could not be read.
@@ -96,24 +96,28 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, message) = (printable(&self.file), printable(&self.message));
         match self.record {
-            Some(record) => write!(f, "{}: record {record}: {}", self.file, self.message),
-            None => write!(f, "{}: {}", self.file, self.message),
+            Some(record) => write!(f, "{file}: record {record}: {message}"),
+            None => write!(f, "{file}: {message}"),
         }
     }
+}
+
+/// A text of others for a terminal: control characters, which might move its cursor or begin a line, are spelled out.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let spelled = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(spelled).collect())
 }
 
 /// Reads every log at `paths`, files or folders of any depth, in the order of their names, and gives each event once
 /// to `visit`.
 pub fn read(paths: &[PathBuf], options: &ReadOptions, visit: &mut dyn FnMut(&Event<'_>)) -> Reading {
-    let mut reader = Reader {
-        options,
-        visit,
-        files: FileReader::new(),
-        reading: Reading::default(),
-        seen: HashSet::new(),
-        tracker: Tracker::default(),
-    };
+    let mut reader = Reader { options, visit, files: FileReader::new(), reading: Reading::default(), seen: HashSet::new() };
     for path in paths {
         files::walk(path, &mut |found| match found {
             files::Found::Log(path) => reader.file(path),
@@ -122,9 +126,7 @@ pub fn read(paths: &[PathBuf], options: &ReadOptions, visit: &mut dyn FnMut(&Eve
             files::Found::Unreadable(path, error) => reader.unreadable(path, error),
         });
     }
-    let mut reading = reader.reading;
-    reading.coverage = reader.tracker.coverage(&options.trails);
-    reading
+    reader.reading
 }
 
 struct Reader<'r> {
@@ -133,18 +135,17 @@ struct Reader<'r> {
     files: FileReader,
     reading: Reading,
     seen: HashSet<u128>,
-    tracker: Tracker,
 }
 
 impl Reader<'_> {
     fn unreadable(&mut self, path: &Path, message: String) {
         let file = path.display().to_string();
-        self.tracker.file(FileFacts::unread(&file));
+        self.reading.observed.file(FileFacts::unread(&file));
         self.reading.problems.push(Problem { file, record: None, message });
     }
 
     fn file(&mut self, path: &Path) {
-        let Reader { options, visit, files, reading, seen, tracker } = self;
+        let Reader { options, visit, files, reading, seen } = self;
         reading.files += 1;
         let read = files.read(Origin::File(path), &path.display().to_string(), options, &mut |event, _| {
             // Events without an id are all new.
@@ -156,7 +157,7 @@ impl Reader<'_> {
             }
         });
         reading.problems.extend(read.problems);
-        tracker.file(read.facts);
+        reading.observed.file(read.facts);
     }
 }
 

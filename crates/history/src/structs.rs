@@ -4,6 +4,8 @@
 //! an equals sign follow, behind a blank where the text has such commas; a bracket ends one only when it closes what is open
 //! and something else ends there too. Good enough for identities and resources, and for nothing else.
 
+use serde_json::Value;
+
 /// A value of the notation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Node {
@@ -21,6 +23,19 @@ impl Node {
         let spaced = rest.match_indices(", ").any(|(at, _)| rest.get(at + 2..).and_then(name_before).is_some());
         let node = value(&mut rest, DEPTH, None, spaced)?;
         rest.trim().is_empty().then_some(node)
+    }
+
+    /// As JSON. A text that is a list or an object of JSON is that.
+    pub(crate) fn to_json(&self) -> Value {
+        match self {
+            Node::Text(text) if text == "null" => Value::Null,
+            Node::Text(text) => {
+                let nested = text.starts_with(['{', '[']).then(|| serde_json::from_str(text).ok()).flatten();
+                nested.unwrap_or_else(|| Value::from(text.as_str()))
+            }
+            Node::Map(members) => members.iter().map(|(name, node)| (name.clone(), node.to_json())).collect(),
+            Node::List(items) => items.iter().map(Node::to_json).collect(),
+        }
     }
 
     /// The member of that name, ignoring case.

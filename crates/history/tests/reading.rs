@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use leastwise::usage::{RegionScope, attribute};
-use leastwise_history::{ReadOptions, Reading, read};
+use leastwise::usage::{RegionScope, TrailCoverage, attribute};
+use leastwise_history::{ReadOptions, Reading, TrailFacts, read};
 
 /// A folder of its own, gone at the end.
 struct Folder(PathBuf);
@@ -101,7 +101,7 @@ fn looked_up_events_are_read_from_the_text_within() {
     );
     let (reading, names) = folder.read();
     assert_eq!(names, ["Inner"]);
-    assert_eq!(reading.coverage, [], "a lookup may have been filtered, so it covers nothing");
+    assert_eq!(covered(&reading), [], "a lookup may have been filtered, so it covers nothing");
 }
 
 #[test]
@@ -245,6 +245,11 @@ fn deliver(folder: &Folder, days: i64, missing: impl Fn(i64) -> bool) {
     }
 }
 
+/// What follows from what was read alone.
+fn covered(reading: &Reading) -> Vec<TrailCoverage> {
+    reading.observed.clone().coverage(&TrailFacts::default())
+}
+
 #[test]
 fn an_hourly_trail_of_several_regions_covers_its_window() {
     let folder = Folder::new("hourly");
@@ -252,7 +257,7 @@ fn an_hourly_trail_of_several_regions_covers_its_window() {
     folder
         .put("AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/111122223333_CloudTrail-Digest_eu-west-1_t_x.json.gz", "not read");
     let (reading, _) = folder.read();
-    let trail = &reading.coverage[0];
+    let trail = &covered(&reading)[0];
     assert_eq!((trail.account.as_str(), &trail.regions, &trail.gaps), ("111122223333", &RegionScope::All, &Vec::new()));
     assert_eq!(
         (trail.window.from.to_string().as_str(), trail.window.to.to_string().as_str()),
@@ -276,7 +281,7 @@ fn a_missing_hour_or_day_and_a_bad_file_are_gaps() {
         &gz(records(0..9))[..40],
     );
     let (reading, _) = folder.read();
-    let gaps: Vec<String> = reading.coverage[0].gaps.iter().map(|g| format!("{} {} {:?}", g.from, g.to, g.region)).collect();
+    let gaps: Vec<String> = covered(&reading)[0].gaps.iter().map(|g| format!("{} {} {:?}", g.from, g.to, g.region)).collect();
     assert_eq!(
         gaps,
         [
@@ -295,8 +300,8 @@ fn a_bad_file_without_a_name_or_event_leaves_every_account_in_doubt() {
     deliver(&folder, 5, |_| false);
     folder.put("unknown.json", "{\"Records\":[{\"eventName\"");
     let (reading, _) = folder.read();
-    let gap = &reading.coverage[0].gaps[0];
-    assert!(gap.from <= reading.coverage[0].window.from && gap.to > reading.coverage[0].window.to);
+    let gap = &covered(&reading)[0].gaps[0];
+    assert!(gap.from <= covered(&reading)[0].window.from && gap.to > covered(&reading)[0].window.to);
 }
 
 #[test]
@@ -304,6 +309,6 @@ fn too_few_events_show_no_rhythm_and_cover_nothing() {
     let folder = Folder::new("sparse");
     folder.put("a.json", records(0..3));
     let (reading, _) = folder.read();
-    assert_eq!(reading.coverage[0].gaps.len(), 1);
-    assert!(matches!(reading.coverage[0].regions, RegionScope::Only(_)));
+    assert_eq!(covered(&reading)[0].gaps.len(), 1);
+    assert!(matches!(covered(&reading)[0].regions, RegionScope::Only(_)));
 }

@@ -14,7 +14,7 @@ use leastwise::usage::EventMapper;
 use super::batch::Batch;
 use super::cover::{DayCover, by_day};
 use super::deal::Deal;
-use super::input::{Input, Inputs, Place};
+use super::input::{Input, Inputs, Place, is_too_old};
 use super::manifest::{Manifest, ReadFile};
 use super::merge::{Merged, name_of_day, stage};
 #[cfg(feature = "s3")]
@@ -324,10 +324,18 @@ impl Done {
 
 impl Writer {
     /// Leaves of the logs that were found those that are to be read, and says how many were found. What an earlier run could not
-    /// look at and this one could is forgotten.
+    /// look at and this one could is forgotten, and so is what held no event that could be read, is not called as a delivery, and
+    /// is gone: it was no log, or its repair has another name.
     pub(crate) fn leave_new(&mut self, inputs: &mut Inputs, since: Option<Timestamp>) -> u64 {
         let before = self.manifest.files.len();
-        self.manifest.files.retain(|name, file| file.state != UNLISTED || !inputs.covers(name));
+        let was_none = |name: &str, file: &ReadFile| {
+            let delivered = FileFacts::of_name(name).delivered.is_some();
+            file.flaw.is_some() && file.events == 0 && !delivered && !inputs.logs.contains_key(name) && !is_too_old(name, since)
+        };
+        self.manifest.files.retain(|name, file| {
+            let settled = file.state == UNLISTED || was_none(name, file);
+            !(settled && inputs.covers(name))
+        });
         self.forgot = self.manifest.files.len() < before;
         let listed = inputs.logs.len() as u64;
         let since = since.map(Timestamp::seconds);

@@ -158,7 +158,7 @@ pub(crate) fn is_too_old(name: &str, since: Option<Timestamp>) -> bool {
 
 /// The day in the folders of a delivery.
 fn day_of(name: &str) -> Option<Timestamp> {
-    let (_, below) = name.split_once("/CloudTrail/").or_else(|| name.strip_prefix("CloudTrail/").map(|rest| ("", rest)))?;
+    let (_, below) = name.rsplit_once("/CloudTrail/").or_else(|| name.strip_prefix("CloudTrail/").map(|rest| ("", rest)))?;
     let mut parts = below.split('/').skip(1);
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     parts.next()?;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use leastwise::access::Timestamp;
+use leastwise::access::{AccountId, Timestamp};
 use object_store::aws::AmazonS3Builder;
 use object_store::client::SpawnedReqwestConnector;
 use object_store::path::Path as Key;
@@ -279,8 +279,11 @@ impl Bucket {
 /// The folder of a region that a folder is or is in: `…/CloudTrail/region`.
 fn region_in(folder: &Key) -> Option<String> {
     let parts: Vec<_> = folder.parts().map(|part| part.as_ref().to_owned()).collect();
-    let at = parts.iter().position(|part| part == "CloudTrail")?;
-    parts.get(..at + 2).map(|parts| parts.join("/"))
+    // A prefix may be called so too.
+    let of_account =
+        |pair: &[String]| matches!(pair, [account, name] if name == "CloudTrail" && AccountId::parse(account).is_some());
+    let at = parts.windows(2).position(of_account)?;
+    parts.get(..at + 3).map(|parts| parts.join("/"))
 }
 
 /// What every key of the day and of later ones comes behind.

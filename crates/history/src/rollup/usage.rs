@@ -23,8 +23,7 @@ use super::stores::{StoreOptions, is_remote};
 use super::table::Table;
 use super::upgrade::{names, partitions};
 use super::{MANIFEST, RollupError, version_of};
-use crate::coverage::Tracker;
-use crate::{Reading, TrailFacts};
+use crate::Reading;
 
 /// A rollup, opened for reading.
 #[derive(Debug)]
@@ -108,11 +107,11 @@ impl Usage {
         Ok(())
     }
 
-    /// Fills a collector with every call, as if the events had been read from their logs, and says what they cover.
+    /// Fills a collector with every call, as if the events had been read from their logs, and says what was seen of the trails.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn collect(&self, collector: &mut Collector<'_, '_>, trails: &TrailFacts) -> Result<Reading, RollupError> {
+    pub fn collect(&self, collector: &mut Collector<'_, '_>) -> Result<Reading, RollupError> {
         let mut reading = Reading::default();
         self.rows(&mut |account, rows| {
             for row in rows.iter().filter(|row| row.resource.is_none()) {
@@ -121,12 +120,11 @@ impl Usage {
                 collector.recur(&recurrence(attribution, account, row));
             }
         })?;
-        let mut tracker = Tracker::default();
         let path = self.folder.join(MANIFEST);
         let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
         files(bytes, &mut |_, file| {
             reading.files += 1;
-            file.flaw.into_iter().for_each(|flaw| tracker.miss(flaw));
+            file.flaw.into_iter().for_each(|flaw| reading.observed.miss(flaw));
             reading.problems.extend(file.problems);
         })
         .map_err(|message| RollupError::Damaged { path, message })?;
@@ -136,9 +134,8 @@ impl Usage {
             let Some(day) = name.strip_suffix(".parquet").and_then(Timestamp::parse) else { continue };
             let bytes = fs::read(&path).map_err(|error| RollupError::io("read", &path, &error))?;
             let cover = DayCover::decode(bytes).map_err(|message| RollupError::Damaged { path, message })?;
-            cover.observations(day.seconds().div_euclid(DAY)).for_each(|observation| tracker.observe(observation));
+            cover.observations(day.seconds().div_euclid(DAY)).for_each(|observation| reading.observed.observe(observation));
         }
-        reading.coverage = tracker.coverage(trails);
         Ok(reading)
     }
 }

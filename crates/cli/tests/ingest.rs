@@ -152,7 +152,7 @@ fn findings_from_usage_are_the_findings_from_the_logs() {
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
             let (first, second) = all.split_at(all.len() / 3);
             let (a, b) = (folder.path("a"), folder.path("b"));
-            (ingest(first, &a), ingest(second, &b));
+            assert!(ingest(first, &a).status <= 1 && ingest(second, &b).status <= 1);
             let of_logs = [&["--usage", &a, "--cloudtrail"], second].concat();
             for parts in [&["--usage", &a, "--usage", &b][..], &of_logs] {
                 assert_eq!(findings(parts)["findings"], direct["findings"], "{options:?}");

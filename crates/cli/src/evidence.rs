@@ -191,6 +191,7 @@ impl Evidence {
             also(event);
         };
         let reading = self.read_logs(&mut visit, &mut problems);
+        #[cfg_attr(not(feature = "ingest"), allow(unused_mut))]
         let mut observed = reading.observed;
         #[cfg(feature = "ingest")]
         self.recall(&mut collector, &mut observed, &mut problems);

@@ -2,8 +2,10 @@
 //!
 //! The notation quotes nothing, so that a value may hold what looks like structure. A comma ends a value only when a name and
 //! an equals sign follow, behind a blank where the text has such commas; a bracket ends one only when it closes what is open
-//! and something else ends there too. Good enough for identities and resources, and for nothing else.
+//! and something else ends there too. Good enough for identities, resources and request
+//! parameters, and for nothing else.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// A value of the notation.
@@ -59,6 +61,15 @@ impl Node {
 /// commas between members.
 fn value(rest: &mut &str, depth: u32, close: Option<char>, spaced: bool) -> Option<Node> {
     let depth = depth.checked_sub(1)?;
+    // JSON may stand for a part: its quotes tell where it ends.
+    if ["{\"", "[\"", "[{\""].iter().any(|begin| rest.starts_with(begin)) {
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        if let Some(Ok(_)) = values.next() {
+            let (json, after) = rest.split_at_checked(values.byte_offset())?;
+            *rest = after;
+            return Some(Node::Text(json.to_owned()));
+        }
+    }
     if let Some(inner) = rest.strip_prefix('{') {
         *rest = inner;
         let mut members = Vec::new();

@@ -20,7 +20,7 @@ use super::ids;
 use super::resource::{Kept, MOST};
 use super::row::{Key, Resource, Row, merge};
 use super::store::{Stage, Staged};
-use super::table::{Table, encode};
+use super::table::{Encoder, Table, encode, merge_with};
 
 /// Runs `work` for each task on so many threads; the results in the order of the tasks.
 pub(crate) fn in_parallel<T: Sync, R: Send>(threads: usize, tasks: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
@@ -557,16 +557,15 @@ fn file_of(account: Option<AccountId>, day: i64, rows: &[Row<'_>]) -> Result<Vec
 fn write(account: Option<AccountId>, day: i64, rows: Vec<Row<'_>>, stage: &Stage<'_>) -> Result<(), RollupError> {
     let path = path_of(account, day);
     let damaged = |message: String| RollupError::Damaged { path: stage.current(&path), message };
-    let known = match stage.read(&path)? {
-        Some(bytes) => Some(Table::read(bytes).map_err(damaged)?),
-        None => None,
+    let Some(known) = stage.read(&path)? else {
+        return stage.put(&path, &file_of(account, day, &rows).map_err(damaged)?);
     };
-    let mut rows = rows;
-    if let Some(known) = &known {
-        rows.extend(known.rows().map_err(damaged)?);
-        rows = merge(rows);
-    }
-    stage.put(&path, &file_of(account, day, &rows).map_err(damaged)?)
+    let (account, day) = (account.map(|account| account.to_string()), name_of_day(day));
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, account.as_deref(), &day).map_err(damaged)?;
+    merge_with(known, rows, &mut encoder).map_err(damaged)?;
+    encoder.finish().map_err(damaged)?;
+    stage.put(&path, &bytes)
 }
 
 #[cfg(test)]

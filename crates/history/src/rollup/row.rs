@@ -336,6 +336,7 @@ fn fold(rows: &mut Vec<Row<'_>>, level: u8) {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::table::{Encoder, Table, encode, merge_with};
     use super::*;
 
     const NAMES: [&str; 3] = ["GetObject", "PutObject", "ListBuckets"];
@@ -382,6 +383,20 @@ mod tests {
             let mut backwards = all.clone();
             backwards.reverse();
             prop_assert_eq!(&merge(backwards), &whole);
+        }
+
+        #[test]
+        fn rows_merged_with_those_of_a_file_part_by_part_are_the_file_of_them_all(all in rows(), cut in 0..700usize) {
+            let (account, day) = (Some("111122223333"), "2026-03-01");
+            let (left, right) = all.split_at(cut.min(all.len()));
+            let file = encode(account, day, &merge(left.to_vec())).unwrap();
+            let mut bytes = Vec::new();
+            let mut encoder = Encoder::new(&mut bytes, account, day).unwrap();
+            merge_with(file, merge(right.to_vec()), &mut encoder).unwrap();
+            encoder.finish().unwrap();
+            let table = Table::read(bytes.clone()).unwrap();
+            prop_assert_eq!(table.rows().unwrap(), merge(all.clone()));
+            prop_assert_eq!(bytes, encode(account, day, &merge(all)).unwrap());
         }
 
         #[test]

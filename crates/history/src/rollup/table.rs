@@ -4,6 +4,7 @@
 //! rows give equal bytes. What each column means is told in docs/usage.md.
 
 use std::borrow::Cow;
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, Int64Builder, ListBuilder, StringBuilder, UInt8Builder, UInt64Builder};
@@ -18,7 +19,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::row::{Key, Outcome, PrincipalType, Resource, Row};
+use super::row::{Key, Outcome, PrincipalType, Resource, Row, merge};
 
 /// The columns whose bounds are written.
 const BOUNDED: [&str; 6] = ["account", "day", "principal", "count", "firstSeen", "lastSeen"];
@@ -26,12 +27,19 @@ const BOUNDED: [&str; 6] = ["account", "day", "principal", "count", "firstSeen",
 /// The columns of which most values are there once, so that a dictionary of them only costs time.
 const VARIED: [&str; 4] = ["resource", "count", "firstSeen", "lastSeen"];
 
-/// How every Parquet file of a rollup is written.
-pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec<u8>, String> {
-    let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())?;
+/// So many rows are read at a time; few in tests, so that they come in parts there too.
+const BATCH: usize = if cfg!(test) { 37 } else { 16 << 10 };
+/// So many rows are brought into columns at a time.
+const ROWS: usize = if cfg!(test) { 50 } else { 64 << 10 };
+/// So many rows are a part of a file that is read for itself.
+const ROWS_OF_GROUP: usize = 256 << 10;
+
+/// A file of so many columns, as every Parquet file of a rollup is written.
+fn writer<W: Write + Send>(file: W, schema: Arc<Schema>) -> Result<ArrowWriter<W>, String> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_write_batch_size(16 << 10)
+        .set_max_row_group_row_count(Some(ROWS_OF_GROUP))
         .set_statistics_enabled(EnabledStatistics::None)
         .set_created_by("leastwise".to_owned());
     // Bounds by which engines leave files out; those of other columns are dear and tell nothing.
@@ -41,7 +49,13 @@ pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec
     for name in VARIED {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
     }
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build())).map_err(|error| error.to_string())?;
+    ArrowWriter::try_new(file, schema, Some(properties.build())).map_err(|error| error.to_string())
+}
+
+/// The file of these columns.
+pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec<u8>, String> {
+    let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())?;
+    let mut writer = writer(Vec::new(), schema)?;
     writer.write(&batch).map_err(|error| error.to_string())?;
     writer.into_inner().map_err(|error| error.to_string())
 }
@@ -49,7 +63,7 @@ pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec
 /// The batches of a Parquet file, one after the other.
 pub(crate) fn batches(bytes: Vec<u8>) -> Result<impl Iterator<Item = Result<RecordBatch, String>>, String> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(|error| error.to_string())?;
-    let reader = builder.with_batch_size(64 << 10).build().map_err(|error| error.to_string())?;
+    let reader = builder.with_batch_size(BATCH).build().map_err(|error| error.to_string())?;
     Ok(reader.map(|batch| batch.map_err(|error| error.to_string())))
 }
 
@@ -105,47 +119,174 @@ fn schema() -> Arc<Schema> {
 
 /// The file of merged rows.
 pub(crate) fn encode(account: Option<&str>, day: &str, rows: &[Row<'_>]) -> Result<Vec<u8>, String> {
-    let of = |value: &dyn Fn(&Row<'_>) -> &'static str| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| Some(value(row))).collect::<StringArray>())
-    };
-    let text = |value: &dyn for<'r> Fn(&'r Row<'_>) -> Option<&'r str>| -> ArrayRef {
-        let mut column = StringBuilder::with_capacity(rows.len(), rows.len() * 24);
-        rows.iter().for_each(|row| column.append_option(value(row)));
-        Arc::new(column.finish())
-    };
-    let mut tags = BooleanBuilder::with_capacity(rows.len());
-    let mut levels = UInt8Builder::with_capacity(rows.len());
-    let mut count = UInt64Builder::with_capacity(rows.len());
-    let (mut first, mut last) = (Int64Builder::with_capacity(rows.len()), Int64Builder::with_capacity(rows.len()));
-    let item = Arc::new(Field::new_list_field(DataType::Utf8, false));
-    let mut regions = ListBuilder::new(StringBuilder::new()).with_field(item);
-    for row in rows {
-        tags.append_value(row.key.may_tag);
-        levels.append_value(row.resource.as_ref().map_or(0, |resource| resource.level));
-        count.append_value(row.count);
-        first.append_value(row.first);
-        last.append_value(row.last);
-        row.regions.as_slice().iter().for_each(|region| regions.values().append_value(region));
-        regions.append(true);
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, account, day)?;
+    encoder.add(rows)?;
+    encoder.finish()?;
+    Ok(bytes)
+}
+
+/// Writes the file of merged rows, which come in their order. It holds a part of them only, and equal rows are equal bytes in whatever
+/// portions they come.
+pub(crate) struct Encoder<'f, W: Write + Send> {
+    writer: ArrowWriter<W>,
+    account: Option<&'f str>,
+    day: &'f str,
+    columns: Building,
+}
+
+/// Rows that are brought into columns.
+struct Building {
+    rows: usize,
+    principal: StringBuilder,
+    principal_type: StringBuilder,
+    source: StringBuilder,
+    name: StringBuilder,
+    outcome: StringBuilder,
+    kind: StringBuilder,
+    may_tag: BooleanBuilder,
+    resource: StringBuilder,
+    level: UInt8Builder,
+    count: UInt64Builder,
+    first: Int64Builder,
+    last: Int64Builder,
+    regions: ListBuilder<StringBuilder>,
+}
+
+impl Building {
+    fn new() -> Building {
+        let item = Arc::new(Field::new_list_field(DataType::Utf8, false));
+        Building {
+            rows: 0,
+            principal: StringBuilder::new(),
+            principal_type: StringBuilder::new(),
+            source: StringBuilder::new(),
+            name: StringBuilder::new(),
+            outcome: StringBuilder::new(),
+            kind: StringBuilder::new(),
+            may_tag: BooleanBuilder::new(),
+            resource: StringBuilder::new(),
+            level: UInt8Builder::new(),
+            count: UInt64Builder::new(),
+            first: Int64Builder::new(),
+            last: Int64Builder::new(),
+            regions: ListBuilder::new(StringBuilder::new()).with_field(item),
+        }
     }
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(rows.iter().map(|_| account).collect::<StringArray>()),
-        Arc::new(rows.iter().map(|_| Some(day)).collect::<StringArray>()),
-        text(&|row| Some(row.key.principal)),
-        of(&|row| row.key.principal_type.as_str()),
-        text(&|row| Some(row.key.source)),
-        text(&|row| Some(row.key.name)),
-        of(&|row| row.key.outcome.as_str()),
-        of(&|row| row.key.kind.as_str()),
-        Arc::new(tags.finish()),
-        text(&|row| row.resource.as_ref().map(|resource| resource.arn.as_ref())),
-        Arc::new(levels.finish()),
-        Arc::new(count.finish()),
-        Arc::new(first.finish()),
-        Arc::new(last.finish()),
-        Arc::new(regions.finish()),
-    ];
-    written(schema(), columns)
+
+    /// Column by column, which is quicker than row by row.
+    fn add(&mut self, rows: &[Row<'_>]) {
+        self.rows += rows.len();
+        rows.iter().for_each(|row| self.principal.append_value(row.key.principal));
+        rows.iter().for_each(|row| self.principal_type.append_value(row.key.principal_type.as_str()));
+        rows.iter().for_each(|row| self.source.append_value(row.key.source));
+        rows.iter().for_each(|row| self.name.append_value(row.key.name));
+        rows.iter().for_each(|row| self.outcome.append_value(row.key.outcome.as_str()));
+        rows.iter().for_each(|row| self.kind.append_value(row.key.kind.as_str()));
+        rows.iter().for_each(|row| self.resource.append_option(row.resource.as_ref().map(|resource| resource.arn.as_ref())));
+        for row in rows {
+            self.may_tag.append_value(row.key.may_tag);
+            self.level.append_value(row.resource.as_ref().map_or(0, |resource| resource.level));
+            self.count.append_value(row.count);
+            self.first.append_value(row.first);
+            self.last.append_value(row.last);
+            row.regions.as_slice().iter().for_each(|region| self.regions.values().append_value(region));
+            self.regions.append(true);
+        }
+    }
+
+    /// The columns, of which none is left.
+    fn take(&mut self, account: Option<&str>, day: &str) -> Vec<ArrayRef> {
+        let rows = std::mem::take(&mut self.rows);
+        vec![
+            Arc::new(std::iter::repeat_n(account, rows).collect::<StringArray>()),
+            Arc::new(std::iter::repeat_n(Some(day), rows).collect::<StringArray>()),
+            Arc::new(self.principal.finish()),
+            Arc::new(self.principal_type.finish()),
+            Arc::new(self.source.finish()),
+            Arc::new(self.name.finish()),
+            Arc::new(self.outcome.finish()),
+            Arc::new(self.kind.finish()),
+            Arc::new(self.may_tag.finish()),
+            Arc::new(self.resource.finish()),
+            Arc::new(self.level.finish()),
+            Arc::new(self.count.finish()),
+            Arc::new(self.first.finish()),
+            Arc::new(self.last.finish()),
+            Arc::new(self.regions.finish()),
+        ]
+    }
+}
+
+impl<'f, W: Write + Send> Encoder<'f, W> {
+    /// Begins the file of an account and a day.
+    pub(crate) fn new(file: W, account: Option<&'f str>, day: &'f str) -> Result<Encoder<'f, W>, String> {
+        Ok(Encoder { writer: writer(file, schema())?, account, day, columns: Building::new() })
+    }
+
+    /// Adds rows, which follow those that were added before.
+    pub(crate) fn add(&mut self, mut rows: &[Row<'_>]) -> Result<(), String> {
+        while let Some((some, others)) = rows.split_at_checked(ROWS - self.columns.rows) {
+            self.columns.add(some);
+            self.flush()?;
+            rows = others;
+        }
+        self.columns.add(rows);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), String> {
+        let columns = self.columns.take(self.account, self.day);
+        let batch = RecordBatch::try_new(schema(), columns).map_err(|error| error.to_string())?;
+        self.writer.write(&batch).map_err(|error| error.to_string())
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(mut self) -> Result<(), String> {
+        self.flush()?;
+        self.writer.close().map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// Merges rows, which are merged among themselves, with those of a file of the same account and day, a part of it at a time.
+pub(crate) fn merge_with<W: Write + Send>(file: Vec<u8>, rows: Vec<Row<'_>>, to: &mut Encoder<'_, W>) -> Result<(), String> {
+    let mut rows = rows.into_iter().peekable();
+    // What was read, each from the row on that was not yet given: those of the last key, since others of it may follow.
+    let mut held: Vec<(RecordBatch, usize)> = Vec::new();
+    for batch in batches(file)? {
+        held.push((batch?, 0));
+        let mut left = {
+            let mut known = rows_of(&held)?;
+            let Some(last) = known.last().map(|row| row.key) else { continue };
+            let whole = known.partition_point(|row| row.key < last);
+            let left = known.len() - whole;
+            known.truncate(whole);
+            known.extend(std::iter::from_fn(|| rows.next_if(|row| row.key < last)));
+            to.add(&merge(known))?;
+            left
+        };
+        for (batch, from) in held.iter_mut().rev() {
+            let own = left.min(batch.num_rows() - *from);
+            *from = batch.num_rows() - own;
+            left -= own;
+        }
+        held.retain(|(batch, from)| *from < batch.num_rows());
+    }
+    let mut known = rows_of(&held)?;
+    known.extend(rows);
+    to.add(&merge(known))
+}
+
+/// The rows of these, each from one on.
+fn rows_of(held: &[(RecordBatch, usize)]) -> Result<Vec<Row<'_>>, String> {
+    let mut rows = Vec::new();
+    for (batch, from) in held {
+        let columns = Columns::of(batch)?;
+        for at in *from..batch.num_rows() {
+            rows.push(columns.row(at)?);
+        }
+    }
+    Ok(rows)
 }
 
 /// The file of one account and day, decoded; its rows borrow from it.

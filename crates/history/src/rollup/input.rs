@@ -177,5 +177,6 @@ mod tests {
         assert!(!is_too_old("x/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/07/31/a", None));
         assert!(!is_too_old("2026/07/31/a.json", since) && !is_too_old("CloudTrail/eu-west-1/a/b/c/d.json", since));
         assert!(is_too_old("CloudTrail/eu-west-1/2026/07/31/d.json", since));
+        assert!(is_too_old("x/CloudTrail/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/07/31/a", since));
     }
 }

@@ -439,3 +439,21 @@ impl Read for Pieces {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_found_behind_its_account_whatever_the_prefix_is_called() {
+        let region = |key: &str| region_in(&Key::from(key));
+        for prefix in ["", "CloudTrail/", "CloudTrail/logs/", "a/CloudTrail/"] {
+            let found = format!("{prefix}AWSLogs/o-1/111122223333/CloudTrail/eu-west-1");
+            assert_eq!(region(&format!("{found}/2026/07")).as_deref(), Some(found.as_str()));
+            assert_eq!(region(&found).as_deref(), Some(found.as_str()));
+            for above in ["AWSLogs/o-1/111122223333/CloudTrail", "AWSLogs/o-1/111122223333", "AWSLogs"] {
+                assert_eq!(region(&format!("{prefix}{above}")), None, "{prefix}{above}");
+            }
+        }
+    }
+}

@@ -561,11 +561,9 @@ fn write(account: Option<AccountId>, day: i64, rows: Vec<Row<'_>>, stage: &Stage
         return stage.put(&path, &file_of(account, day, &rows).map_err(damaged)?);
     };
     let (account, day) = (account.map(|account| account.to_string()), name_of_day(day));
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, account.as_deref(), &day).map_err(damaged)?;
+    let mut encoder = Encoder::new(account.as_deref(), &day).map_err(damaged)?;
     merge_with(known, rows, &mut encoder).map_err(damaged)?;
-    encoder.finish().map_err(damaged)?;
-    stage.put(&path, &bytes)
+    stage.put(&path, &encoder.finish().map_err(damaged)?)
 }
 
 #[cfg(test)]

@@ -390,10 +390,9 @@ mod tests {
             let (account, day) = (Some("111122223333"), "2026-03-01");
             let (left, right) = all.split_at(cut.min(all.len()));
             let file = encode(account, day, &merge(left.to_vec())).unwrap();
-            let mut bytes = Vec::new();
-            let mut encoder = Encoder::new(&mut bytes, account, day).unwrap();
+            let mut encoder = Encoder::new(account, day).unwrap();
             merge_with(file, merge(right.to_vec()), &mut encoder).unwrap();
-            encoder.finish().unwrap();
+            let bytes = encoder.finish().unwrap();
             let table = Table::read(bytes.clone()).unwrap();
             prop_assert_eq!(table.rows().unwrap(), merge(all.clone()));
             prop_assert_eq!(bytes, encode(account, day, &merge(all)).unwrap());

@@ -4,7 +4,6 @@
 //! rows give equal bytes. What each column means is told in docs/usage.md.
 
 use std::borrow::Cow;
-use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, Int64Builder, ListBuilder, StringBuilder, UInt8Builder, UInt64Builder};
@@ -35,7 +34,7 @@ const ROWS: usize = if cfg!(test) { 50 } else { 64 << 10 };
 const ROWS_OF_GROUP: usize = 256 << 10;
 
 /// A file of so many columns, as every Parquet file of a rollup is written.
-fn writer<W: Write + Send>(file: W, schema: Arc<Schema>) -> Result<ArrowWriter<W>, String> {
+fn writer(schema: Arc<Schema>) -> Result<ArrowWriter<Vec<u8>>, String> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_write_batch_size(16 << 10)
@@ -49,13 +48,13 @@ fn writer<W: Write + Send>(file: W, schema: Arc<Schema>) -> Result<ArrowWriter<W
     for name in VARIED {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
     }
-    ArrowWriter::try_new(file, schema, Some(properties.build())).map_err(|error| error.to_string())
+    ArrowWriter::try_new(Vec::new(), schema, Some(properties.build())).map_err(|error| error.to_string())
 }
 
 /// The file of these columns.
 pub(crate) fn written(schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Vec<u8>, String> {
     let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())?;
-    let mut writer = writer(Vec::new(), schema)?;
+    let mut writer = writer(schema)?;
     writer.write(&batch).map_err(|error| error.to_string())?;
     writer.into_inner().map_err(|error| error.to_string())
 }
@@ -119,17 +118,15 @@ fn schema() -> Arc<Schema> {
 
 /// The file of merged rows.
 pub(crate) fn encode(account: Option<&str>, day: &str, rows: &[Row<'_>]) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, account, day)?;
+    let mut encoder = Encoder::new(account, day)?;
     encoder.add(rows)?;
-    encoder.finish()?;
-    Ok(bytes)
+    encoder.finish()
 }
 
 /// Writes the file of merged rows, which come in their order. It holds a part of them only, and equal rows are equal bytes in whatever
 /// portions they come.
-pub(crate) struct Encoder<'f, W: Write + Send> {
-    writer: ArrowWriter<W>,
+pub(crate) struct Encoder<'f> {
+    writer: ArrowWriter<Vec<u8>>,
     account: Option<&'f str>,
     day: &'f str,
     columns: Building,
@@ -218,10 +215,10 @@ impl Building {
     }
 }
 
-impl<'f, W: Write + Send> Encoder<'f, W> {
+impl<'f> Encoder<'f> {
     /// Begins the file of an account and a day.
-    pub(crate) fn new(file: W, account: Option<&'f str>, day: &'f str) -> Result<Encoder<'f, W>, String> {
-        Ok(Encoder { writer: writer(file, schema())?, account, day, columns: Building::new() })
+    pub(crate) fn new(account: Option<&'f str>, day: &'f str) -> Result<Encoder<'f>, String> {
+        Ok(Encoder { writer: writer(schema())?, account, day, columns: Building::new() })
     }
 
     /// Adds rows, which follow those that were added before.
@@ -241,22 +238,22 @@ impl<'f, W: Write + Send> Encoder<'f, W> {
         self.writer.write(&batch).map_err(|error| error.to_string())
     }
 
-    /// Ends the file.
-    pub(crate) fn finish(mut self) -> Result<(), String> {
+    /// The file.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, String> {
         self.flush()?;
-        self.writer.close().map(drop).map_err(|error| error.to_string())
+        self.writer.into_inner().map_err(|error| error.to_string())
     }
 }
 
 /// Merges rows, which are merged among themselves, with those of a file of the same account and day, a part of it at a time.
-pub(crate) fn merge_with<W: Write + Send>(file: Vec<u8>, rows: Vec<Row<'_>>, to: &mut Encoder<'_, W>) -> Result<(), String> {
+pub(crate) fn merge_with(file: Vec<u8>, rows: Vec<Row<'_>>, to: &mut Encoder<'_>) -> Result<(), String> {
     let mut rows = rows.into_iter().peekable();
     // What was read, each from the row on that was not yet given: those of the last key, since others of it may follow.
     let mut held: Vec<(RecordBatch, usize)> = Vec::new();
     for batch in batches(file)? {
         held.push((batch?, 0));
         let mut left = {
-            let mut known = rows_of(&held)?;
+            let mut known = rows_from(held.iter().map(|(batch, from)| (batch, *from)))?;
             let Some(last) = known.last().map(|row| row.key) else { continue };
             let whole = known.partition_point(|row| row.key < last);
             let left = known.len() - whole;
@@ -272,17 +269,17 @@ pub(crate) fn merge_with<W: Write + Send>(file: Vec<u8>, rows: Vec<Row<'_>>, to:
         }
         held.retain(|(batch, from)| *from < batch.num_rows());
     }
-    let mut known = rows_of(&held)?;
+    let mut known = rows_from(held.iter().map(|(batch, from)| (batch, *from)))?;
     known.extend(rows);
     to.add(&merge(known))
 }
 
 /// The rows of these, each from one on.
-fn rows_of(held: &[(RecordBatch, usize)]) -> Result<Vec<Row<'_>>, String> {
+fn rows_from<'b>(parts: impl Iterator<Item = (&'b RecordBatch, usize)>) -> Result<Vec<Row<'b>>, String> {
     let mut rows = Vec::new();
-    for (batch, from) in held {
+    for (batch, from) in parts {
         let columns = Columns::of(batch)?;
-        for at in *from..batch.num_rows() {
+        for at in from..batch.num_rows() {
             rows.push(columns.row(at)?);
         }
     }
@@ -299,14 +296,7 @@ impl Table {
 
     /// Its rows, in their order.
     pub(crate) fn rows(&self) -> Result<Vec<Row<'_>>, String> {
-        let mut rows = Vec::new();
-        for batch in &self.0 {
-            let columns = Columns::of(batch)?;
-            for at in 0..batch.num_rows() {
-                rows.push(columns.row(at)?);
-            }
-        }
-        Ok(rows)
+        rows_from(self.0.iter().map(|batch| (batch, 0)))
     }
 }
 

@@ -5,26 +5,59 @@
 
 use std::net::IpAddr;
 
+/// Addresses of one family, from the first to the last.
+///
+/// ```
+/// use leastwise_policy::evaluate::AddressRange;
+/// let range = AddressRange::parse("203.0.113.9/24").unwrap();
+/// assert_eq!((range.first, range.last), (0xCB00_7100, 0xCB00_71FF));
+/// assert!(!range.is_v6);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AddressRange {
+    /// Whether they are addresses of IPv6.
+    pub is_v6: bool,
+    /// The first address as a number.
+    pub first: u128,
+    /// The last one.
+    pub last: u128,
+}
+
+impl AddressRange {
+    /// Reads an address with a prefix length, or an address alone; nothing when the text is neither.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<AddressRange> {
+        let (base, prefix) = text.split_once('/').map_or((text, None), |(base, prefix)| (base, Some(prefix)));
+        let (base, width) = bits(base)?;
+        let length = match prefix {
+            None => width,
+            Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+            Some(_) => return None,
+        };
+        let below = 1_u128.checked_shl(width.checked_sub(length)?).map_or(u128::MAX, |size| size - 1);
+        Some(AddressRange { is_v6: width == 128, first: base & !below, last: base | below })
+    }
+
+    /// Reads one address; nothing when the text is none, and a range is none.
+    #[must_use]
+    pub fn of_address(text: &str) -> Option<AddressRange> {
+        let (address, width) = bits(text)?;
+        Some(AddressRange { is_v6: width == 128, first: address, last: address })
+    }
+
+    /// Whether all addresses of the other lie in this one.
+    #[must_use]
+    pub fn contains(&self, other: &AddressRange) -> bool {
+        self.is_v6 == other.is_v6 && self.first <= other.first && other.last <= self.last
+    }
+}
+
 /// Whether `address` lies in `range`; false when one of the texts is not what it should be.
 pub(super) fn contains(range: &str, address: &str) -> bool {
-    let (base, prefix) = match range.split_once('/') {
-        Some((base, prefix)) => (base, Some(prefix)),
-        None => (range, None),
-    };
-    let (Some(base), Some(address)) = (bits(base), bits(address)) else { return false };
-    if base.1 != address.1 {
-        return false;
+    match (AddressRange::parse(range), AddressRange::of_address(address)) {
+        (Some(range), Some(address)) => range.contains(&address),
+        _ => false,
     }
-    let width = base.1;
-    let length = match prefix {
-        None => width,
-        Some(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => match text.parse() {
-            Ok(length) if length <= width => length,
-            _ => return false,
-        },
-        Some(_) => return false,
-    };
-    (base.0 ^ address.0).checked_shr(width - length).unwrap_or(0) == 0
 }
 
 /// The bits of an address, and how many there are.

@@ -4,9 +4,10 @@
 //! the families' own. A condition with an unknown operator never holds, so that its statement never
 //! applies (AWS stores no such policy). The rules are written out in `docs/evaluation.md`.
 
+use super::number::Number;
 use super::operator::{Operator, Quantifier, Test};
 use super::request::Context;
-use super::{address, binary, date, number, variable};
+use super::{address, binary, date, variable};
 use crate::arn;
 use crate::document::Condition;
 use crate::glob::{self, Case};
@@ -58,7 +59,10 @@ fn one_matches(test: Test, wanted: &str, value: &str, context: &Context, variabl
         Test::StringLike => glob::matches(wanted, value, Case::Kept),
         Test::Arn if filled => variable::fill_pattern(wanted, context).is_some_and(|units| arn::like_units(&units, value)),
         Test::Arn => arn::like(wanted, value),
-        Test::Numeric(comparison) => number::compare(value, wanted).is_some_and(|order| comparison.admits(order)),
+        Test::Numeric(comparison) => match (Number::parse(value), Number::parse(wanted)) {
+            (Some(value), Some(wanted)) => comparison.admits(value.cmp(&wanted)),
+            _ => false,
+        },
         Test::Date(comparison) => match (date::parse(value), date::parse(wanted)) {
             (Some(value), Some(wanted)) => comparison.admits(value.cmp(&wanted)),
             _ => false,
@@ -74,7 +78,14 @@ fn one_matches(test: Test, wanted: &str, value: &str, context: &Context, variabl
     }
 }
 
-fn truth(text: &str) -> Option<bool> {
+/// The truth value of `Bool` and `Null` that a text spells, in any case; nothing when it spells none.
+///
+/// ```
+/// use leastwise_policy::evaluate::truth;
+/// assert_eq!((truth("True"), truth("false"), truth("yes")), (Some(true), Some(false), None));
+/// ```
+#[must_use]
+pub fn truth(text: &str) -> Option<bool> {
     match text {
         _ if text.eq_ignore_ascii_case("true") => Some(true),
         _ if text.eq_ignore_ascii_case("false") => Some(false),

@@ -6,7 +6,14 @@
 const NANOS: i128 = 1_000_000_000;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z; nothing when the text is no date.
-pub(super) fn parse(text: &str) -> Option<i128> {
+///
+/// ```
+/// use leastwise_policy::evaluate::date;
+/// assert_eq!(date("1970-01-01T00:00:01Z"), Some(1_000_000_000));
+/// assert_eq!(date("today"), None);
+/// ```
+#[must_use]
+pub fn parse(text: &str) -> Option<i128> {
     let year_alone = text.len() == 4;
     if !year_alone && let Some(seconds) = epoch(text) {
         return Some(seconds);

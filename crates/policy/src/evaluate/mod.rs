@@ -21,13 +21,17 @@ mod request;
 mod statement;
 mod variable;
 
+pub use address::AddressRange;
 pub use case::{Case, CaseResult, Decided};
+pub use condition::truth;
+pub use date::parse as date;
 pub use decision::{Decision, Evaluation, Lacking, Place, PolicyKind};
 pub use explain::{Explanation, Outcome};
+pub use number::Number;
 pub use operator::{Comparison, Operator, Quantifier, Test};
 pub use principal::{AwsKind, AwsPrincipal, Principal, Reach};
 pub use request::{Context, Request, RequestError};
-pub use statement::Clause;
+pub use statement::{Clause, applying, is_about};
 
 use crate::document::Policy;
 

@@ -52,6 +52,22 @@ pub(super) fn applies(statement: &Statement, kind: PolicyKind, variables: bool, 
     }
 }
 
+/// Whether `Action` and `Resource` of a statement are about the request, whoever makes it and whatever `Condition` says.
+/// Without `Resource` it is about every resource if it has a `Principal`, as trust policies have, and else about none.
+#[must_use]
+pub fn is_about(policy: &Policy, statement: &Statement, request: &Request) -> bool {
+    let kind = if statement.principal.is_some() { PolicyKind::Resource } else { PolicyKind::Identity };
+    action_matches(statement, request) && resource_matches(statement, kind, has_variables(policy), request)
+}
+
+/// The statements of a document that apply to the request, were it a policy of that kind, in their order. Whether
+/// the request is allowed then is a question about all policies: [`super::PolicySet::evaluate`].
+#[must_use]
+pub fn applying<'p>(policy: &'p Policy, kind: PolicyKind, request: &Request) -> Vec<&'p Statement> {
+    let variables = has_variables(policy);
+    policy.statements().iter().filter(|statement| applies(statement, kind, variables, request).is_ok()).collect()
+}
+
 fn action_matches(statement: &Statement, request: &Request) -> bool {
     let (service, name) = (request.action.service(), request.action.name());
     let listed = statement.actions.patterns.iter().any(|pattern| pattern.what.matches(service, name));

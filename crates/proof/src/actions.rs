@@ -8,7 +8,7 @@ use crate::language::Union;
 use crate::search::{Answer, Budget, NAMES, Side, shortest};
 
 /// Whether every action of `left` is one of some of `right`. False also when the budget ran out on the way.
-pub(crate) fn inside(left: &Clause<'_>, right: &Alike<'_, '_>, budget: &mut Budget) -> bool {
+pub(crate) fn inside(left: &Clause<'_>, right: &Alike<'_, '_>, budget: &Budget) -> bool {
     if right.all().iter().any(|r| left.same_actions(r)) {
         return true;
     }
@@ -21,7 +21,7 @@ pub(crate) fn inside(left: &Clause<'_>, right: &Alike<'_, '_>, budget: &mut Budg
 }
 
 /// Whether every action that a pattern of `left` matches is matched by some pattern of `right`.
-fn covered(left: &ActionSet, right: &ActionSet, budget: &mut Budget) -> bool {
+fn covered(left: &ActionSet, right: &ActionSet, budget: &Budget) -> bool {
     if right.everything {
         return true;
     }
@@ -33,7 +33,7 @@ fn covered(left: &ActionSet, right: &ActionSet, budget: &mut Budget) -> bool {
 }
 
 /// Whether no action is matched by patterns of both.
-fn disjoint(left: &ActionSet, right: &ActionSet, budget: &mut Budget) -> bool {
+fn disjoint(left: &ActionSet, right: &ActionSet, budget: &Budget) -> bool {
     if left.is_empty() || right.is_empty() {
         return true;
     }
@@ -73,7 +73,7 @@ impl<'a> Others<'a> {
         Others { all, inner, prefixes }
     }
 
-    fn cover(&self, pattern: NamePattern<'_>, budget: &mut Budget) -> bool {
+    fn cover(&self, pattern: NamePattern<'_>, budget: &Budget) -> bool {
         if self.all.has(pattern.glob) || self.prefix_covers(pattern.literal) {
             return true;
         }

@@ -11,10 +11,11 @@ use leastwise_policy::Policy;
 use crate::actions;
 use crate::claims::{Reason, Verdict, Witness};
 use crate::clause::{Alike, Clause, Frame};
+use crate::covered::{self, About, Escape, Right};
 use crate::known_names::{KnownNames, Names};
 use crate::language::{Glob, Union};
 use crate::replay;
-use crate::resources::{Escape, ResourceSet, Resources, Right};
+use crate::resources::Resources;
 use crate::search::{self, Budget, NAMES, Outlook, Side, Visit, Word};
 
 /// Decides whether `refined` allows only what `original` allows.
@@ -23,7 +24,7 @@ pub(crate) fn adds_nothing(
     (refined, new): (&Policy, &[Clause<'_>]),
     known: &mut KnownNames<'_>,
 ) -> Verdict {
-    let mut budget = Budget::full();
+    let budget = Budget::full();
     let mut by_frame: BTreeMap<&Frame<'_>, Alike<'_, '_>> = BTreeMap::new();
     for clause in old.iter().filter(|c| c.allows()) {
         by_frame.entry(&clause.frame).or_default().push(clause);
@@ -34,11 +35,11 @@ pub(crate) fn adds_nothing(
     let mut best: Option<Ranked> = None;
     for clause in new.iter().filter(|c| c.allows()) {
         let alike = by_frame.get(&clause.frame).unwrap_or(&none);
-        if actions::inside(clause, alike, &mut budget) && missing.is_empty() {
+        if actions::inside(clause, alike, &budget) && missing.is_empty() {
             continue;
         }
         let requests = requests.get_or_insert_with(|| Requests::new(old, new, &missing));
-        let worst = requests.refute(clause, known, &mut budget);
+        let worst = requests.refute(clause, known, &budget);
         if let Some(worst) = worst.filter(|w| best.as_ref().is_none_or(|b| w.rank < b.rank)) {
             best = Some(worst);
         }
@@ -89,7 +90,7 @@ struct Requests<'c, 'p> {
 struct Other<'c, 'p> {
     clause: &'c Clause<'p>,
     role: Role,
-    about: ResourceSet<'p>,
+    about: About,
     /// Which of the distinct lists of actions it has.
     group: usize,
 }
@@ -116,7 +117,7 @@ type Together = Vec<bool>;
 
 impl<'c, 'p> Requests<'c, 'p> {
     fn new(old: &'c [Clause<'p>], new: &'c [Clause<'p>], missing: &[&'c Clause<'p>]) -> Requests<'c, 'p> {
-        let mut resources = Resources::default();
+        let mut resources = Resources::new();
         let allowed = old.iter().filter(|c| c.allows()).map(|c| (c, Role::Allowed));
         let denied = new.iter().filter(|c| !c.allows()).map(|c| (c, Role::StillDenied));
         let lost = missing.iter().map(|c| (*c, Role::NoLongerDenied));
@@ -128,13 +129,13 @@ impl<'c, 'p> Requests<'c, 'p> {
             if group == groups.len() {
                 groups.push(clause);
             }
-            others.push(Other { clause, role, about: resources.compile(&clause.frame), group });
+            others.push(Other { clause, role, about: covered::about(&clause.frame, &mut resources), group });
         }
         Requests { resources, others, groups }
     }
 
-    fn refute(&mut self, left: &Clause<'p>, known: &mut KnownNames<'_>, budget: &mut Budget) -> Option<Ranked> {
-        let about = self.resources.compile(&left.frame);
+    fn refute(&mut self, left: &Clause<'p>, known: &mut KnownNames<'_>, budget: &Budget) -> Option<Ranked> {
+        let about = covered::about(&left.frame, &mut self.resources);
         let mut findings: HashMap<Together, Finding> = HashMap::new();
         let mut best: Option<Ranked> = None;
         for service in self.services_of(left) {
@@ -180,7 +181,7 @@ impl<'c, 'p> Requests<'c, 'p> {
 
     /// Which of the other statements can match an action of `service` together with the left one, and the shortest
     /// name for each such set. The flag says that there may be more.
-    fn together(&self, left: &Clause<'_>, service: &str, budget: &mut Budget) -> (Vec<(Together, Word)>, bool) {
+    fn together(&self, left: &Clause<'_>, service: &str, budget: &Budget) -> (Vec<(Together, Word)>, bool) {
         if !budget.spend(self.groups.len()) {
             return (Vec::new(), true);
         }
@@ -197,6 +198,9 @@ impl<'c, 'p> Requests<'c, 'p> {
         let mut sides = vec![Side { union: &own, negated: left.negated() }];
         sides.extend(unions.iter().map(|(union, negated)| Side { union, negated: *negated }));
         let stop_at_first = sides.len() == 1;
+        // Actions have names: the empty text is none.
+        let names = Union::of([Glob::of("?*")]);
+        sides.push(Side { union: &names, negated: false });
         let mut seen: Vec<Together> = Vec::new();
         let found = search::explore(
             &sides,
@@ -204,7 +208,7 @@ impl<'c, 'p> Requests<'c, 'p> {
             budget,
             |outlooks| outlooks.first() != Some(&Outlook::Never),
             |accepts| {
-                if accepts.first() != Some(&true) || seen.iter().any(|s| s == accepts) {
+                if accepts.first() != Some(&true) || accepts.last() != Some(&true) || seen.iter().any(|s| s == accepts) {
                     return Visit::Pass;
                 }
                 seen.push(accepts.to_vec());
@@ -224,10 +228,10 @@ impl<'c, 'p> Requests<'c, 'p> {
     fn finding(
         &self,
         left: &Clause<'_>,
-        about: &ResourceSet<'_>,
+        about: &About,
         vector: &Together,
         findings: &mut HashMap<Together, Finding>,
-        budget: &mut Budget,
+        budget: &Budget,
     ) -> Finding {
         if let Some(finding) = findings.get(vector) {
             return finding.clone();
@@ -237,7 +241,7 @@ impl<'c, 'p> Requests<'c, 'p> {
         finding
     }
 
-    fn find(&self, left: &Clause<'_>, about: &ResourceSet<'_>, vector: &Together, budget: &mut Budget) -> Finding {
+    fn find(&self, left: &Clause<'_>, about: &About, vector: &Together, budget: &Budget) -> Finding {
         let active = || self.others.iter().filter(|other| vector.get(other.group + 1) == Some(&true));
         let follows = |other: &Other<'_, '_>| other.clause.frame.guard.follows_from(&left.frame.guard);
         let mut denied = Right::default();
@@ -252,12 +256,12 @@ impl<'c, 'p> Requests<'c, 'p> {
                 if follows(other) { list.surely.push(&other.about) } else { list.perhaps.push(&other.about) }
             }
         }
-        let mut result = Finding { escape: self.resources.outside(about, &right, budget), lost_deny: None };
+        let mut result = Finding { escape: covered::outside(&self.resources, about, &right, budget), lost_deny: None };
         for lost in active().filter(|other| other.role == Role::NoLongerDenied) {
             if matches!(result.escape, Escape::Resource(_)) {
                 break;
             }
-            let escape = match self.resources.shared(about, &lost.about, &denied, budget) {
+            let escape = match covered::shared(&self.resources, about, &lost.about, &denied, budget) {
                 Escape::Resource(_) if !follows(lost) && !lost.clause.frame.guard.is_empty() => Escape::Unknown,
                 escape => escape,
             };
@@ -273,13 +277,13 @@ impl<'c, 'p> Requests<'c, 'p> {
     fn present(
         &self,
         left: &Clause<'_>,
-        about: &ResourceSet<'_>,
+        about: &About,
         service: &str,
         word: &Word,
         finding: Finding,
         findings: &mut HashMap<Together, Finding>,
         known: &mut KnownNames<'_>,
-        budget: &mut Budget,
+        budget: &Budget,
     ) -> Ranked {
         let shown = matches!(finding.escape, Escape::Resource(_));
         let named = self.named_services(left, service, known);

@@ -1,7 +1,7 @@
 //! A statement as the proof reasons about it: its actions in lower case and in order, and its frame.
 //!
 //! The frame is everything but the actions: on which resources, for whom, under which conditions. Frames are
-//! compared as values, so layout, order and doubles in a list do not matter. Nothing here decides a claim.
+//! compared as values, so layout, order and doubles in a list do not matter; the document's version does where there are variables. Nothing here decides a claim.
 
 use std::cell::OnceCell;
 
@@ -9,10 +9,13 @@ use leastwise_policy::document::{ActionElement, PrincipalKind};
 use leastwise_policy::{Effect, Policy, Statement};
 
 use crate::language::Glob;
+use crate::variables;
 
 /// A statement, prepared.
 #[derive(Debug)]
 pub(crate) struct Clause<'p> {
+    /// The document that it is in.
+    pub(crate) policy: &'p Policy,
     /// The statement itself.
     pub(crate) statement: &'p Statement,
     /// Everything but its actions.
@@ -25,9 +28,11 @@ pub(crate) struct Clause<'p> {
 impl<'p> Clause<'p> {
     /// The statements of a policy.
     pub(crate) fn of(policy: &'p Policy) -> Vec<Clause<'p>> {
+        let variables = policy.version() == Some("2012-10-17");
         let clause = |statement: &'p Statement| Clause {
+            policy,
             statement,
-            frame: Frame::of(statement),
+            frame: Frame::of(statement, variables),
             written: statement.actions.value.of(policy.text()),
             set: OnceCell::new(),
         };
@@ -99,11 +104,15 @@ impl<'c, 'p> Alike<'c, 'p> {
     }
 }
 
+/// A text of a policy, and whether it is read for variables: `${…}` is plain text in documents of other versions
+/// than 2012-10-17, so that one and the same text may mean two things.
+pub(crate) type Text<'p> = (&'p str, bool);
+
 /// Everything that a statement says but for its effect and its actions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Frame<'p> {
     /// Whether `NotResource`, and the patterns; none when the statement has neither.
-    pub(crate) resources: Option<(bool, Vec<&'p str>)>,
+    pub(crate) resources: Option<(bool, Vec<Text<'p>>)>,
     /// For whom and when.
     pub(crate) guard: Guard<'p>,
 }
@@ -112,18 +121,19 @@ pub(crate) struct Frame<'p> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Guard<'p> {
     principal: Option<(bool, Vec<(&'p PrincipalKind, &'p str)>)>,
-    conditions: Vec<(&'p str, &'p str, Vec<&'p str>)>,
+    conditions: Vec<(&'p str, &'p str, Vec<Text<'p>>)>,
 }
 
 impl<'p> Frame<'p> {
-    fn of(statement: &'p Statement) -> Frame<'p> {
-        let resources = statement.resources.as_ref().map(|r| (r.negated, sorted(r.patterns.iter().map(|p| &*p.what))));
+    fn of(statement: &'p Statement, variables: bool) -> Frame<'p> {
+        let text = |text: &'p str| (text, variables && variables::has_variable(text));
+        let resources = statement.resources.as_ref().map(|r| (r.negated, sorted(r.patterns.iter().map(|p| text(&p.what)))));
         let principal = statement
             .principal
             .as_ref()
             .map(|p| (p.negated, sorted(p.principals.iter().map(|(kind, name)| (kind, &*name.what)))));
         let conditions = sorted(statement.conditions.iter().map(|c| {
-            let values = sorted(c.values.iter().map(|v| &*v.what));
+            let values = sorted(c.values.iter().map(|v| text(&v.what)));
             (&*c.operator.what, &*c.key.what, values)
         }));
         Frame { resources, guard: Guard { principal, conditions } }

@@ -33,7 +33,7 @@ enum Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Run {
     None,
-    /// Characters and opaque symbols, but no separator.
+    /// Characters: no separator, and no opaque symbol, which may hold one.
     Segment,
     /// Everything.
     Rest,
@@ -57,11 +57,6 @@ impl Glob {
             }
         }
         glob
-    }
-
-    /// The language of all tapes, separators included.
-    pub(crate) fn everything() -> Glob {
-        Glob { positions: vec![(None, Some(Run::Rest))] }
     }
 
     /// Adds a symbol that has to stand here.
@@ -115,7 +110,7 @@ struct Position {
     token: Token,
     run: Run,
     glob: u32,
-    /// How many separators of its glob stand before it.
+    /// How many separators and opaque symbols of its glob stand before it.
     part: u32,
 }
 
@@ -145,7 +140,7 @@ impl Union {
             let run = run.unwrap_or(Run::None);
             open = token.is_none();
             self.positions.push(Position { token: token.unwrap_or(Token::End), run, glob: number, part });
-            part += u32::from(*token == Some(Token::Symbol(SEPARATOR)));
+            part += u32::from(matches!(token, Some(Token::Symbol(own)) if *own == SEPARATOR || *own >= FIRST_OPAQUE));
         }
         if !open {
             self.positions.push(Position { token: Token::End, run: Run::None, glob: number, part });
@@ -176,7 +171,8 @@ impl Union {
             let Some(here) = self.at(*position) else { continue };
             let stays = match here.run {
                 Run::None => false,
-                Run::Segment => symbol != SEPARATOR,
+                // A text that nobody knows may hold a separator.
+                Run::Segment => symbol < SEPARATOR || symbol == OTHER,
                 Run::Rest => true,
             };
             if stays {
@@ -389,13 +385,32 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stays_within_its_segment_and_takes_opaque_symbols() {
+    fn a_star_that_stays_within_its_segment_takes_nothing_that_may_hold_a_separator() {
         let union = Union::of([Glob::of("a*")]);
         let cursor = step(&union, &start(&union, false), u32::from('a'), false);
         assert!(step(&union, &cursor, SEPARATOR, false).is_empty());
-        assert!(union.accepts(&step(&union, &cursor, FIRST_OPAQUE, false)));
+        assert!(step(&union, &cursor, FIRST_OPAQUE, false).is_empty());
+        let mut glob = Glob::default();
+        glob.push_long_star();
+        let long = Union::of([glob]);
+        assert!(long.accepts(&step(&long, &start(&long, false), FIRST_OPAQUE, false)));
         let question = Union::of([Glob::of("?")]);
         assert!(step(&question, &start(&question, true), FIRST_OPAQUE, true).is_empty());
         assert!(!step(&question, &start(&question, true), OTHER, true).is_empty());
+    }
+
+    #[test]
+    fn a_star_behind_an_opaque_symbol_does_not_stand_for_the_one_before_it() {
+        let mut glob = Glob::default();
+        glob.push_star();
+        glob.push_symbol(FIRST_OPAQUE);
+        glob.push_star();
+        let union = Union::of([glob]);
+        let mut cursor = start(&union, false);
+        for symbol in [u32::from('a'), FIRST_OPAQUE, u32::from('a')] {
+            cursor = step(&union, &cursor, symbol, false);
+        }
+        assert!(union.accepts(&cursor));
+        assert!(step(&union, &cursor, FIRST_OPAQUE, false).is_empty());
     }
 }

@@ -21,6 +21,7 @@ mod certificate;
 mod certify;
 mod claims;
 mod clause;
+mod covered;
 pub mod inclusion;
 mod known_names;
 mod language;
@@ -30,7 +31,9 @@ mod replay;
 mod resources;
 mod search;
 mod structure;
+mod texts;
 mod unused_dropped;
+mod variables;
 
 pub use certificate::{Certificate, CertificateError, SCHEMA, SCHEMA_VERSION};
 pub use certify::{Candidate, Refusal, Refuted, Verified, certify};

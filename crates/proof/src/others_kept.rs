@@ -10,9 +10,10 @@ use std::rc::Rc;
 use crate::adds_nothing::denies_missing;
 use crate::claims::{Reason, Verdict, Witness};
 use crate::clause::{Alike, Clause, Frame, ServiceSet};
+use crate::covered::{self, Escape, Right};
 use crate::known_names::{KnownNames, Names, ServiceNames};
 use crate::replay;
-use crate::resources::{Escape, Resources, Right};
+use crate::resources::Resources;
 use crate::search::Budget;
 
 /// Decides whether everything that the list does not name is kept by the documents together.
@@ -21,7 +22,7 @@ pub(crate) fn keeps_everything_not_reported(
     documents: &[Vec<Clause<'_>>],
     known: &mut KnownNames<'_>,
 ) -> Verdict {
-    let mut budget = Budget::full();
+    let budget = Budget::full();
     let new: Vec<&Clause<'_>> = documents.iter().flatten().filter(|c| c.allows()).collect();
     let mut by_frame: BTreeMap<&Frame<'_>, Alike<'_, '_>> = BTreeMap::new();
     for clause in &new {
@@ -38,12 +39,12 @@ pub(crate) fn keeps_everything_not_reported(
             break;
         }
         for (service, names, lost) in lost(clause, alike, known) {
-            offer(&mut best, elsewhere(clause, &new, &service, &names, &lost, known, &mut budget));
+            offer(&mut best, elsewhere(clause, &new, &service, &names, &lost, known, &budget));
         }
     }
     for (at, document) in documents.iter().enumerate() {
         for deny in denies_missing(document, old) {
-            let found = denied(deny, old, known, &mut budget);
+            let found = denied(deny, old, known, &budget);
             offer(&mut best, found.map(|(rank, witness)| (rank, Witness { document: Some(at), ..witness })));
         }
     }
@@ -137,13 +138,13 @@ fn elsewhere(
     names: &ServiceNames<'_>,
     lost: &Names,
     known: &KnownNames<'_>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Option<(u8, Witness)> {
     let near: Vec<&Clause<'_>> = new.iter().copied().filter(|c| c.frame.guard.follows_from(&clause.frame.guard)).collect();
     let granted: Vec<Names> = near.iter().map(|c| names.granted(c, service)).collect();
-    let mut resources = Resources::default();
-    let own = resources.compile(&clause.frame);
-    let theirs: Vec<_> = near.iter().map(|c| resources.compile(&c.frame)).collect();
+    let mut resources = Resources::new();
+    let own = covered::about(&clause.frame, &mut resources);
+    let theirs: Vec<_> = near.iter().map(|c| covered::about(&c.frame, &mut resources)).collect();
     let mut answers: HashMap<Vec<bool>, Escape> = HashMap::new();
     let mut best: Option<(u8, Witness)> = None;
     for at in lost.iter() {
@@ -152,7 +153,7 @@ fn elsewhere(
             Some(escape) => escape.clone(),
             None => {
                 let surely = theirs.iter().zip(&by).filter(|(_, by)| **by).map(|(r, _)| r).collect();
-                let escape = resources.outside(&own, &Right { surely, perhaps: Vec::new() }, budget);
+                let escape = covered::outside(&resources, &own, &Right { surely, perhaps: Vec::new() }, budget);
                 answers.insert(by.clone(), escape.clone());
                 escape
             }
@@ -201,10 +202,11 @@ fn rank(reason: Reason, catalogued: bool) -> u8 {
 }
 
 /// A kept action that a Deny statement takes away which the original does not have.
-fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, budget: &mut Budget) -> Option<(u8, Witness)> {
-    let mut resources = Resources::default();
-    let about = resources.compile(&deny.frame);
-    let already: Vec<(&Clause<'_>, _)> = old.iter().filter(|c| !c.allows()).map(|c| (c, resources.compile(&c.frame))).collect();
+fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, budget: &Budget) -> Option<(u8, Witness)> {
+    let mut resources = Resources::new();
+    let about = covered::about(&deny.frame, &mut resources);
+    let already: Vec<(&Clause<'_>, _)> =
+        old.iter().filter(|c| !c.allows()).map(|c| (c, covered::about(&c.frame, &mut resources))).collect();
     let services: Vec<String> = if deny.negated() || deny.set().everything {
         known.services()
     } else {
@@ -212,7 +214,7 @@ fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, bud
     };
     let mut best: Option<(u8, Witness)> = None;
     for allow in old.iter().filter(|c| c.allows()) {
-        let own = resources.compile(&allow.frame);
+        let own = covered::about(&allow.frame, &mut resources);
         let mut answers: HashMap<Vec<bool>, Escape> = HashMap::new();
         for service in &services {
             let names = known.of(service);
@@ -234,7 +236,7 @@ fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, bud
                             surely: active().filter(|(c, _)| sure(c)).map(|(_, r)| r).collect(),
                             perhaps: active().filter(|(c, _)| !sure(c)).map(|(_, r)| r).collect(),
                         };
-                        let escape = resources.shared(&own, &about, &right, budget);
+                        let escape = covered::shared(&resources, &own, &about, &right, budget);
                         answers.insert(by.clone(), escape.clone());
                         escape
                     }

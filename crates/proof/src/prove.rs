@@ -2,6 +2,7 @@
 //!
 //! The entrance. It prepares both sides once and hands them to one module per claim; it decides nothing itself.
 
+use leastwise_policy::json::Position;
 use leastwise_policy::{Catalogue, Policy, Unused};
 
 use crate::claims::{Claims, Reason, Verdict, Witness};
@@ -31,24 +32,21 @@ pub fn prove(original: &Policy, refined: &[Policy], unused: &Unused, catalogue: 
         };
     }
     let old = Clause::of(original);
+    let unfit = unfit(original, &documents);
     let mut adds_nothing = Verdict::Holds;
     for (at, (document, clauses)) in documents.iter().zip(&new).enumerate() {
-        let verdict = match other_version(original, document) {
-            Some(witness) => Verdict::Refuted(witness),
+        let verdict = match &unfit {
+            Some(witness) => Verdict::Refuted(witness.clone()),
             None => adds_nothing::adds_nothing((original, &old), (document, clauses), &mut known),
         };
         adds_nothing = match verdict {
             Verdict::Holds => continue,
-            Verdict::Refuted(witness) => Verdict::Refuted(Witness { document: Some(at), ..witness }),
+            Verdict::Refuted(witness) => Verdict::Refuted(Witness { document: witness.document.or(Some(at)), ..witness }),
             Verdict::Disputed(witness) => Verdict::Disputed(Witness { document: Some(at), ..witness }),
         };
         break;
     }
-    let doubt = documents
-        .iter()
-        .enumerate()
-        .find_map(|(at, document)| other_version(original, document).map(|witness| Witness { document: Some(at), ..witness }));
-    let keeps_everything_not_reported = match doubt {
+    let keeps_everything_not_reported = match unfit {
         Some(witness) => Verdict::Refuted(witness),
         None => others_kept::keeps_everything_not_reported(&old, &new, &mut known),
     };
@@ -60,11 +58,30 @@ pub fn prove(original: &Policy, refined: &[Policy], unused: &Unused, catalogue: 
     }
 }
 
-/// Why two documents cannot be compared: `Version` decides whether `${…}` is a variable or text.
-fn other_version(original: &Policy, refined: &Policy) -> Option<Witness> {
-    let differ = original.version() != refined.version() && [original, refined].iter().any(|p| p.text().contains("${"));
-    let explanation = "the documents differ in `Version`, which decides whether `${…}` is a policy variable";
-    differ.then(|| Witness::new(Reason::CannotBeShown, explanation.to_owned()))
+/// Why the documents cannot be compared: a statement that AWS would not store where the others stand. Policies of users
+/// and roles have no `Principal` and need a `Resource`; policies of resources need a `Principal`.
+fn unfit(original: &Policy, documents: &[&Policy]) -> Option<Witness> {
+    let all = || std::iter::once((None, original)).chain(documents.iter().enumerate().map(|(at, policy)| (Some(at), *policy)));
+    let with_principal = all().flat_map(|(_, policy)| policy.statements()).find(|s| s.principal.is_some()).is_some();
+    all().find_map(|(document, policy)| {
+        policy.statements().iter().find_map(|statement| {
+            let lacking = match (&statement.principal, &statement.resources) {
+                (None, None) => "neither `Resource` nor `Principal`, so that no kind of policy takes it",
+                (None, Some(_)) if with_principal => {
+                    "no `Principal`, while other statements have one: no kind of policy takes both"
+                }
+                _ => return None,
+            };
+            let of = if document.is_some() { "refined" } else { "original" };
+            let explanation =
+                format!("statement {} of the {of} policy has {lacking}, and what it allows cannot be said", statement.index);
+            let mut witness = Witness::new(Reason::CannotBeShown, explanation);
+            witness.document = document;
+            *(if document.is_some() { &mut witness.refined } else { &mut witness.original }) = Some(statement.index);
+            witness.place = Some(Position::of(policy.text(), statement.span.start));
+            Some(witness)
+        })
+    })
 }
 
 /// Says which document the witness is about, when there are several.

@@ -1,59 +1,101 @@
-//! Replays witnesses through the policy crate's plain matcher, one request at a time.
+//! Replays witnesses through the policy crate's evaluator, one request at a time.
 //!
 //! The opposite of the rest of this crate: no automata, no sets, nothing shared with the search that found the
-//! witness. When the two disagree the verdict is disputed, which is our own fault and never passed over.
+//! witness. A witness holds whatever policy variables stand for, so that it is replayed with none of them known and with all
+//! of them given. When the two disagree the verdict is disputed, which is our own fault and never passed over.
 
+use leastwise_policy::evaluate::{Context, Principal, Request, is_about};
 use leastwise_policy::{ActionName, Effect, Policy, Statement, Unused};
 
 use crate::claims::Witness;
 use crate::clause::Clause;
-use crate::resources;
+use crate::variables;
 
-/// Whether the statement is about the action.
-fn matches_action(statement: &Statement, action: &str) -> bool {
-    // The first colon parts service and name; the pattern's own matcher does the rest.
-    let (service, name) = action.split_once(':').unwrap_or((action, ""));
-    statement.actions.patterns.iter().any(|p| p.what.matches(service, name)) != statement.actions.negated
+/// A request for a witness; nobody's in particular, as principals and conditions are not replayed.
+struct Replay {
+    requests: Vec<Request>,
+    /// Whether the witness is about every resource of its statement.
+    on_any: bool,
 }
 
-/// Whether the statement is about the resource; about every one when it does not say.
-fn matches_resource(statement: &Statement, resource: &str) -> bool {
-    statement
-        .resources
-        .as_ref()
-        .is_none_or(|element| element.patterns.iter().any(|p| resources::replay(&p.what, resource)) != element.negated)
-}
+impl Replay {
+    fn of<'p>(witness: &Witness, policies: impl Iterator<Item = &'p Policy>) -> Option<Replay> {
+        let action = witness.action.as_deref().and_then(ActionName::parse)?;
+        let resource = witness.resource.as_deref().unwrap_or("*");
+        let mut given = Context::default();
+        for policy in policies {
+            let elements = policy.statements().iter().filter_map(|statement| statement.resources.as_ref());
+            for pattern in elements.flat_map(|element| &element.patterns) {
+                for key in variables::keys(&pattern.what) {
+                    given.insert(&key, ["x"]);
+                }
+            }
+        }
+        let request = |context| Request {
+            principal: Principal::Anonymous,
+            action: action.clone(),
+            resource: resource.into(),
+            resource_account: None,
+            context,
+        };
+        Some(Replay { requests: vec![request(Context::default()), request(given)], on_any: witness.resource.is_none() })
+    }
 
-fn matches(statement: &Statement, witness: &Witness) -> bool {
-    witness.action.as_ref().is_some_and(|action| matches_action(statement, action))
-        && witness.resource.as_ref().is_none_or(|resource| matches_resource(statement, resource))
+    fn is_about(&self, policy: &Policy, statement: &Statement, request: &Request) -> bool {
+        if !self.on_any {
+            return is_about(policy, statement, request);
+        }
+        let (service, name) = (request.action.service(), request.action.name());
+        statement.actions.patterns.iter().any(|p| p.what.matches(service, name)) != statement.actions.negated
+    }
+
+    /// Whether something is so of every request.
+    fn always(&self, is_so: impl Fn(&Request) -> bool) -> bool {
+        self.requests.iter().all(is_so)
+    }
 }
 
 /// Whether the refined document allows the witness's request and the original does not.
 pub(crate) fn is_added(original: &Policy, refined: &Policy, witness: &Witness) -> bool {
-    let statement = witness.refined.and_then(|at| refined.statements().get(at));
-    let allowed = statement.is_some_and(|s| s.effect == Effect::Allow && matches(s, witness));
-    let before = |effect| original.statements().iter().any(|s| s.effect == effect && matches(s, witness));
-    let denied = witness.original.and_then(|at| original.statements().get(at)).is_some_and(|s| s.effect == Effect::Deny);
-    allowed && if denied { before(Effect::Deny) } else { !before(Effect::Allow) }
+    let Some(replay) = Replay::of(witness, [original, refined].into_iter()) else { return false };
+    let Some(allow) = witness.refined.and_then(|at| refined.statements().get(at)) else { return false };
+    let lost = witness.original.and_then(|at| original.statements().get(at));
+    replay.always(|request| {
+        let is_about = |policy: &Policy, effect, statement: &Statement| {
+            statement.effect == effect && replay.is_about(policy, statement, request)
+        };
+        let any = |policy: &Policy, effect| policy.statements().iter().any(|s| is_about(policy, effect, s));
+        let forbidden = match lost {
+            Some(deny) => is_about(original, Effect::Deny, deny),
+            None => !any(original, Effect::Allow),
+        };
+        is_about(refined, Effect::Allow, allow) && !any(refined, Effect::Deny) && forbidden
+    })
 }
 
 /// Whether the statement grants the witness's action, which the list names.
-pub(crate) fn is_unused_granted(statement: &Statement, unused: &Unused, witness: &Witness) -> bool {
-    let name = witness.action.as_deref().and_then(ActionName::parse);
-    statement.effect == Effect::Allow
-        && matches(statement, witness)
-        && name.is_some_and(|name| unused.names(name.service(), name.name()))
+pub(crate) fn is_unused_granted(clause: &Clause<'_>, unused: &Unused, witness: &Witness) -> bool {
+    let Some(replay) = Replay::of(witness, std::iter::empty()) else { return false };
+    clause.allows()
+        && replay.always(|request| {
+            replay.is_about(clause.policy, clause.statement, request)
+                && unused.names(request.action.service(), request.action.name())
+        })
 }
 
 /// Whether the original grants the witness's action, the list does not name it, and the documents either do not
 /// grant it in the same way or deny it.
 pub(crate) fn is_lost(old: &[Clause<'_>], documents: &[Vec<Clause<'_>>], unused: &Unused, witness: &Witness) -> bool {
     let Some(clause) = witness.original.and_then(|at| old.get(at)) else { return false };
-    let name = witness.action.as_deref().and_then(ActionName::parse);
-    let kept = name.is_some_and(|name| !unused.names(name.service(), name.name()));
     let new = || documents.iter().flatten();
-    let granted = new().any(|c| c.allows() && c.frame.guard.follows_from(&clause.frame.guard) && matches(c.statement, witness));
-    let denied = || new().any(|c| !c.allows() && matches(c.statement, witness));
-    kept && matches(clause.statement, witness) && if witness.refined.is_some() { denied() } else { !granted }
+    let policies = std::iter::once(clause.policy).chain(documents.iter().filter_map(|clauses| Some(clauses.first()?.policy)));
+    let Some(replay) = Replay::of(witness, policies) else { return false };
+    replay.always(|request| {
+        let is_about = |c: &Clause<'_>| replay.is_about(c.policy, c.statement, request);
+        let granted = || new().any(|c| c.allows() && c.frame.guard.follows_from(&clause.frame.guard) && is_about(c));
+        let denied = || new().any(|c| !c.allows() && is_about(c));
+        !unused.names(request.action.service(), request.action.name())
+            && is_about(clause)
+            && if witness.refined.is_some() { denied() } else { !granted() }
+    })
 }

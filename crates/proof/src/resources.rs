@@ -1,277 +1,285 @@
-//! Resource patterns as languages on a tape of ARN segments, and the questions that claims ask about them.
+//! Resources as sets of texts: any text but the empty one, `*` for requests on nothing in particular.
 //!
-//! `*` and `?` stay within one of an ARN's six segments; the pattern `*` alone is every resource. A policy variable
-//! (`${aws:username}`) is some text that only the request knows, the same wherever it stands in that request;
-//! where it could hide a separator, and in a pattern that is no ARN, the pattern as a whole is such a text.
-//! What would need more than that is answered so that no claim holds wrongly.
+//! The one meaning of the `Resource` element within this crate, for the four claims and for comparisons alike; patterns
+//! match as the evaluator's do (`docs/evaluation.md`, Resources and Variables). A pattern with policy variables is a set of
+//! its own about which two things are known: a set that holds it whatever the variables are, and what it is in terms of the
+//! variables themselves, so that it can be seen to lie within patterns with the same ones.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use crate::clause::Frame;
-use crate::language::{FIRST_OPAQUE, Glob, SEPARATOR, Symbol, Union};
-use crate::search::{Answer, Budget, RESOURCES, Side, Word, shortest};
+use crate::language::{Glob, Union};
+use crate::search::{Answer, Budget, Found, Word};
+use crate::texts::{Pattern, Reach, Search, TextSet, Unit, symbol_of, text_of};
+use crate::variables::{self, Filling, Symbols};
 
-/// The resources that one statement is about, twice: unknown texts as symbols, and as "could be anything".
+/// The sets of resources of a comparison.
 #[derive(Debug)]
-pub(crate) struct ResourceSet<'p> {
-    /// What stands before the first wildcard of each pattern; nothing for texts that are not known.
-    heads: Vec<&'p str>,
-    symbolic: Union,
-    /// None where it would be the same.
-    widest: Option<Union>,
-    negated: bool,
-}
-
-/// Compiles resources, giving every unknown text its own symbol.
-#[derive(Debug, Default)]
 pub(crate) struct Resources<'p> {
-    opaque: BTreeMap<&'p str, Symbol>,
+    sets: Vec<Set>,
+    universe: Union,
+    symbols: Symbols,
+    /// Sets that are there already, by how they are written.
+    known: HashMap<(Written, Vec<&'p str>), u32>,
 }
 
-/// What a question about resources has come to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Escape {
-    /// There is no such resource.
-    None,
-    /// There is, and this is a shortest one.
-    Resource(String),
-    /// There may be: it depends on texts that only a request knows.
+#[derive(Debug)]
+enum Set {
+    Plain(TextSet),
+    /// One pattern with unknown parts.
+    Unknown {
+        narrow: TextSet,
+        wide: TextSet,
+    },
+}
+
+/// How the texts of a set are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Written {
+    Plain,
+    /// Some of them with variables, all filled in.
+    Filled,
+    /// One text, with something unknown in it.
     Unknown,
-    /// The budget is spent.
-    TooComplex,
+}
+
+/// A resource; with unknown parts it has no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resource {
+    word: Word,
+    /// The resource itself.
+    pub(crate) text: Option<String>,
+}
+
+impl Resource {
+    fn of(text: &str) -> Resource {
+        Resource { word: text.chars().map(symbol_of).collect(), text: Some(text.to_owned()) }
+    }
+}
+
+/// A resource pattern without variables.
+pub(crate) fn plain(text: &str) -> Pattern {
+    Pattern::glob(text, if text.starts_with("arn:") { Reach::Resource } else { Reach::Everything })
+}
+
+/// A resource pattern in which variables have been filled in.
+fn filled(units: Vec<Unit>) -> Pattern {
+    Pattern::of(units, Reach::Resource)
 }
 
 impl<'p> Resources<'p> {
-    /// The resources of a statement with that frame. A statement without the element is about every resource.
-    pub(crate) fn compile(&mut self, frame: &Frame<'p>) -> ResourceSet<'p> {
-        let Some((negated, patterns)) = &frame.resources else {
-            let symbolic = Union::of([Glob::everything()]);
-            return ResourceSet { heads: vec![""], symbolic, widest: None, negated: false };
-        };
-        let mut symbolic = Union::default();
-        let mut widest = Union::default();
-        let mut differ = false;
-        let mut heads = Vec::with_capacity(patterns.len());
-        for pattern in patterns {
-            let (narrow, wide) = self.pattern(pattern);
-            let head = pattern.find(['*', '?', '$']).and_then(|at| pattern.get(..at)).unwrap_or(pattern);
-            heads.push(if wide.is_some() { "" } else { head });
-            symbolic.push(&narrow);
-            differ |= wide.is_some();
-            widest.push(&wide.unwrap_or(narrow));
-        }
-        ResourceSet { heads, symbolic, widest: differ.then_some(widest), negated: *negated }
+    pub(crate) fn new() -> Resources<'p> {
+        let mut universe = Glob::default();
+        universe.push_anything();
+        universe.push_long_star();
+        Resources { sets: Vec::new(), universe: Union::of([universe]), symbols: Symbols::default(), known: HashMap::new() }
     }
 
-    fn opaque(&mut self, text: &'p str) -> Symbol {
-        let next = FIRST_OPAQUE + u32::try_from(self.opaque.len()).unwrap_or(u32::MAX >> 1);
-        *self.opaque.entry(text).or_insert(next)
+    fn push(&mut self, set: Set) -> u32 {
+        self.sets.push(set);
+        u32::try_from(self.sets.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// A pattern with its unknown texts as symbols, and, if there are any, with anything in their places.
-    fn pattern(&mut self, pattern: &'p str) -> (Glob, Option<Glob>) {
-        if is_everything(pattern) {
-            return (Glob::everything(), None);
-        }
-        let arn = pattern.split(':').count() > RESOURCES.separators as usize;
-        let variable_at = pattern.find("${").map(|at| pattern.get(..at).unwrap_or_default());
-        let early = variable_at.is_some_and(|before| before.matches(':').count() < RESOURCES.separators as usize);
-        if !arn || early {
-            let mut whole = Glob::default();
-            whole.push_symbol(self.opaque(pattern));
-            return (whole, Some(Glob::everything()));
-        }
-        let (mut narrow, mut wide, mut differ) = (Glob::default(), Glob::default(), false);
-        let mut separators = 0;
-        let mut rest = pattern;
-        while let Some(c) = rest.chars().next() {
-            if let Some(variable) = variable_here(rest) {
-                rest = rest.get(variable.len()..).unwrap_or_default();
-                if let Some(literal) = escaped_character(variable) {
-                    narrow.push_symbol(literal.into());
-                    wide.push_symbol(literal.into());
-                    continue;
-                }
-                narrow.push_symbol(self.opaque(variable));
-                wide.push_star();
-                differ = true;
+    /// Adds a set in which nothing is unknown.
+    pub(crate) fn add(&mut self, patterns: impl IntoIterator<Item = Pattern>) -> u32 {
+        self.push(Set::Plain(TextSet::of(patterns)))
+    }
+
+    /// Adds the patterns of an element, each with whether it is read for variables. They match what lies in any of the sets
+    /// that come back: one for all patterns in which nothing is unknown, and one for each of the others.
+    pub(crate) fn add_element(&mut self, patterns: impl IntoIterator<Item = (&'p str, bool)>, filling: &Filling) -> Vec<u32> {
+        let (mut own, mut written, mut how, mut sets) = (Vec::new(), Vec::new(), Written::Plain, Vec::new());
+        for (text, has_variables) in patterns {
+            if !has_variables {
+                own.push(plain(text));
+                written.push(text);
                 continue;
             }
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
-            for glob in [&mut narrow, &mut wide] {
-                match c {
-                    '*' => glob.push_star(),
-                    '?' => glob.push_any(),
-                    ':' if separators < RESOURCES.separators => glob.push_symbol(SEPARATOR),
-                    c => glob.push_symbol(c.into()),
+            match variables::resource(text, filling, &mut self.symbols) {
+                variables::Resource::Nothing => {}
+                variables::Resource::Plain(units) => {
+                    own.push(filled(units));
+                    written.push(text);
+                    how = Written::Filled;
+                }
+                variables::Resource::Unknown { narrow, wide } => {
+                    let key = (Written::Unknown, vec![text]);
+                    let set = match self.known.get(&key) {
+                        Some(known) => *known,
+                        None => {
+                            let [narrow, wide] = [narrow, wide].map(|units| TextSet::of([filled(units)]));
+                            let set = self.push(Set::Unknown { narrow, wide });
+                            self.known.insert(key, set);
+                            set
+                        }
+                    };
+                    sets.push(set);
                 }
             }
-            separators += u32::from(c == ':');
         }
-        (narrow, differ.then_some(wide))
-    }
-
-    /// A resource that `left` is about and none of `right` is. Those of `perhaps` may or may not count on the right.
-    pub(crate) fn outside(&self, left: &ResourceSet<'_>, right: &Right<'_>, budget: &mut Budget) -> Escape {
-        let mut right = right.near(left);
-        if left.widest.is_some() && !left.negated {
-            // What is unknown on the left may turn out to be what a `NotResource` on the right excludes.
-            let apart = |r: &&ResourceSet<'_>, budget: &mut Budget| {
-                let excluded = Side { union: r.widest.as_ref().unwrap_or(&r.symbolic), negated: false };
-                !r.negated || shortest(&[left.most(), excluded], &[], RESOURCES, budget) == Answer::None
+        if !own.is_empty() {
+            written.sort_unstable();
+            written.dedup();
+            let key = (how, written);
+            let set = match self.known.get(&key) {
+                Some(known) => *known,
+                None => {
+                    let set = self.add(own);
+                    self.known.insert(key, set);
+                    set
+                }
             };
-            let (surely, perhaps): (Vec<_>, Vec<_>) = right.surely.into_iter().partition(|r| apart(r, budget));
-            right.surely = surely;
-            right.perhaps.extend(perhaps);
+            sets.insert(0, set);
         }
-        self.find(&[left.symbolic()], left.negated && left.widest.is_some(), &right, budget)
+        sets
     }
 
-    /// A resource that `left` and `other` are both about and none of `right` is.
-    pub(crate) fn shared(
-        &self,
-        left: &ResourceSet<'_>,
-        other: &ResourceSet<'_>,
-        right: &Right<'_>,
-        budget: &mut Budget,
-    ) -> Escape {
-        let unsure = left.widest.is_some() || other.widest.is_some();
-        self.find(&[left.most(), other.most()], unsure, &right.near(left), budget)
+    /// Whether a set is every resource.
+    pub(crate) fn is_everything(&self, at: u32) -> bool {
+        matches!(self.sets.get(at as usize), Some(Set::Plain(set)) if set.is_everything())
     }
 
-    /// First with as little on the right as there may be: when nothing escapes that, nothing escapes. What escapes
-    /// even the most that may stand there is shown; anything between is unknown.
-    fn find(&self, inside: &[Side<'_>], unsure: bool, right: &Right<'_>, budget: &mut Budget) -> Escape {
-        let least = Merged::of(right.surely.iter().map(|r| r.least()));
-        let answer = shortest(inside, &least.sides(), RESOURCES, budget);
-        let exact = right.perhaps.is_empty() && right.surely.iter().all(|r| r.widest.is_none());
-        match answer {
-            Answer::None => return Escape::None,
-            Answer::TooComplex => return Escape::TooComplex,
-            Answer::Word(_) if unsure => return Escape::Unknown,
-            Answer::Word(word) if exact => return spelled(&word),
-            Answer::Word(_) => {}
-        }
-        let most = Merged::of(right.surely.iter().chain(&right.perhaps).map(|r| r.most()));
-        match shortest(inside, &most.sides(), RESOURCES, budget) {
-            Answer::None => Escape::Unknown,
-            Answer::TooComplex => Escape::TooComplex,
-            Answer::Word(word) => spelled(&word),
+    /// Whether nothing of a set is unknown.
+    pub(crate) fn is_known(&self, at: u32) -> bool {
+        matches!(self.sets.get(at as usize), Some(Set::Plain(_)))
+    }
+
+    /// Whether a resource is in a set; with unknown parts, as far as is known.
+    pub(crate) fn holds(&self, at: u32, resource: &Resource) -> bool {
+        match (self.sets.get(at as usize), &resource.text) {
+            (Some(Set::Plain(set)), Some(text)) => set.contains(text),
+            (Some(Set::Plain(set)), None) => set.contains_word(&resource.word),
+            (Some(Set::Unknown { narrow, .. }), _) => narrow.contains_word(&resource.word),
+            (None, _) => false,
         }
     }
-}
 
-/// The right-hand side of a question: what is covered.
-#[derive(Debug, Default)]
-pub(crate) struct Right<'r> {
-    /// Covers in every case.
-    pub(crate) surely: Vec<&'r ResourceSet<'r>>,
-    /// Covers under conditions that are not reasoned about.
-    pub(crate) perhaps: Vec<&'r ResourceSet<'r>>,
-}
-
-impl<'r> Right<'r> {
-    /// Only what may be about a resource that `left` is about.
-    fn near(&self, left: &ResourceSet<'_>) -> Right<'r> {
-        let near = |list: &[&'r ResourceSet<'r>]| list.iter().copied().filter(|r| r.may_meet(left)).collect();
-        Right { surely: near(&self.surely), perhaps: near(&self.perhaps) }
-    }
-}
-
-/// The languages of a right-hand side, with those that are lists of globs made one.
-struct Merged<'u> {
-    globs: Union,
-    complements: Vec<Side<'u>>,
-}
-
-impl<'u> Merged<'u> {
-    fn of(sides: impl Iterator<Item = Side<'u>>) -> Merged<'u> {
-        let mut merged = Merged { globs: Union::default(), complements: Vec::new() };
-        for side in sides {
-            if side.negated { merged.complements.push(side) } else { merged.globs.join(side.union) }
+    /// A resource that is in the sets as asserted. Where something is unknown there may be none although one is
+    /// found, never the other way round.
+    pub(crate) fn find(&self, asserted: &[(u32, bool)], budget: &Budget) -> Found<Resource> {
+        let (mut inside, mut plain_outside, mut outside, mut unknown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (at, holds) in asserted {
+            match (self.sets.get(*at as usize), holds) {
+                (Some(Set::Plain(set)), true) => inside.push(set),
+                (Some(Set::Plain(set)), false) => {
+                    plain_outside.push(set);
+                    outside.push(set);
+                }
+                (Some(Set::Unknown { narrow, wide }), true) => {
+                    inside.push(wide);
+                    unknown.push(narrow);
+                }
+                (Some(Set::Unknown { narrow, .. }), false) => outside.push(narrow),
+                (None, _) => {}
+            }
         }
-        merged
+        if unknown.is_empty() && inside.iter().all(|set| set.contains("*")) && !plain_outside.iter().any(|set| set.contains("*"))
+        {
+            return Found::Some(Resource::of("*"));
+        }
+        let mut found = self.search(&inside, &plain_outside, budget);
+        for (at, narrow) in unknown.iter().enumerate() {
+            if !matches!(found, Found::Some(_)) {
+                break;
+            }
+            match self.search(&[narrow], &outside, budget) {
+                Found::Some(_) if at > 0 => {}
+                other => found = other,
+            }
+        }
+        found
     }
 
-    fn sides(&self) -> Vec<Side<'_>> {
-        std::iter::once(Side { union: &self.globs, negated: false }).chain(self.complements.iter().copied()).collect()
-    }
-}
-
-fn spelled(word: &Word) -> Escape {
-    match text(word) {
-        // No resource at all and `*` are alike to every pattern, and `*` is what such requests have.
-        Some(text) if text.is_empty() => Escape::Resource("*".to_owned()),
-        Some(text) => Escape::Resource(text),
-        None => Escape::Unknown,
-    }
-}
-
-impl ResourceSet<'_> {
-    /// Whether both may be about one resource, as far as what stands before their wildcards tells.
-    fn may_meet(&self, other: &ResourceSet<'_>) -> bool {
-        let meet = |a: &&str| other.heads.iter().any(|b| a.starts_with(b) || b.starts_with(*a));
-        self.negated || other.negated || self.heads.iter().any(meet)
+    /// A resource that is in the sets as asserted whatever the variables stand for. There may be others.
+    pub(crate) fn find_certain(&self, asserted: &[(u32, bool)], budget: &Budget) -> Found<Resource> {
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
+        for (at, holds) in asserted {
+            match (self.sets.get(*at as usize), holds) {
+                (Some(Set::Plain(set)), true) => inside.push(set),
+                (Some(Set::Unknown { .. }), true) => return Found::None,
+                (Some(Set::Plain(set) | Set::Unknown { wide: set, .. }), false) => outside.push(set),
+                (None, _) => {}
+            }
+        }
+        self.search(&inside, &outside, budget)
     }
 
-    fn symbolic(&self) -> Side<'_> {
-        Side { union: &self.symbolic, negated: self.negated }
-    }
-
-    /// No more than it is about.
-    fn least(&self) -> Side<'_> {
-        let union = if self.negated { self.widest.as_ref().unwrap_or(&self.symbolic) } else { &self.symbolic };
-        Side { union, negated: self.negated }
-    }
-
-    /// No less than it is about.
-    fn most(&self) -> Side<'_> {
-        let union = if self.negated { &self.symbolic } else { self.widest.as_ref().unwrap_or(&self.symbolic) };
-        Side { union, negated: self.negated }
-    }
-}
-
-/// The policy variable that `text` begins with, if any.
-fn variable_here(text: &str) -> Option<&str> {
-    let body = text.strip_prefix("${")?;
-    let end = body.find('}')?;
-    text.get(..end + 3)
-}
-
-/// `${*}`, `${?}` and `${$}` are the characters themselves.
-fn escaped_character(variable: &str) -> Option<char> {
-    match variable {
-        "${*}" => Some('*'),
-        "${?}" => Some('?'),
-        "${$}" => Some('$'),
-        _ => None,
+    fn search(&self, inside: &[&TextSet], outside: &[&TextSet], budget: &Budget) -> Found<Resource> {
+        let search = Search { universe: &self.universe, valid: |text| !text.is_empty(), inside, outside };
+        match search.run(budget) {
+            Answer::None => Found::None,
+            Answer::TooComplex => Found::TooComplex,
+            Answer::Word(word) => Found::Some(Resource { text: text_of(&word), word }),
+        }
     }
 }
 
-/// The text that a word on the tape is; none when it holds what only a request knows.
-fn text(word: &Word) -> Option<String> {
-    word.iter().map(|symbol| if *symbol == SEPARATOR { Some(':') } else { char::from_u32(*symbol) }).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leastwise_policy::arn;
 
-/// Whether the pattern is every resource.
-fn is_everything(pattern: &str) -> bool {
-    !pattern.is_empty() && pattern.bytes().all(|b| b == b'*')
-}
-
-/// Whether one pattern matches one resource, by the policy crate's plain matcher, segment by segment. Variables may
-/// have any value, and so may a pattern that is no ARN.
-pub(crate) fn replay(pattern: &str, resource: &str) -> bool {
-    use leastwise_policy::glob::{Case, matches};
-    let mut plain = String::new();
-    let mut rest = pattern;
-    while let Some((before, behind)) = rest.split_once("${") {
-        plain.push_str(before);
-        plain.push('*');
-        rest = behind.split_once('}').map_or("", |(_, after)| after);
+    fn patterns() -> Vec<String> {
+        let parts = ["", "*", "a*", "*a", "?", "a:b"];
+        let mut patterns = vec!["arn".to_owned()];
+        for _ in 0..4 {
+            patterns = patterns.iter().flat_map(|p| parts.map(|part| format!("{p}:{part}"))).collect();
+        }
+        let longer: Vec<String> = patterns.iter().flat_map(|p| [format!("{p}:*a"), format!("{p}*")]).collect();
+        patterns.into_iter().chain(longer).chain(["*", "a*", "arn*:a", "?rn:*", "**", "*:b"].map(str::to_owned)).collect()
     }
-    plain.push_str(rest);
-    let parts = RESOURCES.separators as usize + 1;
-    let (pattern, resource): (Vec<&str>, Vec<&str>) = (plain.splitn(parts, ':').collect(), resource.splitn(parts, ':').collect());
-    let same = || pattern.len() == resource.len() && pattern.iter().zip(&resource).all(|(p, r)| matches(p, r, Case::Kept));
-    pattern.len() < parts || same()
+
+    const TEXTS: [&str; 12] = [
+        "arn:a:a:a:a:a",
+        "arn:a::a:b:a:b",
+        "arn:a:a",
+        "arn:::::",
+        "arn:b:a:b:ba:a:a",
+        "*",
+        "arn",
+        "arn::::",
+        "arn:a:b:a:b:a:b:a",
+        "b",
+        "arn:a",
+        "xrn:a:b",
+    ];
+
+    #[test]
+    fn patterns_match_what_the_evaluator_matches() {
+        for pattern in patterns() {
+            let set = TextSet::of([plain(&pattern)]);
+            let operator = TextSet::of([Pattern::glob(&pattern, Reach::Arn)]);
+            for text in TEXTS {
+                assert_eq!(set.contains(text), arn::resource_matches(&pattern, text), "{pattern} on {text}");
+                assert_eq!(operator.contains(text), arn::like(&pattern, text), "{pattern} on {text}, as an operator");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_search_finds_is_inside_and_outside_as_the_evaluator_sees_it() {
+        let patterns = patterns();
+        let (mut some, mut none) = (0, 0);
+        for (at, pattern) in patterns.iter().enumerate().step_by(5) {
+            for step in [1, 5, 11, 23] {
+                let other = &patterns[(at * 31 + step * 101) % patterns.len()];
+                let mut resources = Resources::new();
+                let sets = [pattern, other].map(|text| resources.add([plain(text)]));
+                match resources.find(&[(sets[0], true), (sets[1], false)], &Budget::full()) {
+                    Found::Some(resource) => {
+                        let text = resource.text.unwrap();
+                        some += 1;
+                        assert!(arn::resource_matches(pattern, &text), "{pattern}, {other}: {text}");
+                        assert!(!arn::resource_matches(other, &text), "{pattern}, {other}: {text}");
+                    }
+                    Found::None => {
+                        none += 1;
+                        let escapes = |text: &&str| arn::resource_matches(pattern, text) && !arn::resource_matches(other, text);
+                        assert_eq!(TEXTS.iter().find(|text| escapes(text)), None, "{pattern} in {other}");
+                    }
+                    Found::TooComplex => panic!("{pattern}, {other}"),
+                }
+            }
+        }
+        assert!(some > 1000 && none > 40, "{some} {none}");
+    }
 }

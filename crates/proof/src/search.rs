@@ -3,43 +3,65 @@
 //! Second layer of the proof: breadth first over the joint positions of all automata, each joint position once.
 //! Work is bounded by a [`Budget`]; when that runs out the answer is "too complex", never a guess.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::language::{self, OTHER, SEPARATOR, Symbol, Union};
 
-/// How much a proof may still do, in automaton steps. One search stops when it is spent.
-#[derive(Debug, Clone)]
+/// How much a proof may still do, in steps. What is searched stops when it is spent.
+///
+/// A step is about as much work as one position of one automaton takes: some 20 nanoseconds. All work that grows with
+/// the documents is charged, so that the steps bound the time; a step keeps four bytes at most, so that they bound the
+/// memory too.
+#[derive(Debug)]
 pub(crate) struct Budget {
-    left: u64,
+    left: Cell<u64>,
 }
 
-/// The steps that the searches of one claim may take together. A state costs as many steps as it has numbers, so that
-/// this bounds the memory too: four bytes a step.
+/// The steps that the searches of one claim may take together.
 pub(crate) const STEPS: u64 = 6_000_000;
 
 impl Budget {
     /// A full budget.
     pub(crate) fn full() -> Budget {
-        Budget { left: STEPS }
+        Budget::of(STEPS)
     }
 
-    /// A budget of `share`, or of what is left if that is less. What it spends is to be spent here as well.
-    pub(crate) fn share(&self, share: u64) -> Budget {
-        Budget { left: self.left.min(share) }
+    /// A budget of so many steps.
+    pub(crate) fn of(steps: u64) -> Budget {
+        Budget { left: Cell::new(steps) }
     }
 
-    /// What is left.
-    pub(crate) fn left(&self) -> u64 {
-        self.left
+    /// Lets something spend `share` of it, or what is left if that is less.
+    pub(crate) fn within<T>(&self, share: u64, run: impl FnOnce(&Budget) -> T) -> T {
+        let own = Budget::of(self.left.get().min(share));
+        let before = own.left.get();
+        let result = run(&own);
+        self.left.set(self.left.get().saturating_sub(before - own.left.get()));
+        result
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.left.get() == 0
     }
 
     /// Takes `steps`; false when there are not as many left.
-    pub(crate) fn spend(&mut self, steps: usize) -> bool {
-        let left = self.left.checked_sub(steps as u64);
-        self.left = left.unwrap_or(0);
+    pub(crate) fn spend(&self, steps: usize) -> bool {
+        let left = self.left.get().checked_sub(steps as u64);
+        self.left.set(left.unwrap_or(0));
         left.is_some()
     }
+}
+
+/// What has come of looking for something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found<T> {
+    Some(T),
+    None,
+    /// The budget is spent.
+    TooComplex,
 }
 
 /// The form of the texts that are searched.
@@ -53,9 +75,6 @@ pub(crate) struct Tape {
 pub(crate) const NAMES: Tape = Tape { separators: 0 };
 /// Texts of any kind, in which every `:` is a separator.
 pub(crate) const TEXTS: Tape = Tape { separators: u32::MAX };
-/// Resources: ARNs have five separators, other texts have fewer.
-pub(crate) const RESOURCES: Tape = Tape { separators: 5 };
-
 /// A language among those searched: a union of globs, or everything but that.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Side<'u> {
@@ -92,7 +111,7 @@ pub(crate) type Word = Vec<Symbol>;
 
 /// What a search has found.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct Explored {
     /// The texts written down, shortest first, each with its membership in every side.
     pub(crate) words: Vec<(Vec<bool>, Word)>,
     /// Whether the search ended because the budget was spent.
@@ -110,11 +129,11 @@ struct Node {
 pub(crate) fn explore(
     sides: &[Side<'_>],
     tape: Tape,
-    budget: &mut Budget,
+    budget: &Budget,
     worth: impl Fn(&[Outlook]) -> bool,
     mut visit: impl FnMut(&[bool]) -> Visit,
-) -> Found {
-    let mut found = Found { words: Vec::new(), too_complex: false };
+) -> Explored {
+    let mut found = Explored { words: Vec::new(), too_complex: false };
     let mut nodes: Vec<Node> = Vec::new();
     let mut seen: HashSet<Rc<[u32]>> = HashSet::new();
     let mut state = vec![0];
@@ -169,7 +188,7 @@ pub(crate) fn explore(
 }
 
 /// The shortest text in all of `inside` and in none of `outside`.
-pub(crate) fn shortest(inside: &[Side<'_>], outside: &[Side<'_>], tape: Tape, budget: &mut Budget) -> Answer {
+pub(crate) fn shortest(inside: &[Side<'_>], outside: &[Side<'_>], tape: Tape, budget: &Budget) -> Answer {
     let sides: Vec<Side<'_>> = inside.iter().chain(outside).copied().collect();
     let split = inside.len();
     let found = explore(
@@ -295,7 +314,7 @@ mod tests {
         let left = Union::of([Glob::of(left)]);
         let right = Union::of(right.iter().map(|g| Glob::of(g)));
         let side = |union| Side { union, negated: false };
-        shortest(&[side(&left)], &[side(&right)], NAMES, &mut Budget::full())
+        shortest(&[side(&left)], &[side(&right)], NAMES, &Budget::full())
     }
 
     fn text(word: &Word) -> String {

@@ -27,9 +27,7 @@ pub(crate) fn drops_everything_unused(documents: &[Vec<Clause<'_>>], known: &mut
     }
     match best {
         None => Verdict::Holds,
-        Some((_, witness, clause)) if replay::is_unused_granted(clause.statement, known.unused(), &witness) => {
-            Verdict::Refuted(witness)
-        }
+        Some((_, witness, clause)) if replay::is_unused_granted(clause, known.unused(), &witness) => Verdict::Refuted(witness),
         Some((_, witness, _)) => Verdict::Disputed(witness),
     }
 }

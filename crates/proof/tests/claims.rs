@@ -167,7 +167,8 @@ fn not_action_is_compared_as_the_complement_that_it_is() {
     assert_eq!(failing(&proved(&one(r#""*""#), &[&not_action(r#"["sqs:*"]"#)], "sqs")), [""; 0]);
     let claims = proved(&original, &[&not_action(r#"["s3:Get*","s3:List*","s3:P?*"]"#)], "[]");
     assert_eq!(failing(&claims), ["adds_nothing"]);
-    assert_eq!(witness(&claims, Claim::AddsNothing).action.as_deref(), Some("s3:"));
+    // `P` alone is what `P?*` leaves; a name has one character at least.
+    assert_eq!(witness(&claims, Claim::AddsNothing).action.as_deref().map(str::len), Some("s3:p".len()));
     let claims = proved(&original, &[&not_action(r#"["s3:Get*"]"#)], "[]");
     assert_eq!(witness(&claims, Claim::AddsNothing).action.as_deref(), Some("s3:ListBucket"));
     let claims = proved(&original, &[&original], "sqs:SendMessage");
@@ -373,4 +374,106 @@ fn what_a_variable_stands_for_may_be_what_not_resource_excludes() {
     let home = r#""Resource":"arn:aws:s3:::home/${aws:username}""#;
     assert!(!adds_nothing(r#""NotResource":"arn:aws:s3:::home/ana""#, home));
     assert!(adds_nothing(r#""NotResource":"arn:aws:s3:::work/ana""#, home));
+}
+
+fn grants(statements: &str, version: &str) -> String {
+    format!(r#"{{"Version":"{version}","Statement":[{statements}]}}"#)
+}
+
+fn adds(original: &str, refined: &str) -> Verdict {
+    proved(original, &[refined], "[]").verdict(Claim::AddsNothing).clone()
+}
+
+#[test]
+fn a_star_that_ends_a_part_of_a_resource_reaches_over_colons() {
+    let s = |element: &str| grants(&format!(r#"{{"Effect":"Allow","Action":"s3:GetObject",{element}}}"#), "2012-10-17");
+    let deny = |element: &str| {
+        let statements =
+            format!(r#"{{"Effect":"Allow","Action":"s3:*","Resource":"*"}},{{"Effect":"Deny","Action":"s3:*",{element}}}"#);
+        grants(&statements, "2012-10-17")
+    };
+    let (wide, long) = (r#""Resource":"arn:aws:sns:*:*:orders""#, r#""Resource":"arn:aws:sns:r:111122223333:app:orders""#);
+    assert!(adds(&s(wide), &s(long)).holds());
+    assert!(adds(&s(r#""Resource":"arn:aws:s3*""#), &s(r#""Resource":"arn:aws:s3:::b""#)).holds());
+    assert!(!adds(&s(r#""NotResource":"arn:aws:sns:r:111122223333:app:orders""#), &s(wide)).holds());
+    assert!(!adds(&deny(wide), &s(long)).holds());
+    assert!(!adds(&s(long), &s(wide)).holds());
+    // Within a part it does not.
+    assert!(!adds(&s(r#""Resource":"arn:aws:sns:*s:orders""#), &s(long)).holds());
+    let claims = proved(
+        &s(long),
+        &[&grants(
+            &format!(
+                "{},{}",
+                r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}"#,
+                r#"{"Effect":"Deny","Action":"s3:GetObject","Resource":"arn:aws:sns:*:*:orders"}"#
+            ),
+            "2012-10-17",
+        )],
+        "[]",
+    );
+    assert!(!claims.verdict(Claim::KeepsEverythingNotReported).holds());
+}
+
+#[test]
+fn a_quoted_brace_does_not_end_a_variable_and_the_version_says_what_is_one() {
+    let s = |resource: &str, version: &str| {
+        grants(&format!(r#"{{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/{resource}"}}"#), version)
+    };
+    assert!(!adds(&s("*'}", "2012-10-17"), &s("${aws:username, '}'}", "2012-10-17")).holds());
+    for version in ["2008-10-17", "2012-10-17"] {
+        let holds = version == "2008-10-17";
+        // As text, `${*}` is three characters with anything between, and none of them is a variable.
+        assert_eq!(adds(&s("${*}", version), &s("${aws:username}", version)).holds(), holds, "{version}");
+        assert_eq!(adds(&s("${????}", version), &s("${a${b}", version)).holds(), holds, "{version}");
+        assert_eq!(adds(&s("?", version), &s("${*}", version)).holds(), !holds, "{version}");
+        assert!(adds(&s("${aws:username}", version), &s("${aws:username}", version)).holds());
+    }
+    assert!(!adds(&s("${aws:username}", "2008-10-17"), &s(r"\u0024{aws:username}", "2012-10-17")).holds());
+    assert!(!adds(&s(r"\u0024{aws:username}", "2012-10-17"), &s("${aws:username}", "2008-10-17")).holds());
+    // Where no text could be a variable, the version says nothing.
+    assert!(adds(&s("*", "2008-10-17"), &s("*", "2012-10-17")).holds());
+}
+
+#[test]
+fn a_statement_that_lacks_what_it_needs_is_never_taken_for_one_about_everything() {
+    let (free, named) =
+        (r#"{"Effect":"Allow","Action":"s3:GetObject"}"#, r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}"#);
+    let trust = r#"{"Effect":"Allow","Principal":"*","Action":"s3:GetObject"}"#;
+    let document = |statements: &str| grants(statements, "2012-10-17");
+    for (original, refined) in [
+        (free.to_owned(), named.to_owned()),
+        (format!("{free},{named}"), named.to_owned()),
+        (named.to_owned(), free.to_owned()),
+        (named.to_owned(), trust.to_owned()),
+        (format!("{trust},{named}"), named.to_owned()),
+        (r#"{"Effect":"Deny","Action":"s3:*"}"#.to_owned(), format!(r#"{{"Effect":"Deny","Action":"s3:*"}},{named}"#)),
+    ] {
+        let claims = proved(&document(&original), &[&document(&refined)], "[]");
+        let failing = failing(&claims);
+        assert!(failing.contains(&"adds_nothing") && failing.contains(&"keeps_everything_not_reported"), "{original} {refined}");
+    }
+    let narrow = r#"{"Effect":"Allow","Principal":"*","Action":"s3:Get*"}"#;
+    assert!(adds(&document(narrow), &document(trust)).holds());
+}
+
+#[test]
+fn no_verdict_on_ordinary_documents_with_special_characters_is_disputed() {
+    let parts = ["${*}", "${?}", "${$}", "*", "?", "a", "${aws:username}", "${aws:userid, '}'}", "${x", "x:y", "$", "}"];
+    let s = |version: &str, element: &str, text: &str| {
+        grants(&format!(r#"{{"Effect":"Allow","Action":"s3:GetObject","{element}":"arn:aws:s3:::b/{text}"}}"#), version)
+    };
+    let mut holding = 0;
+    for version in ["2008-10-17", "2012-10-17"] {
+        for (one, other) in parts.iter().flat_map(|one| parts.iter().map(move |other| (one, other))) {
+            for element in ["Resource", "NotResource"] {
+                for (left, right) in [(element, "Resource"), ("Resource", element)] {
+                    let verdict = adds(&s(version, left, one), &s(version, right, &format!("{one}{other}")));
+                    assert!(!matches!(verdict, Verdict::Disputed(_)), "{verdict:?}: {one} {other}");
+                    holding += usize::from(verdict.holds());
+                }
+            }
+        }
+    }
+    assert!(holding > 50, "{holding}");
 }

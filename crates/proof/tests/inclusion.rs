@@ -161,10 +161,15 @@ fn what_only_a_request_could_tell_is_undecided() {
     let equal = with(r#""StringEquals":{"aws:username":"${aws:userid}"}"#);
     let answer = compare(&with(r#""StringLike":{"aws:username":"${aws:userid}"}"#), &equal);
     assert!(matches!(&answer, Comparison::Undecided(reason) if reason.contains("${aws:userid}")), "{answer:?}");
-    let number = with(r#""NumericEquals":{"s3:max-keys":"1e3"}"#);
-    let answer = compare(&with(r#""NumericLessThan":{"s3:max-keys":"1001"}"#), &number);
+    // Kinds of operators mixed on one key are compared as written.
+    let number = with(r#""NumericEquals":{"s3:max-keys":"1000"}"#);
+    let answer = compare(&with(r#""BinaryEquals":{"s3:max-keys":"MTAwMA=="}"#), &number);
     assert!(matches!(&answer, Comparison::Undecided(reason) if reason.contains("s3:max-keys")), "{answer:?}");
     assert_eq!(compare(&number, &number), Comparison::Included);
+    // An exponent is no trouble.
+    let number = with(r#""NumericEquals":{"s3:max-keys":"1e3"}"#);
+    assert_eq!(compare(&with(r#""NumericLessThan":{"s3:max-keys":"1001"}"#), &number), Comparison::Included);
+    assert!(matches!(compare(&with(r#""NumericLessThan":{"s3:max-keys":"1000"}"#), &number), Comparison::NotIncluded(_)));
 }
 
 #[test]
@@ -382,4 +387,82 @@ fn hurtful_patterns_are_answered_within_bounds() {
     let answer = compare(&statements.join(","), &wide);
     assert!(!matches!(answer, Comparison::Included), "{answer:?}");
     assert!(from.elapsed() < BOUND, "{:?}", from.elapsed());
+}
+
+#[test]
+fn what_is_unknown_may_hold_a_colon_which_a_wildcard_within_a_part_does_not_take() {
+    let on = |resource: &str| allow(&format!(r#"{S3},"Resource":"{resource}""#));
+    let new = on("arn:aws:s3:::bucket/${aws:userid}.log");
+    let found = shown(compare(&on("arn:aws:*:bucket/*.log"), &new));
+    assert!(found.request.context.values("aws:userid").unwrap()[0].contains(':'), "{found:?}");
+    assert_eq!(compare(&on("arn:aws:s3:::bucket/*.log"), &new), Comparison::Included);
+    assert_eq!(compare(&on("arn:aws:*"), &new), Comparison::Included);
+}
+
+#[test]
+fn keys_that_nobody_knows_may_have_several_values() {
+    let both = |key: &str| {
+        allow(&format!(r#"{S3},"Resource":"*","Condition":{{"StringEquals":{{"{key}":"a"}},"StringLike":{{"{key}":"b"}}}}"#))
+    };
+    let none = allow(r#""Action":"sqs:SendMessage","Resource":"*""#);
+    assert!(matches!(compare(&none, &both("aws:NewKey")), Comparison::NotIncluded(_)));
+    assert_eq!(compare(&none, &both("aws:username")), Comparison::Included);
+}
+
+#[test]
+fn what_stands_in_the_place_of_an_account_is_one() {
+    let document =
+        |statements: &str| Policy::parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)).unwrap();
+    for account in ["abc", "", "11112222333", "111122223333"] {
+        let root = format!("arn:aws:iam::{account}:root");
+        let existing = document(&format!(
+            r#"{{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}},
+               {{"Effect":"Deny","NotPrincipal":{{"AWS":"{root}"}},"Action":"s3:*","Resource":"*"}}"#
+        ));
+        let new = document(&format!(r#"{{"Effect":"Allow","Principal":{{"AWS":"{root}"}},"Action":"s3:*","Resource":"*"}}"#));
+        let answer = no_new_access(&[&existing], &[&new], PolicyKind::Resource, Catalogue::embedded());
+        assert!(matches!(answer, Comparison::NotIncluded(_)), "{root}: {answer:?}");
+    }
+}
+
+#[test]
+fn many_narrow_ranges_are_one_broad_range() {
+    let public = |ranges: &[String]| {
+        let ranges: Vec<String> = ranges.iter().map(|range| format!("\"{range}\"")).collect();
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",
+               "Resource":"arn:aws:s3:::b/*","Condition":{{"IpAddress":{{"aws:SourceIp":[{}]}}}}}}}}"#,
+            ranges.join(",")
+        );
+        let policy = Policy::parse(&text).unwrap();
+        matches!(no_public_access(&policy, "AWS::S3::Bucket", Catalogue::embedded()), Comparison::NotIncluded(_))
+    };
+    let some = |count: usize, form: fn(usize) -> String| (0..count).map(form).collect::<Vec<String>>();
+    assert!(public(&some(256, |n| format!("{n}.0.0.0/8"))));
+    assert!(public(&some(128, |n| format!("{}.0.0.0/8", n * 2))));
+    assert!(public(&some(3, |n| format!("{}.0.0.0/9", n + 3))));
+    assert!(!public(&some(2, |n| format!("3.{}.0.0/9", n * 128))));
+    assert!(!public(&some(2, |n| format!("2001:{n}::/33"))) && public(&some(3, |n| format!("2001:{n}::/32"))));
+    // The same range again, and private ones, are no more addresses.
+    let private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "3.0.0.0/8", "3.1.0.0/16"].map(str::to_owned);
+    assert!(!public(&private));
+}
+
+#[test]
+fn the_statement_that_is_named_is_one_that_allows() {
+    let statements = r#"{"Sid":"Cond","Effect":"Allow","Action":"s3:GetObject","Resource":"*",
+        "Condition":{"NumericGreaterThan":{"s3:max-keys":"x"},"BinaryEquals":{"s3:max-keys":"QQ=="}}},
+        {"Sid":"Free","Effect":"Allow","Action":"s3:Get*","Resource":"*"}"#;
+    let found = shown(compare(&allow(r#""Action":"sqs:SendMessage","Resource":"*""#), statements));
+    assert_eq!(found.statement, 1);
+    assert!(found.explanation.starts_with("statement 1 `Free` allows"), "{found:?}");
+}
+
+#[test]
+fn a_key_that_has_to_be_missing_is_said_to_be() {
+    let new = allow(&format!(
+        r#"{S3},"Resource":"*","Condition":{{"ForAllValues:StringEquals":{{"aws:username":"${{aws:PrincipalTag/u}}"}}}}"#
+    ));
+    let found = shown(compare(&allow(r#""Action":"sqs:SendMessage","Resource":"*""#), &new));
+    assert!(found.request.context.mentions("aws:username") && found.request.context.values("aws:username").is_none());
 }

@@ -3,8 +3,8 @@
 //! A narrower question than inclusion: only requests for the listed access count.
 
 use super::Access;
-use super::places;
 use super::space::{ACTION, Literal, RESOURCE, Space};
+use crate::resources;
 
 /// Why the access cannot be asked about.
 pub(super) fn unfit(access: &Access) -> Option<String> {
@@ -23,7 +23,7 @@ pub(super) fn literals(access: &Access, space: &mut Space<'_>) -> Vec<Literal> {
         literals.push(Literal { dimension: ACTION, set, holds: true });
     }
     if !access.resources.is_empty() {
-        let set = space.places.add(access.resources.iter().map(|text| places::plain(text)));
+        let set = space.resources.add(access.resources.iter().map(|text| resources::plain(text)));
         literals.push(Literal { dimension: RESOURCE, set, holds: true });
     }
     literals

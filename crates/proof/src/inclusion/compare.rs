@@ -11,9 +11,10 @@ use leastwise_policy::{ActionPattern, Catalogue, Effect, Policy};
 use super::keys::State;
 use super::solve::{Request, Solver};
 use super::space::{ACTION, Literal, Point, Product, RESOURCE, Space};
-use super::variables::Filling;
-use super::{Access, Comparison, Counterexample, PolicyKind, access, places, strangers, variables, witness};
+use super::{Access, Comparison, Counterexample, PolicyKind, access, strangers, witness};
 use crate::search::Budget;
+use crate::variables::Filling;
+use crate::{resources, variables};
 
 /// What is asked.
 pub(super) struct Question<'p> {
@@ -149,11 +150,11 @@ impl<'p> Attempt<'p> {
             return plain;
         };
         let asserted = candidate.found.asserted_in(ACTION).to_vec();
-        let names = self.space.names.catalogued(&asserted, MOST_NAMES, &mut self.space.budget).unwrap_or_default();
+        let names = self.space.names.catalogued(&asserted, MOST_NAMES, &self.space.budget).unwrap_or_default();
         for name in names {
             for types in formats(question.catalogue, &name) {
                 let action = self.space.names.add_patterns(ActionPattern::parse(&name).into_iter().collect());
-                let place = self.space.places.add(types.iter().map(|text| places::plain(text)));
+                let place = self.space.resources.add(types.iter().map(|text| resources::plain(text)));
                 let both = [
                     Literal { dimension: ACTION, set: action, holds: true },
                     Literal { dimension: RESOURCE, set: place, holds: true },
@@ -212,27 +213,29 @@ fn confirmed(
 ) -> Option<Counterexample> {
     let request = witness::request(space, &candidate.found, question.new)?;
     let kind = question.kind;
-    let added = witness::allows(question.new, &request, kind) && !witness::allows(question.existing, &request, kind);
-    let product = allows.get(candidate.allow).filter(|_| added)?;
-    let document = |product: &Product<'_>, policies: &[&Policy]| match policies.len() {
-        0 | 1 => String::new(),
-        _ => format!(" of document {}", product.document),
+    let (new, old) = (witness::replay(question.new, &request, kind), witness::replay(question.existing, &request, kind));
+    if !new.allowed() || old.allowed() {
+        return None;
+    }
+    let place = |product: &Product<'_>| (product.document, product.statement.index);
+    // The statement that was looked at, unless the request is allowed by others only.
+    let own = allows.get(candidate.allow).map(place);
+    let (document, statement) = own.filter(|own| new.allows.contains(own)).or_else(|| new.allows.first().copied())?;
+    let name = |(document, statement): (usize, usize), policies: &[&Policy]| {
+        let sid = policies.get(document).and_then(|policy| policy.statements().get(statement)?.sid.as_deref());
+        let sid = sid.map_or(String::new(), |sid| format!(" `{sid}`"));
+        let of = if policies.len() > 1 { format!(" of document {document}") } else { String::new() };
+        format!("statement {statement}{sid}{of}")
     };
-    let name = |product: &Product<'_>| match &product.statement.sid {
-        Some(sid) => format!("statement {} `{sid}`", product.statement.index),
-        None => format!("statement {}", product.statement.index),
-    };
-    let mut explanation =
-        format!("{}{} allows {}", name(product), document(product, question.new), witness::in_words(&request, kind));
+    let mut explanation = format!("{} allows {}", name((document, statement), question.new), witness::in_words(&request, kind));
     if matches!(question.purpose, Purpose::NewAccess) {
-        explanation.push_str(&match candidate.deny.and_then(|at| denies.get(at)) {
-            Some(deny) => {
-                format!("; {}{} of the existing policy denies it", name(deny), document(deny, question.existing))
-            }
+        let own = candidate.deny.and_then(|at| denies.get(at)).map(place);
+        explanation.push_str(&match own.filter(|own| old.denies.contains(own)).or_else(|| old.denies.first().copied()) {
+            Some(deny) => format!("; {} of the existing policy denies it", name(deny, question.existing)),
             None => "; the existing policy does not".to_owned(),
         });
     }
-    Some(Counterexample { request, statement: product.statement.index, document: product.document, explanation })
+    Some(Counterexample { request, statement, document, explanation })
 }
 
 /// Patterns of the resources that go with an action: of one region and account first, then of any.
@@ -276,7 +279,7 @@ fn put_in(format: &str, fill: fn(&str) -> &str) -> String {
 const MOST_VALUES: usize = 4;
 
 /// Values for the policy variables that may make a doubtful request a real one: what its conditions ask for, all the same,
-/// none, and what makes patterns meet resources that are written out.
+/// none, with a colon, and what makes patterns meet resources that are written out.
 fn fillings(space: &mut Space<'_>, doubt: &Candidate) -> Vec<BTreeMap<String, Option<String>>> {
     let names: Vec<String> = space.variables.iter().cloned().collect();
     if names.is_empty() {
@@ -287,7 +290,7 @@ fn fillings(space: &mut Space<'_>, doubt: &Candidate) -> Vec<BTreeMap<String, Op
         let dimension = space.dimension_of(name);
         let asserted = doubt.found.asserted_in(dimension).to_vec();
         let own = match space.keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)) {
-            Some(key) if !asserted.is_empty() => key.find_one(&asserted, &mut space.budget),
+            Some(key) if !asserted.is_empty() => key.find_one(&asserted, &space.budget),
             _ => None,
         };
         let usual = || match name.rsplit(':').next().unwrap_or_default() {
@@ -306,5 +309,8 @@ fn fillings(space: &mut Space<'_>, doubt: &Candidate) -> Vec<BTreeMap<String, Op
         values
     });
     let meeting: Vec<_> = meeting.collect();
-    [vec![wanted, same, missing], meeting].concat()
+    // Identifiers of sessions hold a colon, and so may other values: no wildcard that stays within a part takes them.
+    let colons =
+        wanted.iter().map(|(name, value)| (name.clone(), value.as_ref().map(|value| format!("{value}:session")))).collect();
+    [vec![wanted, same, missing, colons], meeting].concat()
 }

@@ -7,10 +7,11 @@
 use leastwise_policy::evaluate::{Operator, Quantifier, Test};
 use leastwise_policy::{Catalogue, global_keys};
 
+use super::ranges::Ranges;
 use super::scales::{Family, Scale};
-use super::texts::{Pattern, Reach, Search, TextSet, Unit, text_of, unit_of};
 use crate::language::{Glob, Union};
-use crate::search::{Answer, Budget};
+use crate::search::{Answer, Budget, Found};
+use crate::texts::{Pattern, Reach, Search, TextSet, Unit, text_of, unit_of};
 
 /// A condition key.
 #[derive(Debug)]
@@ -37,8 +38,17 @@ pub(super) enum State {
 /// One line of a condition block, or what is asked about the key in another way.
 #[derive(Debug)]
 enum Line {
-    Null { missing: bool, present: bool },
-    Compare { operator: Operator, texts: Vec<String>, set: TextSet },
+    Null {
+        missing: bool,
+        present: bool,
+    },
+    /// On a scale, `ranges` is what is wanted.
+    Compare {
+        operator: Operator,
+        texts: Vec<String>,
+        set: TextSet,
+        ranges: Ranges,
+    },
 }
 
 /// How values are told apart.
@@ -47,14 +57,6 @@ enum Form {
     Texts,
     Scale(Scale),
     Opaque,
-}
-
-/// What has come of looking for a state or a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found<T> {
-    Some(T),
-    None,
-    TooComplex,
 }
 
 impl Key {
@@ -76,7 +78,7 @@ impl Key {
             let texts = values.iter().map(|value| spelled(value)).collect();
             let set = TextSet::of(values.into_iter().filter_map(|value| pattern(operator.test, value)));
             self.single &= operator.quantifier.is_none();
-            Line::Compare { operator, texts, set }
+            Line::Compare { operator, texts, set, ranges: Ranges::default() }
         };
         self.lines.push(line);
         u32::try_from(self.lines.len() - 1).unwrap_or(u32::MAX)
@@ -122,11 +124,17 @@ impl Key {
                 };
                 let exact = texts(|test| test == Test::StringEquals);
                 let wanted = texts(|test| Family::of(test).is_some());
-                let scale = || Scale::of(family, &wanted, &exact).map(Form::Scale);
-                compared.iter().all(|(test, _)| known(*test)).then(scale).flatten()
+                compared.iter().all(|(test, _)| known(*test)).then(|| Form::Scale(Scale::of(family, &wanted, &exact)))
             }
         };
         self.form = form.unwrap_or(Form::Opaque);
+        if let Form::Scale(scale) = &self.form {
+            for line in &mut self.lines {
+                if let Line::Compare { operator, texts, ranges, .. } = line {
+                    *ranges = scale.wanted(operator.test, texts);
+                }
+            }
+        }
     }
 
     fn line(&self, line: u32) -> Option<&Line> {
@@ -137,9 +145,7 @@ impl Key {
     fn wants(&self, line: &Line, value: &str) -> bool {
         match (line, &self.form) {
             (Line::Compare { set, .. }, Form::Texts) => set.contains(value),
-            (Line::Compare { operator, texts, .. }, Form::Scale(scale)) => {
-                texts.iter().any(|wanted| scale.matches(operator.test, wanted, value))
-            }
+            (Line::Compare { ranges, .. }, Form::Scale(scale)) => ranges.contains(scale.position(value)),
             _ => false,
         }
     }
@@ -165,7 +171,7 @@ impl Key {
     }
 
     /// A state in which the lines are as asserted.
-    pub(super) fn find(&self, asserted: &[(u32, bool)], budget: &mut Budget) -> Found<State> {
+    pub(super) fn find(&self, asserted: &[(u32, bool)], budget: &Budget) -> Found<State> {
         let contradictory = || asserted.iter().any(|(line, holds)| asserted.contains(&(*line, !holds)));
         if self.is_opaque() {
             return if contradictory() { Found::None } else { Found::Some(State::Unknown) };
@@ -186,7 +192,7 @@ impl Key {
     }
 
     /// One value, if the lines can be as asserted with one.
-    pub(super) fn find_one(&self, asserted: &[(u32, bool)], budget: &mut Budget) -> Option<String> {
+    pub(super) fn find_one(&self, asserted: &[(u32, bool)], budget: &Budget) -> Option<String> {
         let (every, some) = self.demands(asserted)?;
         let all: Vec<(u32, bool)> = every.into_iter().chain(some).collect();
         let empty = State::Values(vec![String::new()]);
@@ -218,7 +224,7 @@ impl Key {
         Some((every, some))
     }
 
-    fn find_values(&self, asserted: &[(u32, bool)], budget: &mut Budget) -> Found<State> {
+    fn find_values(&self, asserted: &[(u32, bool)], budget: &Budget) -> Found<State> {
         let Some((every, some)) = self.demands(asserted) else { return Found::None };
         let all: Vec<(u32, bool)> = every.iter().chain(&some).copied().collect();
         match self.value(&all, budget) {
@@ -257,15 +263,27 @@ impl Key {
     }
 
     /// A value other than the empty text that is, or is not, one that each of the lines wants.
-    fn value(&self, wanted: &[(u32, bool)], budget: &mut Budget) -> Found<String> {
+    fn value(&self, wanted: &[(u32, bool)], budget: &Budget) -> Found<String> {
         match &self.form {
             Form::Opaque => Found::None,
             Form::Scale(scale) => {
-                if !budget.spend(scale.samples.len() * (wanted.len() + 1)) {
-                    return Found::TooComplex;
+                let mut left = Ranges::below(scale.len());
+                for (at, inside) in wanted {
+                    let Some(Line::Compare { ranges, .. }) = self.line(*at) else { continue };
+                    if !budget.spend(left.len() + ranges.len() + 1) {
+                        return Found::TooComplex;
+                    }
+                    left = if *inside { left.and(ranges) } else { left.without(ranges) };
                 }
-                let fits = |value: &&String| wanted.iter().all(|(line, inside)| self.is(*line, value) == *inside);
-                scale.samples.iter().find(fits).map_or(Found::None, |value| Found::Some(value.clone()))
+                for position in left.positions() {
+                    if !budget.spend(4) {
+                        return Found::TooComplex;
+                    }
+                    if let Some(value) = scale.sample(position) {
+                        return Found::Some(value);
+                    }
+                }
+                Found::None
             }
             Form::Texts => {
                 let sets = |side: bool| -> Vec<&TextSet> {
@@ -339,7 +357,7 @@ pub(super) fn plain(test: Test, value: &str) -> Vec<Unit> {
 pub(super) fn has_one_value(key: &str, catalogue: &Catalogue) -> bool {
     let Some((prefix, _)) = key.split_once(':') else { return false };
     if prefix.eq_ignore_ascii_case("aws") {
-        return global_keys::value_type(key).is_none_or(|kind| !kind.starts_with("ArrayOf"));
+        return global_keys::value_type(key).is_some_and(|kind| !kind.starts_with("ArrayOf"));
     }
     let Some(service) = catalogue.service(prefix) else { return false };
     let exact = service.condition_key(key);

@@ -5,23 +5,22 @@
 //! and a request is looked for inside some products and outside others. Every request found is replayed through
 //! the plain evaluator. What is exact, what is not, and all bounds: `docs/inclusion.md`.
 //!
-//! Bottom up: `texts` and `scales` (sets in one dimension), `names`, `places`, `callers`, `keys` (the dimensions),
-//! `variables`, `unfilled` (lines with them), `space` (statements as products), `solve` (the search), `compare` (the question), `witness` (the replay),
+//! Bottom up: `ranges`, `decimals`, `scales` (ordered values), `names`, `callers`, `keys` and this crate's `resources` (the dimensions),
+//! `unfilled` (lines with variables), `space` (statements as products), `solve` (the search), `compare` (the question), `witness` (the replay),
 //! `access` and `strangers` (the two narrower questions).
 
 mod access;
 mod callers;
 mod compare;
+mod decimals;
 mod keys;
 mod names;
-mod places;
+mod ranges;
 mod scales;
 mod solve;
 mod space;
 mod strangers;
-mod texts;
 mod unfilled;
-mod variables;
 mod witness;
 
 use leastwise_policy::evaluate::Request;

@@ -8,10 +8,10 @@ use std::cell::OnceCell;
 use leastwise_policy::document::ActionElement;
 use leastwise_policy::{ActionPattern, Catalogue};
 
-use super::keys::Found;
-use super::texts::{Pattern, Reach, Search, TextSet, text_of};
 use crate::language::{Glob, SEPARATOR, Union};
+use crate::search::Found;
 use crate::search::{Answer, Budget};
+use crate::texts::{Pattern, Reach, Search, TextSet, text_of};
 
 /// The actions of a comparison, and the sets of them.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl<'p> Names<'p> {
     }
 
     /// An action, in lower case, that is in the sets as asserted.
-    pub(super) fn find(&self, asserted: &[(u32, bool)], budget: &mut Budget) -> Found<String> {
+    pub(super) fn find(&self, asserted: &[(u32, bool)], budget: &Budget) -> Found<String> {
         let catalogue = |at: u32| matches!(self.sets.get(at as usize), Some((Source::Catalogue, _)));
         if let Some((_, known)) = asserted.iter().find(|(at, _)| catalogue(*at))
             && *known
@@ -107,7 +107,7 @@ impl<'p> Names<'p> {
     }
 
     /// The first catalogued actions, as spelled there, that are in the sets as asserted; none when the budget is spent.
-    pub(super) fn catalogued(&self, asserted: &[(u32, bool)], most: usize, budget: &mut Budget) -> Option<Vec<String>> {
+    pub(super) fn catalogued(&self, asserted: &[(u32, bool)], most: usize, budget: &Budget) -> Option<Vec<String>> {
         let (inside, outside) = self.sides(asserted);
         let mut found = Vec::new();
         let mut lower = String::new();

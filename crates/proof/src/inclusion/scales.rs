@@ -1,12 +1,12 @@
 //! Values with an order or a form of their own: numbers, dates, truth values, addresses.
 //!
 //! Conditions on such values tell apart only finitely many sorts of values: those between the constants that are
-//! written down. Here each sort gets one sample, so that what holds for all samples holds for all values. Reads the texts
-//! by itself, by the rules of `docs/evaluation.md`; what it cannot read exactly it refuses.
+//! written down. Here each sort is a position, and all that a line wants is a set of positions; what holds for a sample of each
+//! holds for all values. Texts are read by the evaluator's own readers (crate `policy`), so that both read the same.
 
-use std::net::IpAddr;
+use leastwise_policy::evaluate::{AddressRange, Comparison, Number, Test, date, truth};
 
-use leastwise_policy::evaluate::Test;
+use super::ranges::Ranges;
 
 /// Of what sort the values of a key are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,326 +32,315 @@ impl Family {
 
 /// How the values of one key are told apart.
 #[derive(Debug)]
-pub(super) struct Scale {
-    /// Digits behind the decimal point that a number's place counts.
-    digits: u32,
-    /// One text for each sort of values.
-    pub(super) samples: Vec<String>,
+pub(super) enum Scale {
+    /// Constants in order, each with a text of it. Positions are below the first, the first, between it and the second…,
+    /// above the last, and what is no number.
+    Numbers(Vec<(Number, String)>),
+    /// The same of dates, in nanoseconds since 1970.
+    Times(Vec<(i128, String)>),
+    /// Texts that are compared as such, in order. Positions are other texts that are true, that are false and that are
+    /// neither; then these.
+    Truths(Vec<String>),
+    /// The first address of each stretch, in order. Positions are the stretches, and what is no address.
+    Addresses(Vec<(bool, u128)>),
 }
 
-/// Significant digits up to which every way of comparing numbers agrees.
-const MOST_DIGITS: usize = 15;
-
-impl Scale {
-    /// The scale for what some operators of the family compare with; `exact` are texts that are compared as such.
-    /// None when a constant cannot be placed exactly.
-    pub(super) fn of(family: Family, wanted: &[&str], exact: &[&str]) -> Option<Scale> {
-        let mut scale = Scale { digits: 0, samples: Vec::new() };
-        match family {
-            Family::Number => {
-                let parsed: Vec<(i128, u32)> = numbers(wanted)?;
-                scale.digits = parsed.iter().map(|(_, digits)| *digits).max().unwrap_or(0) + 1;
-                let mut places: Vec<i128> = wanted.iter().filter_map(|text| scale.number(text)).collect();
-                spread(&mut places, 10_i128.pow(scale.digits));
-                scale.samples = places.iter().map(|place| scale.spell_number(*place)).collect();
-            }
-            Family::Time => {
-                let mut places: Vec<i128> = wanted.iter().filter_map(|text| time(text)).collect();
-                spread(&mut places, SECOND);
-                let own = |place: i128| wanted.iter().find(|text| time(text) == Some(place)).map(|text| (*text).to_owned());
-                scale.samples = places.iter().map(|place| own(*place).unwrap_or_else(|| spell_time(*place))).collect();
-            }
-            Family::Truth => {
-                for spelled in [["true", "True", "TRUE", "tRUE"], ["false", "False", "FALSE", "fALSE"]] {
-                    scale.samples.push((*spelled.iter().find(|text| !exact.contains(text))?).to_owned());
-                }
-            }
-            Family::Address => scale.samples = addresses(wanted),
-        }
-        scale.samples.extend(exact.iter().filter(|text| !text.is_empty()).map(|text| (*text).to_owned()));
-        let none = (0..=exact.len()).map(|n| format!("none{}", if n == 0 { String::new() } else { n.to_string() }));
-        scale.samples.extend(none.into_iter().find(|text| !exact.contains(&text.as_str())));
-        Some(scale)
-    }
-
-    /// Whether a value matches what an operator of the family wants, negation aside.
-    pub(super) fn matches(&self, test: Test, wanted: &str, value: &str) -> bool {
-        match test {
-            Test::Numeric(comparison) => match (self.number(value), self.number(wanted)) {
-                (Some(value), Some(wanted)) => comparison.admits(value.cmp(&wanted)),
-                _ => false,
-            },
-            Test::Date(comparison) => match (time(value), time(wanted)) {
-                (Some(value), Some(wanted)) => comparison.admits(value.cmp(&wanted)),
-                _ => false,
-            },
-            Test::Bool => match (truth(value), truth(wanted)) {
-                (Some(value), Some(wanted)) => value == wanted,
-                _ => false,
-            },
-            Test::IpAddress => match (range(wanted), address(value)) {
-                (Some((six, first, last)), Some((own, value))) => six == own && (first..=last).contains(&value),
-                _ => false,
-            },
-            _ => wanted == value,
-        }
-    }
-
-    fn number(&self, text: &str) -> Option<i128> {
-        let (value, digits) = number(text)?;
-        value.checked_mul(10_i128.checked_pow(self.digits.checked_sub(digits)?)?)
-    }
-
-    fn spell_number(&self, place: i128) -> String {
-        let unit = 10_u128.pow(self.digits);
-        let (whole, rest) = (place.unsigned_abs() / unit, place.unsigned_abs() % unit);
-        let fraction = format!("{rest:0width$}", width = self.digits as usize);
-        let fraction = fraction.trim_end_matches('0');
-        let sign = if place < 0 { "-" } else { "" };
-        if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
-    }
-}
-
-/// Adds to the places one between each two that have room between them, one below and one above: a whole `unit`
-/// away if possible.
-fn spread(places: &mut Vec<i128>, unit: i128) {
-    places.sort_unstable();
-    places.dedup();
-    let mut all = Vec::with_capacity(places.len() * 2 + 1);
-    all.extend(places.first().map(|first| first - unit));
-    for (at, place) in places.iter().enumerate() {
-        all.push(*place);
-        match places.get(at + 1) {
-            Some(next) if place + unit < *next => all.push(place + unit),
-            Some(next) if place + 1 < *next => all.push(place + 1),
-            Some(_) => {}
-            None => all.push(place + unit),
-        }
-    }
-    if all.is_empty() {
-        all.push(unit);
-    }
-    *places = all;
-}
-
-/// The numbers among the texts; none when one of them is not to be placed exactly.
-fn numbers(wanted: &[&str]) -> Option<Vec<(i128, u32)>> {
-    let mut parsed = Vec::new();
-    for text in wanted {
-        match number(text) {
-            Some((value, _)) if value.unsigned_abs() >= 10_u128.pow(u32::try_from(MOST_DIGITS).ok()?) => return None,
-            Some(number) => parsed.push(number),
-            // Written with an exponent, or longer than is placed here.
-            None if text.bytes().any(|b| b.is_ascii_digit()) && text.parse::<f64>().is_ok() => return None,
-            None => {}
-        }
-    }
-    Some(parsed)
-}
-
-/// A decimal number as an integer and how many of its digits are behind the point.
-fn number(text: &str) -> Option<(i128, u32)> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) {
-        return None;
-    }
-    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
-    if whole.len() + fraction.len() > MOST_DIGITS + 2 {
-        return None;
-    }
-    let value: i128 = format!("0{whole}{fraction}").parse().ok()?;
-    Some((if negative { -value } else { value }, u32::try_from(fraction.len()).ok()?))
-}
-
-fn truth(text: &str) -> Option<bool> {
-    match text {
-        _ if text.eq_ignore_ascii_case("true") => Some(true),
-        _ if text.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
-    }
-}
-
+const TRUE: u32 = 0;
+const FALSE: u32 = 1;
+const NEITHER: u32 = 2;
+/// The position of the first text that is compared as such.
+const EXACT: u32 = 3;
 const SECOND: i128 = 1_000_000_000;
 
-/// Nanoseconds since 1970: the W3C forms of ISO 8601, or seconds. Four characters alone are a year.
-fn time(text: &str) -> Option<i128> {
-    if text.len() != 4
-        && let Some(seconds) = seconds(text)
-    {
-        return Some(seconds);
+impl Scale {
+    /// The scale for what operators of the family compare with; `exact` are texts that `Bool` stands beside, which are
+    /// compared as such.
+    pub(super) fn of(family: Family, wanted: &[&str], exact: &[&str]) -> Scale {
+        match family {
+            Family::Number => Scale::Numbers(constants(wanted, Number::parse)),
+            Family::Time => Scale::Times(constants(wanted, date)),
+            Family::Truth => {
+                let mut texts: Vec<String> = exact.iter().map(|text| (*text).to_owned()).collect();
+                texts.sort_unstable();
+                texts.dedup();
+                Scale::Truths(texts)
+            }
+            Family::Address => {
+                let mut starts: Vec<(bool, u128)> = vec![(false, 0), (true, 0)];
+                for range in wanted.iter().filter_map(|text| AddressRange::parse(text)) {
+                    starts.push((range.is_v6, range.first));
+                    starts.extend(behind(&range));
+                }
+                starts.sort_unstable();
+                starts.dedup();
+                Scale::Addresses(starts)
+            }
+        }
     }
-    let (date, clock) = text.split_once(['T', 't']).map_or((text, None), |(date, clock)| (date, Some(clock)));
-    let mut fields = date.split('-');
-    let year = field(fields.next()?, 4)?;
-    let month = fields.next().map_or(Some(1), |month| field(month, 2))?;
-    let day = fields.next().map_or(Some(1), |day| field(day, 2))?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let month_at = usize::try_from(month).ok()?.checked_sub(1)?;
-    if fields.next().is_some() || day < 1 || day > *lengths.get(month_at)? || (clock.is_some() && date.len() != 10) {
-        return None;
+
+    /// How many positions there are.
+    pub(super) fn len(&self) -> u32 {
+        match self {
+            Scale::Numbers(constants) => size(constants.len() * 2 + 2),
+            Scale::Times(constants) => size(constants.len() * 2 + 2),
+            Scale::Truths(exact) => EXACT + size(exact.len()),
+            Scale::Addresses(starts) => size(starts.len() + 1),
+        }
     }
-    // Days before the year, counted from the year 0, which is a leap year.
-    let before = |year: i128| year * 365 + (year + 3) / 4 - (year + 99) / 100 + (year + 399) / 400;
-    let days = before(year) - before(1970) + lengths.iter().take(month_at).sum::<i128>() + day - 1;
-    let within = clock.map_or(Some(0), time_of_day)?;
-    Some(days * 86_400 * SECOND + within)
+
+    /// The position of a value.
+    pub(super) fn position(&self, value: &str) -> u32 {
+        match self {
+            Scale::Numbers(constants) => Number::parse(value).map_or(self.len() - 1, |value| between(constants, &value)),
+            Scale::Times(constants) => date(value).map_or(self.len() - 1, |value| between(constants, &value)),
+            Scale::Truths(exact) => match exact.binary_search_by(|own| own.as_str().cmp(value)) {
+                Ok(at) => EXACT + size(at),
+                Err(_) => match truth(value) {
+                    Some(true) => TRUE,
+                    Some(false) => FALSE,
+                    None => NEITHER,
+                },
+            },
+            Scale::Addresses(starts) => AddressRange::of_address(value).map_or(self.len() - 1, |address| {
+                size(starts.partition_point(|start| *start <= (address.is_v6, address.first))).saturating_sub(1)
+            }),
+        }
+    }
+
+    /// The positions of the values that an operator matches with any of these texts, negation aside.
+    pub(super) fn wanted(&self, test: Test, texts: &[String]) -> Ranges {
+        let ranges = texts.iter().filter_map(|text| match (self, test) {
+            (Scale::Numbers(constants), Test::Numeric(comparison)) => {
+                Some(vec![admitted(comparison, between(constants, &Number::parse(text)?), self.len() - 1)])
+            }
+            (Scale::Times(constants), Test::Date(comparison)) => {
+                Some(vec![admitted(comparison, between(constants, &date(text)?), self.len() - 1)])
+            }
+            (Scale::Truths(exact), Test::Bool) => {
+                let (plain, word) = if truth(text)? { (TRUE, "true") } else { (FALSE, "false") };
+                let own = spellings(word).filter_map(|text| exact.binary_search(&text).ok());
+                Some(std::iter::once(plain).chain(own.map(|at| EXACT + size(at))).map(|at| (at, at + 1)).collect())
+            }
+            (Scale::Truths(_), Test::StringEquals) => {
+                let at = self.position(text);
+                Some(vec![(at, at + 1)])
+            }
+            (Scale::Addresses(starts), Test::IpAddress) => {
+                let range = AddressRange::parse(text)?;
+                let place = |start: (bool, u128)| size(starts.partition_point(|own| *own < start));
+                let end = behind(&range).or((!range.is_v6).then_some((true, 0)));
+                Some(vec![(place((range.is_v6, range.first)), end.map_or(size(starts.len()), place))])
+            }
+            _ => None,
+        });
+        Ranges::of(ranges.flatten().collect())
+    }
+
+    /// A value at a position, other than the empty text, if there is one.
+    pub(super) fn sample(&self, position: u32) -> Option<String> {
+        if position + 1 >= self.len() && !matches!(self, Scale::Truths(_)) {
+            return (position + 1 == self.len()).then(|| "none".to_owned());
+        }
+        let half = (position / 2) as usize;
+        match self {
+            Scale::Numbers(constants) => {
+                if position % 2 == 1 {
+                    return constants.get(half).map(|(_, text)| text.clone());
+                }
+                let low = half.checked_sub(1).and_then(|at| constants.get(at)).map(|(number, _)| number);
+                super::decimals::between(low, constants.get(half).map(|(number, _)| number))
+            }
+            Scale::Times(constants) => {
+                if position % 2 == 1 {
+                    return constants.get(half).map(|(_, text)| text.clone());
+                }
+                let low = half.checked_sub(1).and_then(|at| constants.get(at)).map(|(time, _)| *time);
+                time_between(low, constants.get(half).map(|(time, _)| *time))
+            }
+            Scale::Truths(exact) => match position {
+                TRUE => spellings("true").find(|text| exact.binary_search(text).is_err()),
+                FALSE => spellings("false").find(|text| exact.binary_search(text).is_err()),
+                NEITHER => (0_u32..)
+                    .map(|n| if n == 0 { "none".to_owned() } else { format!("none{n}") })
+                    .find(|text| exact.binary_search(text).is_err()),
+                at => exact.get((at - EXACT) as usize).filter(|text| !text.is_empty()).cloned(),
+            },
+            Scale::Addresses(starts) => starts.get(position as usize).map(|(is_v6, start)| match u32::try_from(*start) {
+                Ok(start) if !is_v6 => std::net::Ipv4Addr::from(start).to_string(),
+                _ => std::net::Ipv6Addr::from(*start).to_string(),
+            }),
+        }
+    }
 }
 
-fn seconds(text: &str) -> Option<i128> {
-    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    if whole.len() > 18 {
-        return None;
-    }
-    Some(sign * (field(whole, whole.len())? * SECOND + nanoseconds(fraction)?))
+/// A count of constants. Documents are far smaller than this could matter for.
+fn size(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX >> 1)
 }
 
-fn time_of_day(text: &str) -> Option<i128> {
-    let (clock, ahead) = match text.find(['Z', 'z', '+', '-']) {
-        Some(at) => (text.get(..at)?, zone(text.get(at..)?)?),
-        None => (text, 0),
+/// What the texts say, in order and without doubles; texts that say nothing are left out.
+fn constants<V: Ord>(wanted: &[&str], read: impl Fn(&str) -> Option<V>) -> Vec<(V, String)> {
+    let mut all: Vec<(V, String)> = wanted.iter().filter_map(|text| Some((read(text)?, (*text).to_owned()))).collect();
+    all.sort();
+    all.dedup_by(|a, b| a.0 == b.0);
+    all
+}
+
+/// Where a value stands: twice the number of constants below it, and one more if it is a constant itself.
+fn between<V: Ord>(constants: &[(V, String)], value: &V) -> u32 {
+    let at = constants.partition_point(|(own, _)| own < value);
+    size(at * 2) + u32::from(constants.get(at).is_some_and(|(own, _)| own == value))
+}
+
+/// The positions that stand so to a constant's; `end` is behind the last number or date.
+fn admitted(comparison: Comparison, constant: u32, end: u32) -> (u32, u32) {
+    match comparison {
+        Comparison::Equal => (constant, constant + 1),
+        Comparison::Less => (0, constant),
+        Comparison::LessOrEqual => (0, constant + 1),
+        Comparison::Greater => (constant + 1, end),
+        Comparison::GreaterOrEqual => (constant, end),
+    }
+}
+
+/// The first address behind a range, if there is one of its family.
+fn behind(range: &AddressRange) -> Option<(bool, u128)> {
+    let most = if range.is_v6 { u128::MAX } else { u128::from(u32::MAX) };
+    (range.last < most).then(|| (range.is_v6, range.last + 1))
+}
+
+/// The spellings of a word in all mixtures of case, lower case first.
+fn spellings(word: &str) -> impl Iterator<Item = String> {
+    (0_u32..1 << word.len()).map(move |upper| {
+        word.char_indices().map(|(at, c)| if upper >> at & 1 == 1 { c.to_ascii_uppercase() } else { c }).collect()
+    })
+}
+
+/// A date between two, a second from one of them if there is room; none where no text says one.
+fn time_between(low: Option<i128>, high: Option<i128>) -> Option<String> {
+    let tried = match (low, high) {
+        (None, None) => vec![SECOND],
+        (Some(low), _) => vec![low + SECOND, low + 1],
+        (None, Some(high)) => vec![high - SECOND, high - 1],
     };
-    let mut fields = clock.split(':');
-    let (hour, minute) = (field(fields.next()?, 2)?, field(fields.next()?, 2)?);
-    let (second, fraction) = fields.next().map_or(("00", "0"), |second| second.split_once('.').unwrap_or((second, "0")));
-    let second = field(second, 2)?;
-    if fields.next().is_some() || hour > 24 || minute > 59 || second > 60 || (hour == 24 && minute + second > 0) {
-        return None;
-    }
-    Some((hour * 3600 + minute * 60 + second - ahead) * SECOND + nanoseconds(fraction)?)
+    let fits = |time: &i128| low.is_none_or(|low| low < *time) && high.is_none_or(|high| *time < high);
+    tried
+        .into_iter()
+        .filter(fits)
+        .map(|time| (time, spell_time(time)))
+        .find(|(time, text)| date(text) == Some(*time))
+        .map(|(_, text)| text)
 }
 
-fn zone(text: &str) -> Option<i128> {
-    if matches!(text, "Z" | "z") {
-        return Some(0);
-    }
-    let (sign, digits) = if let Some(rest) = text.strip_prefix('-') { (-1, rest) } else { (1, text.strip_prefix('+')?) };
-    let (hours, minutes) = match digits.split_once(':') {
-        Some((hours, minutes)) => (hours, minutes),
-        None => digits.split_at_checked(2)?,
-    };
-    let hours = field(hours, 2)?;
-    let minutes = if minutes.is_empty() { 0 } else { field(minutes, 2)? };
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
-}
-
-/// Digits behind a decimal point, in nanoseconds; finer ones are cut off.
-fn nanoseconds(fraction: &str) -> Option<i128> {
-    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    fraction.chars().chain("000000000".chars()).take(9).collect::<String>().parse().ok()
-}
-
-fn field(text: &str, length: usize) -> Option<i128> {
-    (text.len() == length && length > 0 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-fn spell_time(place: i128) -> String {
-    let (whole, rest) = (place.unsigned_abs() / SECOND.unsigned_abs(), place.unsigned_abs() % SECOND.unsigned_abs());
-    let sign = if place < 0 { "-" } else { "" };
+fn spell_time(time: i128) -> String {
+    let (whole, rest) = (time.unsigned_abs() / SECOND.unsigned_abs(), time.unsigned_abs() % SECOND.unsigned_abs());
+    let sign = if time < 0 { "-" } else { "" };
     let text = format!("{sign}{whole}");
     match rest {
+        // Four characters alone are a year.
         0 if text.len() == 4 => text + ".0",
         0 => text,
         _ => format!("{text}.{rest:09}"),
     }
 }
 
-/// Whether IPv6, and the number.
-fn address(text: &str) -> Option<(bool, u128)> {
-    match text.parse().ok()? {
-        IpAddr::V4(address) => Some((false, u128::from(u32::from(address)))),
-        IpAddr::V6(address) => Some((true, u128::from(address))),
-    }
-}
-
-/// Whether IPv6, the first and the last address of a range.
-fn range(text: &str) -> Option<(bool, u128, u128)> {
-    let (base, prefix) = text.split_once('/').map_or((text, None), |(base, prefix)| (base, Some(prefix)));
-    let (six, base) = address(base)?;
-    let width: u32 = if six { 128 } else { 32 };
-    let length = match prefix {
-        None => width,
-        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
-        Some(_) => return None,
-    };
-    let below = 1_u128.checked_shl(width.checked_sub(length)?).map_or(u128::MAX, |size| size - 1);
-    Some((six, base & !below, base | below))
-}
-
-/// How many bits a range fixes, and whether it is IPv6; none for what is no range.
-pub(super) fn prefix_length(text: &str) -> Option<(bool, u32)> {
-    let (six, first, last) = range(text)?;
-    let free = (last - first).checked_add(1).map_or(128, u128::trailing_zeros);
-    Some((six, if six { 128 - free } else { 32 - free }))
-}
-
-/// One address of each sort: the first of all, and the first of each stretch that begins or ends with a range.
-fn addresses(wanted: &[&str]) -> Vec<String> {
-    let mut places: Vec<(bool, u128)> = vec![(false, 0), (true, 0)];
-    for (six, first, last) in wanted.iter().filter_map(|text| range(text)) {
-        places.push((six, first));
-        let most = if six { u128::MAX } else { u128::from(u32::MAX) };
-        places.extend((last < most).then(|| (six, last + 1)));
-    }
-    places.sort_unstable();
-    places.dedup();
-    let spelled = places.iter().map(|(six, place)| match (six, u32::try_from(*place)) {
-        (false, Ok(place)) => std::net::Ipv4Addr::from(place).to_string(),
-        _ => std::net::Ipv6Addr::from(*place).to_string(),
-    });
-    spelled.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_get_a_sample_at_and_between_constants() {
-        let scale = Scale::of(Family::Number, &["5", "5.5", "x"], &[]).unwrap();
-        assert_eq!(scale.samples, ["4", "5", "5.01", "5.5", "6.5", "none"]);
-        assert!(Scale::of(Family::Number, &["1e3"], &[]).is_none());
-        assert!(Scale::of(Family::Number, &["9007199254740993"], &[]).is_none());
+    fn samples(scale: &Scale) -> Vec<String> {
+        (0..scale.len()).filter_map(|at| scale.sample(at)).collect()
     }
 
     #[test]
-    fn dates_are_placed_as_the_evaluator_places_them() {
-        for (text, place) in [
-            ("1970-01-01T00:00:00Z", Some(0)),
-            ("2020-01-01T00:00:01Z", Some(1_577_836_801)),
-            ("2020", Some(1_577_836_800)),
-            ("1577836800", Some(1_577_836_800)),
-            ("2020-01-01T01:00+01:00", Some(1_577_836_800)),
-            ("2019-12-31T19:00:00-0500", Some(1_577_836_800)),
-            ("2020-02-29T24:00:00Z", Some(1_583_020_800)),
-            ("1969-12-31T23:59:59Z", Some(-1)),
-            ("2021-02-29", None),
-            ("2020-01-01T", None),
-            ("20200101T000000Z", None),
-        ] {
-            assert_eq!(time(text), place.map(|seconds: i128| seconds * SECOND), "{text}");
+    fn numbers_get_a_sample_at_and_between_constants() {
+        let scale = Scale::of(Family::Number, &["5", "5.5", "x", "5.0"], &[]);
+        assert_eq!(samples(&scale), ["4", "5", "5.01", "5.5", "6", "none"]);
+        assert_eq!(samples(&Scale::of(Family::Number, &[], &[])), ["1", "none"]);
+    }
+
+    #[test]
+    fn every_sample_stands_at_its_own_position() {
+        let numbers =
+            ["0", "-1", "1e3", "1000.5", "-1e-400", "1e-400", "9007199254740993", "9007199254740993.5", "1e308", "-7.25"];
+        let long = "9".repeat(400);
+        let dates =
+            ["0", "1", "2020", "2020-01-01T00:00:00.000000001Z", "999999999999999999.999999999", "-999999999999999999", "1234.0"];
+        let ranges = ["10.0.0.0/8", "::/0", "0.0.0.0/0", "255.255.255.255", "2001:db8::/32", "10.1.0.0/16"];
+        let numbers: Vec<&str> = numbers.into_iter().chain([long.as_str()]).collect();
+        for (family, wanted) in [(Family::Number, numbers.as_slice()), (Family::Time, &dates), (Family::Address, &ranges)] {
+            let scale = Scale::of(family, wanted, &[]);
+            let mut found = 0;
+            for at in 0..scale.len() {
+                if let Some(sample) = scale.sample(at) {
+                    assert_eq!(scale.position(&sample), at, "{family:?} {sample}");
+                    found += 1;
+                }
+            }
+            // One constant's neighbour is a nanosecond away, and nothing is above the last date.
+            assert!(found + 2 >= scale.len(), "{family:?}: {found} of {}", scale.len());
         }
-        for place in [0, -1, 1234, 12_345_678_901, -5 * SECOND, 123 * SECOND, 1_577_836_800 * SECOND, -123 * SECOND] {
-            assert_eq!(time(&spell_time(place)), Some(place), "{}", spell_time(place));
+        let exact: Vec<String> = spellings("true").collect();
+        let exact: Vec<&str> = exact.iter().map(String::as_str).chain(["", "none"]).collect();
+        let scale = Scale::of(Family::Truth, &[], &exact);
+        assert_eq!(scale.sample(TRUE), None);
+        for at in 1..scale.len() {
+            assert!(scale.sample(at).is_none_or(|sample| scale.position(&sample) == at));
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_what_the_evaluator_matches() {
+        use leastwise_policy::Policy;
+        use leastwise_policy::evaluate::{Context, Operator, PolicyKind, Principal, Request, applying};
+        let numbers = ["5", "05.0", "5.5", "x", "-3", "5e0", "1e400", "", "+5"];
+        let dates = ["0", "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z00:00", "1970", "1", "x", "1970-01-01T01:00+01", "1.5"];
+        let truths = ["true", "TRUE", "false", "no", ""];
+        let addresses = ["10.0.0.0/8", "10.0.0.1", "::/0", "10.0.0.0/33", "1.2.3", "::1", "10.0.0.0/08"];
+        let all = [
+            "NumericEquals",
+            "NumericLessThan",
+            "NumericGreaterThanEquals",
+            "DateEquals",
+            "DateGreaterThan",
+            "Bool",
+            "IpAddress",
+        ];
+        for name in all {
+            let test = Operator::parse(name).unwrap().test;
+            let family = Family::of(test).unwrap();
+            let texts: &[&str] = match family {
+                Family::Number => &numbers,
+                Family::Time => &dates,
+                Family::Truth => &truths,
+                Family::Address => &addresses,
+            };
+            let scale = Scale::of(family, texts, &[]);
+            for wanted in texts {
+                let text = format!(
+                    r#"{{"Statement": {{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {{"{name}": {{"k:k": "{wanted}"}}}}}}}}"#
+                );
+                let policy = Policy::parse(&text).unwrap();
+                let ranges = scale.wanted(test, &[(*wanted).to_owned()]);
+                for value in texts.iter().map(|text| (*text).to_owned()).chain(samples(&scale)) {
+                    let mut request = Request {
+                        principal: Principal::Anonymous,
+                        action: leastwise_policy::ActionName::parse("a:B").unwrap(),
+                        resource: "*".into(),
+                        resource_account: None,
+                        context: Context::default(),
+                    };
+                    request.context.insert("k:k", [value.as_str()]);
+                    let applies = !applying(&policy, PolicyKind::Identity, &request).is_empty();
+                    assert_eq!(ranges.contains(scale.position(&value)), applies, "{name} {wanted} on {value}");
+                }
+            }
         }
     }
 
     #[test]
     fn ranges_begin_and_end_where_their_bits_say() {
-        assert_eq!(range("203.0.113.9/24"), Some((false, 0xCB00_7100, 0xCB00_71FF)));
-        assert_eq!(range("::/0"), Some((true, 0, u128::MAX)));
-        assert_eq!(range("203.0.113.0/33"), None);
-        assert_eq!(prefix_length("10.0.0.0/8"), Some((false, 8)));
-        assert_eq!(prefix_length("::/0"), Some((true, 0)));
-        assert_eq!(prefix_length("::1"), Some((true, 128)));
-        assert_eq!(addresses(&["10.0.0.0/8"]), ["0.0.0.0", "10.0.0.0", "11.0.0.0", "::"]);
+        let scale = Scale::of(Family::Address, &["10.0.0.0/8"], &[]);
+        assert_eq!(samples(&scale), ["0.0.0.0", "10.0.0.0", "11.0.0.0", "::", "none"]);
     }
 }

@@ -4,8 +4,8 @@
 //! that it has to avoid, it has to leave it along one of its dimensions: each is tried, what was tried before being excluded, so
 //! that no part of the space is looked at twice. The number of states is bounded.
 
-use super::keys::Found;
 use super::space::{Literal, Point, Product, Space};
+use crate::search::Found;
 
 /// How many states one comparison may come through.
 pub(super) const MOST_STATES: u32 = 20_000;

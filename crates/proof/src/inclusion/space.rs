@@ -5,20 +5,21 @@
 //! answered once. What cannot be taken apart is a dimension of its own, true or false as it likes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use leastwise_policy::document::{Condition, ResourceElement, Statement};
-use leastwise_policy::evaluate::{Operator, Principal};
+use leastwise_policy::evaluate::Operator;
 use leastwise_policy::{Catalogue, Effect, Policy};
 
 use super::PolicyKind;
-use super::callers::Callers;
-use super::keys::{self, Found, Key, State};
+use super::callers::{Caller, Callers};
+use super::keys::{self, Key, State};
 use super::names::Names;
-use super::places::{self, Place, Places};
-use super::texts::{Pattern, Unit};
 use super::unfilled::Unfilled;
-use super::variables::{self, Filling, Resource, Symbols};
-use crate::search::Budget;
+use crate::resources::{Resource, Resources};
+use crate::search::{Budget, Found};
+use crate::texts::Unit;
+use crate::variables::{self, Filling, Symbols};
 
 pub(super) const ACTION: u32 = 0;
 pub(super) const RESOURCE: u32 = 1;
@@ -58,8 +59,8 @@ pub(super) struct Product<'p> {
 #[derive(Debug, Clone)]
 pub(super) enum Point {
     Action(String),
-    Resource(Place),
-    Caller(Principal),
+    Resource(Resource),
+    Caller(Rc<Caller>),
     Key(State),
 }
 
@@ -69,7 +70,7 @@ pub(super) struct Space<'p> {
     pub(super) kind: PolicyKind,
     pub(super) catalogue: &'p Catalogue,
     pub(super) names: Names<'p>,
-    pub(super) places: Places,
+    pub(super) resources: Resources<'p>,
     callers: Callers<'p>,
     pub(super) keys: Vec<Key>,
     pub(super) budget: Budget,
@@ -87,21 +88,10 @@ pub(super) struct Space<'p> {
 /// A dimension, and what is asserted in it.
 type Asked = (u32, Vec<(u32, bool)>);
 
-/// How the texts of a set of resources are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Written {
-    Plain,
-    /// Some of them with variables, all filled in.
-    Filled,
-    /// One text, with something unknown in it.
-    Unknown,
-}
-
 /// Sets that are there already, by how they are written.
 #[derive(Debug, Default)]
 pub(super) struct Known<'p> {
     actions: HashMap<Vec<&'p str>, u32>,
-    places: HashMap<(Written, Vec<&'p str>), u32>,
     pub(super) lines: HashMap<(u32, String, Vec<&'p str>), u32>,
     keys: BTreeMap<String, u32>,
     pub(super) unfilled: Unfilled<'p>,
@@ -113,7 +103,7 @@ impl<'p> Space<'p> {
             kind,
             catalogue,
             names: Names::new(catalogue),
-            places: Places::new(),
+            resources: Resources::new(),
             callers: Callers::new(kind == PolicyKind::Identity),
             keys: Vec::new(),
             budget: Budget::full(),
@@ -282,53 +272,25 @@ impl<'p> Space<'p> {
         let Some(element) = element else {
             return (self.kind == PolicyKind::Resource).then(|| vec![Vec::new()]);
         };
-        let mut plain: Vec<Pattern> = Vec::new();
-        let mut written: Vec<&'p str> = Vec::new();
-        let mut how = Written::Plain;
-        let mut unknown: Vec<u32> = Vec::new();
         for pattern in &element.patterns {
             let text: &'p str = &pattern.what;
-            if !(variables && variables::has_variable(text)) {
-                plain.push(places::plain(text));
-                written.push(text);
-                if !text.contains(['*', '?']) {
-                    self.exact.insert(text);
-                }
-                continue;
-            }
-            self.unfilled.insert(text);
-            self.variables.extend(variables::keys(text));
-            match variables::resource(text, &self.filling, &mut self.symbols) {
-                Resource::Nothing => {}
-                Resource::Plain(units) => {
-                    plain.push(places::filled(units));
-                    written.push(text);
-                    how = Written::Filled;
-                }
-                Resource::Unknown { narrow, wide } => {
-                    let places = &mut self.places;
-                    let key = (Written::Unknown, vec![text]);
-                    unknown.push(*self.known.places.entry(key).or_insert_with(|| places.add_unknown(narrow, wide)));
-                }
+            if variables && variables::has_variable(text) {
+                self.unfilled.insert(text);
+                self.variables.extend(variables::keys(text));
+            } else if !text.contains(['*', '?']) {
+                self.exact.insert(text);
             }
         }
-        written.sort_unstable();
-        written.dedup();
-        let set = match plain.is_empty() {
-            true => None,
-            false => {
-                let places = &mut self.places;
-                Some(*self.known.places.entry((how, written)).or_insert_with(|| places.add(plain)))
-            }
-        };
-        let everything = set.is_some_and(|set| self.places.is_everything(set));
+        let texts = element.patterns.iter().map(|pattern| (&*pattern.what, variables && variables::has_variable(&pattern.what)));
+        let sets = self.resources.add_element(texts, &self.filling);
+        let everything = sets.iter().any(|set| self.resources.is_everything(*set));
         let literal = |set: u32| Literal { dimension: RESOURCE, set, holds: !element.negated };
         match (element.negated, everything) {
             (true, true) => None,
             (false, true) => Some(vec![Vec::new()]),
-            (true, false) => Some(vec![set.into_iter().chain(unknown).map(literal).collect()]),
+            (true, false) => Some(vec![sets.into_iter().map(literal).collect()]),
             (false, false) => {
-                let wheres: Vec<Vec<Literal>> = set.into_iter().chain(unknown).map(|set| vec![literal(set)]).collect();
+                let wheres: Vec<Vec<Literal>> = sets.into_iter().map(|set| vec![literal(set)]).collect();
                 (!wheres.is_empty()).then_some(wheres)
             }
         }
@@ -340,11 +302,11 @@ impl<'p> Space<'p> {
         if let Some(known) = self.answers.get(&question) {
             return known.clone();
         }
-        let budget = &mut self.budget;
+        let budget = &self.budget;
         let answer = match dimension {
             ACTION => point(self.names.find(asserted, budget), Point::Action),
-            RESOURCE => point(self.places.find(asserted, budget), Point::Resource),
-            CALLER => self.callers.find(asserted).map_or(Found::None, |caller| Found::Some(Point::Caller(caller))),
+            RESOURCE => point(self.resources.find(asserted, budget), Point::Resource),
+            CALLER => point(self.callers.find(asserted, budget), Point::Caller),
             key => match self.keys.get((key - FIRST_KEY) as usize) {
                 Some(key) => point(key.find(asserted, budget), Point::Key),
                 None => Found::None,
@@ -358,7 +320,7 @@ impl<'p> Space<'p> {
     pub(super) fn holds(&self, dimension: u32, set: u32, point: &Point) -> bool {
         match point {
             Point::Action(name) => self.names.holds(set, name),
-            Point::Resource(place) => self.places.holds(set, place),
+            Point::Resource(place) => self.resources.holds(set, place),
             Point::Caller(caller) => self.callers.holds(set, caller),
             Point::Key(state) => self.key_of(dimension).is_some_and(|key| key.holds(set, state)),
         }

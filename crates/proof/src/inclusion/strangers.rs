@@ -6,15 +6,14 @@
 
 use leastwise_policy::arn::is_account_number;
 use leastwise_policy::document::Condition;
-use leastwise_policy::evaluate::{Operator, Test};
+use leastwise_policy::evaluate::{AddressRange, Operator, Test};
 use leastwise_policy::{Effect, Policy};
 
 use super::callers::is_public_provider;
 use super::keys;
-use super::scales;
 use super::space::{Literal, Space};
-use super::texts::Unit;
-use super::variables;
+use crate::texts::Unit;
+use crate::variables;
 
 /// The resource types of `CheckNoPublicAccess` (`AccessCheckResourceType` in the service's model).
 pub const RESOURCE_TYPES: [&str; 26] = [
@@ -59,7 +58,7 @@ enum Fixed {
     Value,
     /// One value up to this character.
     UpTo(char),
-    /// A range of addresses that is not too wide.
+    /// A range of addresses, if all of them together are not too many.
     Range,
     /// The truth value `true`.
     True,
@@ -102,8 +101,12 @@ const SHARED_PROVIDERS: [&str; 6] = [
     "oidc.vercel.com",
 ];
 
-/// The fewest bits that a range has to fix, for IPv4 and for IPv6.
-const NARROW: (u32, u32) = (8, 32);
+/// How many addresses of IPv4 and of IPv6 the ranges of a policy may hold together: as many as one range that fixes 8 or 32
+/// bits, which is what Amazon S3 calls not too broad.
+const MAX_ADDRESSES: (u128, u128) = (1 << 24, 1 << 96);
+
+/// Private ranges (RFC 1918), which are nobody's on the internet and do not count.
+const PRIVATE: [(u128, u128); 3] = [(0x0A00_0000, 0x0AFF_FFFF), (0xAC10_0000, 0xAC1F_FFFF), (0xC0A8_0000, 0xC0A8_FFFF)];
 
 /// What holds for every stranger: no value of theirs is one that the policy fixes.
 pub(super) fn literals<'p>(policies: &[&'p Policy], space: &mut Space<'p>) -> Vec<Literal> {
@@ -116,16 +119,58 @@ pub(super) fn literals<'p>(policies: &[&'p Policy], space: &mut Space<'p>) -> Ve
             }
         }
     }
+    let (narrow_v4, narrow_v6) = narrow(policies);
     for condition in policies.iter().flat_map(|p| p.statements()).flat_map(|s| &s.conditions) {
         let Some(operator) = Operator::parse(&condition.operator.what) else { continue };
         let Some(kind) = kind_of(&condition.key.what, &providers) else { continue };
-        let values: Vec<Vec<Unit>> = fixed(condition, operator.test, kind).map(|v| keys::plain(operator.test, v)).collect();
+        let few = |value: &&str| {
+            kind != Fixed::Range
+                || AddressRange::parse(value).is_some_and(|range| if range.is_v6 { narrow_v6 } else { narrow_v4 })
+        };
+        let values: Vec<Vec<Unit>> =
+            fixed(condition, operator.test, kind).filter(few).map(|v| keys::plain(operator.test, v)).collect();
         if !values.is_empty() {
             let plain = Operator { quantifier: None, negated: false, if_exists: false, ..operator };
             literals.extend(space.add_line(&condition.key.what, plain, values).map(|literal| !literal));
         }
     }
     literals
+}
+
+/// Whether the ranges of addresses that the policies write down, taken together, are few enough to vouch for a caller: those
+/// of IPv4, and those of IPv6. Together, as many ranges may cover what one of them may not.
+fn narrow(policies: &[&Policy]) -> (bool, bool) {
+    let conditions = policies.iter().flat_map(|p| p.statements()).flat_map(|s| &s.conditions);
+    let mut ranges: Vec<AddressRange> = conditions
+        .filter(|condition| matches!(kind_of(&condition.key.what, &[]), Some(Fixed::Range)))
+        .filter(|condition| Operator::parse(&condition.operator.what).is_some_and(|operator| operator.test == Test::IpAddress))
+        .flat_map(|condition| condition.values.iter().filter_map(|value| AddressRange::parse(&value.what)))
+        .collect();
+    ranges.sort_unstable();
+    let count = |is_v6: bool| {
+        let (mut count, mut next) = (0_u128, 0_u128);
+        for range in ranges.iter().filter(|range| range.is_v6 == is_v6) {
+            let from = range.first.max(next);
+            if range.last >= from {
+                count = count.saturating_add((range.last - from).saturating_add(1));
+                next = range.last.saturating_add(1);
+            }
+        }
+        count
+    };
+    let covered = |from: u128, to: u128| {
+        let (mut count, mut next) = (0, from);
+        for range in ranges.iter().filter(|range| !range.is_v6) {
+            let (first, last) = (range.first.max(next), range.last.min(to));
+            if last >= first {
+                count += last - first + 1;
+                next = last + 1;
+            }
+        }
+        count
+    };
+    let private: u128 = PRIVATE.iter().map(|(from, to)| covered(*from, *to)).sum();
+    (count(false) - private <= MAX_ADDRESSES.0, count(true) <= MAX_ADDRESSES.1)
 }
 
 /// How values of a key vouch for a caller, if they can.
@@ -148,9 +193,7 @@ fn fixed(condition: &Condition, test: Test, kind: Fixed) -> impl Iterator<Item =
     condition.values.iter().map(|value| &*value.what).filter(move |value| match (kind, test) {
         _ if variables::has_variable(value) => false,
         (Fixed::True, Test::Bool | Test::StringEquals | Test::StringEqualsIgnoreCase) => value.eq_ignore_ascii_case("true"),
-        (Fixed::Range, Test::IpAddress) => {
-            scales::prefix_length(value).is_some_and(|(six, bits)| bits >= if six { NARROW.1 } else { NARROW.0 })
-        }
+        (Fixed::Range, Test::IpAddress) => AddressRange::parse(value).is_some(),
         (Fixed::Value | Fixed::UpTo(_), Test::StringEquals | Test::StringEqualsIgnoreCase) => true,
         (Fixed::Value | Fixed::UpTo(_), Test::StringLike | Test::Arn) => match value.find(['*', '?']) {
             None => true,

@@ -12,10 +12,10 @@ use leastwise_policy::evaluate::{Operator, Quantifier, Test};
 
 use super::keys::{self, Key};
 use super::space::{FIRST_KEY, Literal, Product, Space};
-use super::texts::{Pattern, Reach, Search, TextSet, Unit};
-use super::variables;
 use crate::language::{Glob, Union};
 use crate::search::{Answer, Budget};
+use crate::texts::{Pattern, Reach, Search, TextSet, Unit};
+use crate::variables;
 
 /// Among how many such values of a comparison those that lie within one another are looked for.
 const MOST_COMPARED: usize = 64;
@@ -109,11 +109,11 @@ impl<'p> Space<'p> {
         if singles.len() > MOST_COMPARED {
             return;
         }
-        let mut budget = Budget::full();
+        let budget = Budget::full();
         let mut follows: Vec<(u32, u32)> = Vec::new();
         for (one, from) in &singles {
             for (other, to) in &singles {
-                if from != to && one.0 == other.0 && one.1 == other.1 && lies_within(one, other, &mut budget) {
+                if from != to && one.0 == other.0 && one.1 == other.1 && lies_within(one, other, &budget) {
                     follows.push((FIRST_KEY + from, FIRST_KEY + to));
                 }
             }
@@ -139,7 +139,7 @@ impl<'p> Space<'p> {
 }
 
 /// Whether all texts of one value are texts of the other, whatever the variables stand for.
-fn lies_within(one: &Single, other: &Single, budget: &mut Budget) -> bool {
+fn lies_within(one: &Single, other: &Single, budget: &Budget) -> bool {
     // The parts of an ARN shift with what is filled in, and letters with their case.
     let is_text = |single: &Single| single.0.contains("test: StringEquals,") || single.0.contains("test: StringLike,");
     if !is_text(one) {

@@ -1,12 +1,10 @@
 //! From a point of the space to a request, and its replay through the plain evaluator.
 //!
-//! The opposite of the rest: one request at a time, nothing shared with the search. A request that the evaluator does
-//! not confirm is never shown.
+//! The opposite of the rest: one request at a time, nothing shared with the search. What is replayed is the request as it
+//! is read back from what is shown. A request that the evaluator does not confirm is never shown.
 
-use std::sync::OnceLock;
-
-use leastwise_policy::evaluate::{Context, Decision, PolicySet, Principal, Request};
-use leastwise_policy::{ActionName, Policy};
+use leastwise_policy::evaluate::{Context, PolicyKind as Kind, Principal, Request, applying};
+use leastwise_policy::{ActionName, Effect, Policy};
 
 use super::PolicyKind;
 use super::keys::State;
@@ -17,26 +15,24 @@ use super::space::{Point, Space};
 pub(super) fn request(space: &Space<'_>, found: &solve::Request, new: &[&Policy]) -> Option<Request> {
     let (mut action, mut resource, mut principal) = (None, None, None);
     let mut context = Context::default();
-    let mut missing = Vec::new();
     for (dimension, point) in (0_u32..).zip(&found.points) {
         match point {
             Point::Action(name) => action = spelled(space, name, new),
-            Point::Resource(place) => resource = place.text.clone(),
-            Point::Caller(caller) => principal = Some(caller.clone()),
+            Point::Resource(found) => resource = found.text.clone(),
+            Point::Caller(caller) => principal = Some(caller.principal.clone()),
             Point::Key(State::Values(values)) => {
                 context.insert(&space.key_of(dimension)?.name, values.iter().map(String::as_str));
             }
-            Point::Key(State::Missing) => missing.push(&*space.key_of(dimension)?.name),
-            Point::Key(State::Unknown) => {}
+            Point::Key(State::Missing | State::Unknown) => {}
         }
     }
     let principal = principal?;
     let resource_account = principal.account().map(Into::into);
     let mut request = Request { principal, action: action?, resource: resource?.into(), resource_account, context };
     // Who reads the request would take these keys from the rest of it, so that their absence has to be said.
-    let determined = request.determined();
-    for key in missing {
-        if determined.iter().any(|(own, _)| own.eq_ignore_ascii_case(key)) {
+    for (key, _) in request.determined() {
+        let asked = || space.keys.iter().any(|own| own.name.eq_ignore_ascii_case(key));
+        if !request.context.mentions(key) && (space.variables.contains(&key.to_ascii_lowercase()) || asked()) {
             request.context.insert(key, Vec::<Box<str>>::new());
         }
     }
@@ -55,48 +51,39 @@ fn spelled(space: &Space<'_>, name: &str, new: &[&Policy]) -> Option<ActionName>
     written.find_map(|pattern| pattern.what.as_name().filter(|own| *own == lower)).or(Some(lower))
 }
 
-/// Whether the policies allow the request, as the evaluator says.
-pub(super) fn allows(policies: &[&Policy], request: &Request, kind: PolicyKind) -> bool {
-    let (Some(delegating), Some(everything)) = (delegation(), everything()) else { return false };
-    match kind {
-        PolicyKind::Identity => {
-            // Roles and keys are used only as their own policies say: here these leave it to the account.
-            let set = PolicySet { identity: policies.to_vec(), resource: Some(delegating), ..PolicySet::default() };
-            set.evaluate(request).decision == Decision::Allowed
-        }
-        PolicyKind::Resource => {
-            // From another account, with every permission there, so that the resource's policy alone decides.
-            let mut request = request.clone();
-            if matches!(request.principal, Principal::Aws(_)) {
-                request.resource_account = Some("another account".into());
-            }
-            let decide = |policy: &Policy| {
-                let set = PolicySet {
-                    identity: vec![everything],
-                    resource: Some(policy),
-                    session: vec![everything],
-                    ..PolicySet::default()
-                };
-                set.evaluate(&request).decision
-            };
-            let decisions: Vec<Decision> = policies.iter().map(|policy| decide(policy)).collect();
-            decisions.contains(&Decision::Allowed) && !decisions.contains(&Decision::ExplicitlyDenied)
-        }
+/// The statements of some policies that apply to a request, each by the place of its policy and its own.
+#[derive(Debug, Default)]
+pub(super) struct Applying {
+    pub(super) allows: Vec<(usize, usize)>,
+    pub(super) denies: Vec<(usize, usize)>,
+}
+
+impl Applying {
+    /// Whether the policies allow the request together.
+    pub(super) fn allowed(&self) -> bool {
+        !self.allows.is_empty() && self.denies.is_empty()
     }
 }
 
-/// A resource policy that leaves everything to the account of the caller of identity policies.
-fn delegation() -> Option<&'static Policy> {
-    static POLICY: OnceLock<Option<Policy>> = OnceLock::new();
-    let text = r#"{"Version": "2012-10-17", "Statement":
-        {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "*", "Resource": "*"}}"#;
-    POLICY.get_or_init(|| Policy::parse(text).ok()).as_ref()
-}
-
-fn everything() -> Option<&'static Policy> {
-    static POLICY: OnceLock<Option<Policy>> = OnceLock::new();
-    let text = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
-    POLICY.get_or_init(|| Policy::parse(text).ok()).as_ref()
+/// What the evaluator says of every statement, for the request as it is read back.
+///
+/// The policies are to decide alone: whether an account's own policies, or the policy of a key or role, are needed besides is
+/// not asked.
+pub(super) fn replay(policies: &[&Policy], request: &Request, kind: PolicyKind) -> Applying {
+    let kind = match kind {
+        PolicyKind::Identity => Kind::Identity,
+        PolicyKind::Resource => Kind::Resource,
+    };
+    let mut request = request.clone();
+    request.complete();
+    let mut found = Applying::default();
+    for (document, policy) in policies.iter().enumerate() {
+        for statement in applying(policy, kind, &request) {
+            let list = if statement.effect == Effect::Allow { &mut found.allows } else { &mut found.denies };
+            list.push((document, statement.index));
+        }
+    }
+    found
 }
 
 /// The request in words, to follow "statement 0 allows".

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::texts::{Unit, unit_of};
 use crate::language::{FIRST_OPAQUE, Symbol};
+use crate::texts::{Unit, unit_of};
 
 /// What the variables of a comparison stand for, by key in lower case.
 #[derive(Debug, Clone)]
-pub(super) enum Filling {
-    /// Nobody knows.
+pub(crate) enum Filling {
+    /// Not known.
     Unknown,
     /// These values; a key with none is missing from the request.
     Known(BTreeMap<String, Option<String>>),
@@ -19,7 +19,7 @@ pub(super) enum Filling {
 
 /// The symbols of unknown texts.
 #[derive(Debug, Default)]
-pub(super) struct Symbols {
+pub(crate) struct Symbols {
     known: BTreeMap<String, Symbol>,
 }
 
@@ -49,12 +49,12 @@ enum Piece<'a> {
 }
 
 /// Whether a text is read for variables at all.
-pub(super) fn has_variable(text: &str) -> bool {
+pub(crate) fn has_variable(text: &str) -> bool {
     text.contains("${")
 }
 
 /// The keys whose values the text needs, in lower case.
-pub(super) fn keys(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn keys(text: &str) -> impl Iterator<Item = String> {
     pieces(text).into_iter().filter_map(|piece| match piece {
         Piece::Key(_, key, _) => Some(key.to_ascii_lowercase()),
         _ => None,
@@ -112,7 +112,7 @@ fn read(written: &str) -> Piece<'_> {
 
 /// A condition value with its variables filled in; none when one has no value. Whether `*` and `?` are wildcards is
 /// the caller's to say.
-pub(super) fn filled(text: &str, wildcards: bool, values: &BTreeMap<String, Option<String>>) -> Option<Vec<Unit>> {
+pub(crate) fn filled(text: &str, wildcards: bool, values: &BTreeMap<String, Option<String>>) -> Option<Vec<Unit>> {
     let mut units = Vec::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {
@@ -125,7 +125,7 @@ pub(super) fn filled(text: &str, wildcards: bool, values: &BTreeMap<String, Opti
 }
 
 /// A condition value with a symbol in the place of each variable.
-pub(super) fn with_symbols(text: &str, wildcards: bool, symbols: &mut Symbols) -> Vec<Unit> {
+pub(crate) fn with_symbols(text: &str, wildcards: bool, symbols: &mut Symbols) -> Vec<Unit> {
     let mut units = Vec::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {
@@ -142,7 +142,7 @@ fn value<'a>(key: &str, default: Option<&'a str>, values: &'a BTreeMap<String, O
 }
 
 /// The key and the value with which a pattern with one variable is `exact`, or begins it up to the next `/`.
-pub(super) fn value_in(text: &str, exact: &str) -> Option<(String, String)> {
+pub(crate) fn value_in(text: &str, exact: &str) -> Option<(String, String)> {
     let (start, length) = text.match_indices("${").find_map(|(at, _)| Some((at, length(text.get(at..)?)?)))?;
     let Piece::Key(_, key, _) = read(text.get(start..start + length)?) else { return None };
     let value = exact.strip_prefix(text.get(..start)?)?;
@@ -152,7 +152,7 @@ pub(super) fn value_in(text: &str, exact: &str) -> Option<(String, String)> {
 }
 
 /// A resource pattern with variables.
-pub(super) enum Resource {
+pub(crate) enum Resource {
     /// What it is, with nothing unknown in it.
     Plain(Vec<Unit>),
     /// A variable in it has no value: it matches nothing.
@@ -162,7 +162,7 @@ pub(super) enum Resource {
 }
 
 /// A resource pattern, in which variables count only behind the fifth colon if it is an ARN.
-pub(super) fn resource(text: &str, filling: &Filling, symbols: &mut Symbols) -> Resource {
+pub(crate) fn resource(text: &str, filling: &Filling, symbols: &mut Symbols) -> Resource {
     let is_arn = text.starts_with("arn:");
     let (mut narrow, mut wide, mut unknown) = (Vec::new(), Vec::new(), false);
     let mut colons = 0;

@@ -14,7 +14,7 @@ const SEARCH_STEPS: u64 = 1_500_000;
 
 /// One unit of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// This character.
     Char(char),
     /// This lower-case ASCII letter, in whatever case.
@@ -29,7 +29,7 @@ pub(super) enum Unit {
 
 /// How far wildcards reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// Over everything.
     Everything,
     /// As in the `Resource` element: over the first five colons only where `*` ends a part.
@@ -40,7 +40,7 @@ pub(super) enum Reach {
 
 /// One pattern.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     /// What stands before the first unit that is not one character.
     head: String,
     tail: Vec<Unit>,
@@ -53,7 +53,7 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    pub(super) fn of(units: impl IntoIterator<Item = Unit>, reach: Reach) -> Pattern {
+    pub(crate) fn of(units: impl IntoIterator<Item = Unit>, reach: Reach) -> Pattern {
         let mut units = units.into_iter();
         let mut head = String::new();
         let mut tail = Vec::new();
@@ -75,7 +75,7 @@ impl Pattern {
     }
 
     /// A pattern of plain text, in which `*` and `?` are the wildcards.
-    pub(super) fn glob(text: &str, reach: Reach) -> Pattern {
+    pub(crate) fn glob(text: &str, reach: Reach) -> Pattern {
         Pattern::of(text.chars().map(unit_of), reach)
     }
 
@@ -117,7 +117,7 @@ impl Pattern {
 }
 
 /// The unit that a character of a pattern stands for.
-pub(super) fn unit_of(c: char) -> Unit {
+pub(crate) fn unit_of(c: char) -> Unit {
     match c {
         '*' => Unit::Any,
         '?' => Unit::One,
@@ -127,7 +127,7 @@ pub(super) fn unit_of(c: char) -> Unit {
 
 /// The texts that some patterns match.
 #[derive(Debug, Default)]
-pub(super) struct TextSet {
+pub(crate) struct TextSet {
     /// Sorted by head.
     patterns: Vec<Pattern>,
     /// Whether one of them matches everything.
@@ -135,7 +135,7 @@ pub(super) struct TextSet {
 }
 
 impl TextSet {
-    pub(super) fn of(patterns: impl IntoIterator<Item = Pattern>) -> TextSet {
+    pub(crate) fn of(patterns: impl IntoIterator<Item = Pattern>) -> TextSet {
         let mut patterns: Vec<Pattern> = patterns.into_iter().filter(|p| !p.nothing).collect();
         patterns.sort_by(|a, b| a.head.cmp(&b.head));
         let everything = patterns.iter().any(|p| p.head.is_empty() && p.open);
@@ -143,12 +143,12 @@ impl TextSet {
     }
 
     /// Whether every text is in it.
-    pub(super) fn is_everything(&self) -> bool {
+    pub(crate) fn is_everything(&self) -> bool {
         self.everything
     }
 
     /// What stands before the first wildcard of each pattern, and whether there is none, sorted.
-    pub(super) fn heads(&self) -> impl Iterator<Item = (&str, bool)> {
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (&str, bool)> {
         self.patterns.iter().map(|p| (p.head.as_str(), p.is_literal()))
     }
 
@@ -183,7 +183,7 @@ impl TextSet {
     }
 
     /// Whether the text is in it.
-    pub(super) fn contains(&self, text: &str) -> bool {
+    pub(crate) fn contains(&self, text: &str) -> bool {
         let mut left = Vec::new();
         self.everything
             || self.leading(text, |pattern| {
@@ -197,7 +197,7 @@ impl TextSet {
     }
 
     /// Whether a text with unknown parts is in it, whatever these are.
-    pub(super) fn contains_word(&self, word: &[Symbol]) -> bool {
+    pub(crate) fn contains_word(&self, word: &[Symbol]) -> bool {
         self.everything || self.patterns.iter().any(|p| accepts(p.union(), word.iter().copied()))
     }
 
@@ -223,20 +223,20 @@ impl TextSet {
 }
 
 /// A search for one text.
-pub(super) struct Search<'s> {
+pub(crate) struct Search<'s> {
     /// What every text has to match besides.
-    pub(super) universe: &'s Union,
+    pub(crate) universe: &'s Union,
     /// Whether a text without wildcards is one at all.
-    pub(super) valid: fn(&str) -> bool,
+    pub(crate) valid: fn(&str) -> bool,
     /// Sets in which the text has to be.
-    pub(super) inside: &'s [&'s TextSet],
+    pub(crate) inside: &'s [&'s TextSet],
     /// Sets in which it must not be.
-    pub(super) outside: &'s [&'s TextSet],
+    pub(crate) outside: &'s [&'s TextSet],
 }
 
 impl Search<'_> {
     /// A text inside all and outside all, if there is one.
-    pub(super) fn run(&self, budget: &mut Budget) -> Answer {
+    pub(crate) fn run(&self, budget: &Budget) -> Answer {
         if self.outside.iter().any(|set| set.everything) {
             return Answer::None;
         }
@@ -283,14 +283,9 @@ impl Search<'_> {
     }
 }
 
-fn search(inside: &[&Union], outside: &Union, budget: &mut Budget) -> Answer {
+fn search(inside: &[&Union], outside: &Union, budget: &Budget) -> Answer {
     let inside: Vec<Side<'_>> = inside.iter().map(|union| Side { union, negated: false }).collect();
-    let mut share = budget.share(SEARCH_STEPS);
-    let before = share.left();
-    let answer = shortest(&inside, &[Side { union: outside, negated: false }], TEXTS, &mut share);
-    // What the share has spent, the whole had.
-    budget.spend(usize::try_from(before - share.left()).unwrap_or(usize::MAX));
-    answer
+    budget.within(SEARCH_STEPS, |share| shortest(&inside, &[Side { union: outside, negated: false }], TEXTS, share))
 }
 
 fn joined<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Union {
@@ -317,11 +312,11 @@ fn accepts(union: &Union, symbols: impl Iterator<Item = Symbol>) -> bool {
 }
 
 /// The symbol that a character is on the tape of [`TEXTS`].
-pub(super) fn symbol_of(c: char) -> Symbol {
+pub(crate) fn symbol_of(c: char) -> Symbol {
     if c == ':' { SEPARATOR } else { c.into() }
 }
 
 /// The text that a word is; none when it holds what only a request knows.
-pub(super) fn text_of(word: &Word) -> Option<String> {
+pub(crate) fn text_of(word: &Word) -> Option<String> {
     word.iter().map(|symbol| if *symbol == SEPARATOR { Some(':') } else { char::from_u32(*symbol) }).collect()
 }

@@ -5,7 +5,7 @@
 //! catalogue's sources have only three of them, so that this list is kept by hand. Which keys a request holds is not said here. Types are written as the catalogue writes them.
 
 /// Key and type; what follows `${` in a key stands for any text. Sorted as the guide groups them.
-const KEYS: [(&str, &str); 63] = [
+const KEYS: [(&str, &str); 64] = [
     // of the principal
     ("aws:PrincipalArn", "ARN"),
     ("aws:PrincipalAccount", "String"),
@@ -74,6 +74,8 @@ const KEYS: [(&str, &str); 63] = [
     ("aws:SourceOrgPaths", "ArrayOfString"),
     ("aws:UserAgent", "String"),
     ("aws:MultiFactorAuthType", "String"),
+    // in the policy that Amazon SNS gives each new topic (SNS developer guide, "aws:SourceAccount versus aws:SourceOwner")
+    ("aws:SourceOwner", "String"),
 ];
 
 /// The type of a global key, ignoring ASCII case; `ArrayOf…` when a request may have several values of it.

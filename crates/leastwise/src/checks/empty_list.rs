@@ -10,6 +10,10 @@ pub(super) const CHECK: Check =
     Check { code: "empty-list", severity: Severity::Suggestion, title: "a list or object is empty", run };
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
+    for statement in subject.policy.statements().iter().filter(|s| s.sid.as_deref() == Some("")) {
+        let place = subject.statement_member(statement, "Sid");
+        findings.add(place, "`Sid` is empty: it names nothing".to_owned(), "fill it, or remove it");
+    }
     let text = subject.policy.text();
     if !may_hold_empty(text) {
         return;

@@ -5,7 +5,7 @@ use leastwise_policy::Effect;
 use leastwise_policy::evaluate::{Operator, Quantifier, Test};
 
 use super::finding::{Findings, Severity};
-use super::subject::Subject;
+use super::subject::{PolicyType, Subject};
 use super::unknown_condition_key::{Known, known};
 use super::valid::Check;
 
@@ -17,6 +17,10 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
+    // Policies of an organization grant nothing: they only limit what others grant.
+    if matches!(subject.kind, PolicyType::ServiceControl | PolicyType::ResourceControl) {
+        return;
+    }
     for statement in subject.policy.statements().iter().filter(|s| s.effect == Effect::Allow) {
         for line in &statement.conditions {
             let Some(operator) = Operator::parse(&line.operator.what) else { continue };

@@ -6,14 +6,12 @@ use leastwise_policy::glob::has_wildcard;
 
 use super::finding::{Findings, Severity};
 use super::managed_names;
+use super::regions::{is_listed, is_partition, is_shaped, partition_of};
 use super::subject::Subject;
 use super::valid::Check;
 
 pub(super) const CHECK: Check =
     Check { code: "invalid-arn", severity: Severity::Error, title: "a resource is no ARN and not `*`", run };
-
-/// Partitions, as botocore's endpoint data of 2026 lists them.
-const PARTITIONS: [&str; 8] = ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
     for statement in subject.policy.statements() {
@@ -40,20 +38,30 @@ fn problem(subject: &Subject<'_>, written: &str) -> Option<Problem> {
         return None;
     }
     let shape = "write `arn:partition:service:region:account:resource`, or `*` for every resource";
+    // The short form of API Gateway's resource policies, which it fills in when it stores them
+    // (API Gateway developer guide, "API Gateway resource policy examples").
+    if written.starts_with("execute-api:/") {
+        return None;
+    }
     let mut parts = written.splitn(6, ':');
-    let first = parts.next().unwrap_or_default();
-    if first != "arn"
-        && !(has_wildcard(first) && leastwise_policy::glob::matches(first, "arn", leastwise_policy::glob::Case::Kept))
-    {
-        return error(format!("`{written}` is no ARN"), shape);
+    if parts.next() != Some("arn") {
+        let help = if written.starts_with("s3://") { "write arn:aws:s3:::bucket/key" } else { shape };
+        return error(format!("`{written}` is no ARN"), help);
     }
     let parts: Vec<&str> = parts.collect();
-    // A star at the end takes the colons that are not written.
-    let open = written.ends_with('*');
     let [partition, service, region, account, resource] = match parts.as_slice() {
         [partition, service, region, account, resource] => [*partition, *service, *region, *account, *resource],
-        _ if open || parts.iter().any(|part| part.contains("${")) => return None,
-        _ => return error(format!("`{written}` has fewer parts than an ARN"), shape),
+        _ if parts.iter().any(|part| part.contains("${")) => return None,
+        // A star that is a whole part takes the parts that are not written, too; IAM's own validation wants all six.
+        [before @ .., "*"] if before.iter().all(|part| !part.is_empty()) => {
+            let message = format!("`{written}` has fewer than the six parts of an ARN, and its star takes the others");
+            return Some(Problem {
+                message,
+                help: "write all six parts, with `*` for what may be anything",
+                severity: Severity::Warning,
+            });
+        }
+        _ => return error(format!("`{written}` has fewer parts than an ARN, so that it matches nothing"), shape),
     };
     if let Some(part) = [partition, service, region, account].into_iter().find(|part| part.contains("${")) {
         // A variable's own colon cuts it in two, so only its beginning is looked for.
@@ -62,17 +70,30 @@ fn problem(subject: &Subject<'_>, written: &str) -> Option<Problem> {
         let help = "use the variable behind the fifth colon only, or a condition on `aws:ResourceAccount`";
         return Some(Problem { message, help, severity: Severity::Warning });
     }
-    if !has_wildcard(partition) && !PARTITIONS.contains(&partition) {
+    if !has_wildcard(partition) && !is_partition(partition) {
         return error(format!("`{partition}` in `{written}` is no partition"), "write `aws`, `aws-cn`, `aws-us-gov`, or `*`");
     }
     if service.is_empty() {
         return error(format!("`{written}` names no service"), shape);
     }
-    if !has_wildcard(region) && !region.is_empty() && !is_region(region) {
+    if !has_wildcard(region) && !region.is_empty() && !is_shaped(region) {
         return error(
             format!("`{region}` in `{written}` is no region"),
             "write a region such as `eu-west-1`, leave it empty for global services, or write `*`",
         );
+    }
+    if !has_wildcard(region) && !region.is_empty() && !has_wildcard(partition) && partition_of(region) != partition {
+        return error(
+            format!("`{region}` in `{written}` is no region of the partition `{partition}`"),
+            "write the partition of the region: `aws`, `aws-cn` for China, `aws-us-gov` for AWS GovCloud (US)",
+        );
+    }
+    if !has_wildcard(region) && !region.is_empty() && !is_listed(region) {
+        return Some(Problem {
+            message: format!("`{region}` in `{written}` is no region that is known here"),
+            help: "correct the region, unless it is newer than this program",
+            severity: Severity::Warning,
+        });
     }
     let special = matches!(account, "" | "aws" | "offering" | "cloudfront");
     if !has_wildcard(account) && !special && !is_account_number(account) {
@@ -82,10 +103,9 @@ fn problem(subject: &Subject<'_>, written: &str) -> Option<Problem> {
         );
     }
     if resource.is_empty() {
-        return error(
-            format!("`{written}` names no resource"),
-            "add the resource behind the fifth colon, or `*` for all of them",
-        );
+        let message = format!("`{written}` names no resource, so that it matches none");
+        let severity = if managed_names::is_resource(service, resource) { Severity::Warning } else { Severity::Error };
+        return Some(Problem { message, help: "add the resource behind the fifth colon, or `*` for all of them", severity });
     }
     if has_wildcard(service) || subject.catalogue.service(service).is_some_and(|s| s.prefix() == service) {
         return None;
@@ -110,16 +130,4 @@ fn problem(subject: &Subject<'_>, written: &str) -> Option<Problem> {
 fn stands_in_an_arn(subject: &Subject<'_>, service: &str) -> bool {
     let formats = subject.catalogue.services().flat_map(|s| s.resource_types()).flat_map(|t| &t.arn_formats);
     formats.into_iter().any(|format| format.split(':').nth(2) == Some(service))
-}
-
-/// Whether the text is shaped as a region: `eu-west-1`, `us-gov-east-1`, `us-isob-east-1`.
-fn is_region(text: &str) -> bool {
-    let mut parts = text.split('-').rev();
-    let number = parts.next().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    let mut words = 0;
-    let lower = parts.all(|word| {
-        words += 1;
-        !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase())
-    });
-    number && lower && (2..=3).contains(&words)
 }

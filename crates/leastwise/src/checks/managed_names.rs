@@ -86,3 +86,47 @@ pub(super) fn is_action(name: &str) -> bool {
 pub(super) fn is_condition_key(name: &str) -> bool {
     KEYS.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
+
+/// Keys with several values that AWS's own policies compare without a set operator.
+const COMPARED_AS_ONE: [&str; 1] = ["events:detail-type"];
+
+/// Resources of services, as `service:resource` with stars.
+const RESOURCES: [&str; 16] = [
+    "apigateway:/*",
+    "aps:/workspaces",
+    "autoscaling:scalingPolicy:*:resource/*",
+    "backup:recovery-point:*",
+    "bedrock-agentcore:credential-provider/*",
+    "cloudformation:transform/*",
+    "grafana:/workspaces",
+    "iam:root",
+    "organizations:",
+    "pricingplanmanager:subscription:*",
+    "qdeveloper:plugin/*",
+    "redshift-serverless:snapshotcopyconfiguration/*",
+    "robomaker:/createSimulationApplication",
+    "securityagent:agent-instance*",
+    "waf-regional:changetoken/*",
+    "waf:changetoken/*",
+];
+
+/// Services whose ARNs of AWS's own resources have no account: documents and parameters of Systems Manager, views of Resource
+/// Explorer.
+const WITHOUT_ACCOUNT: [&str; 2] = ["resource-explorer-2", "ssm"];
+
+/// Whether AWS's own resources of the service have no account in their ARNs, though the service reference gives one.
+pub(super) fn has_resources_without_account(service: &str) -> bool {
+    WITHOUT_ACCOUNT.contains(&service)
+}
+
+pub(super) fn is_compared_as_one(key: &str) -> bool {
+    COMPARED_AS_ONE.iter().any(|own| own.eq_ignore_ascii_case(key))
+}
+
+pub(super) fn is_resource(service: &str, resource: &str) -> bool {
+    let of_service = |own: &&&str| own.split_once(':').is_some_and(|(prefix, _)| prefix == service);
+    RESOURCES.iter().filter(of_service).any(|own| {
+        let pattern = own.split_once(':').map_or("", |(_, pattern)| pattern);
+        super::pattern::may_meet(pattern, &super::formats::as_glob(resource))
+    })
+}

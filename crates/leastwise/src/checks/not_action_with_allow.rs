@@ -4,7 +4,7 @@
 use leastwise_policy::Effect;
 
 use super::finding::{Findings, Severity};
-use super::subject::Subject;
+use super::subject::{PolicyType, Subject};
 use super::valid::Check;
 
 pub(super) const CHECK: Check = Check {
@@ -15,6 +15,10 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
+    // Policies of an organization grant nothing: they only limit what others grant.
+    if matches!(subject.kind, PolicyType::ServiceControl | PolicyType::ResourceControl) {
+        return;
+    }
     for statement in subject.policy.statements().iter().filter(|s| s.effect == Effect::Allow && s.actions.negated) {
         let message = "`NotAction` with Allow grants every action that is not listed, and what AWS adds later".to_owned();
         findings.add(subject.actions(statement), message, "list the actions that are needed in `Action`");

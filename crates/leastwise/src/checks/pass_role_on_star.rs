@@ -5,7 +5,7 @@ use leastwise_policy::Effect;
 use leastwise_policy::arn::{Arn, is_account_number, resource_matches};
 
 use super::finding::{Findings, Severity};
-use super::subject::Subject;
+use super::subject::{PolicyType, Subject};
 use super::valid::Check;
 
 pub(super) const CHECK: Check = Check {
@@ -16,6 +16,10 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
+    // Policies of an organization grant nothing: they only limit what others grant.
+    if matches!(subject.kind, PolicyType::ServiceControl | PolicyType::ResourceControl) {
+        return;
+    }
     for statement in subject.policy.statements().iter().filter(|s| s.effect == Effect::Allow && s.conditions.is_empty()) {
         let Some(resources) = &statement.resources else { continue };
         let every = resources.negated || resources.patterns.iter().any(|p| takes_every_role(&p.what));

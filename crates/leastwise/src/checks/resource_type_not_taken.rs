@@ -7,6 +7,7 @@ use leastwise_policy::catalogue::Service;
 use leastwise_policy::document::Written;
 
 use super::finding::{Findings, Severity};
+use super::formats::as_glob;
 use super::pattern::may_meet;
 use super::subject::{PolicyType, Subject};
 use super::valid::Check;
@@ -68,7 +69,7 @@ fn taken(service: &Service, types: &[&str], resources: &[Written<Box<str>>], lef
                     return true;
                 }
                 *left -= 1;
-                let in_object = || resource.what.splitn(6, ':').nth(5).is_some_and(|name| name.contains('/'));
+                let in_object = || resource.what.splitn(6, ':').nth(5).is_some_and(|name| as_glob(name).contains('/'));
                 if !(bucket && in_object()) && may_be(&glob, &as_glob(&resource.what)) {
                     return true;
                 }
@@ -88,17 +89,4 @@ fn may_be(format: &str, pattern: &str) -> bool {
         return may_meet(format, pattern);
     }
     formats.iter().zip(&patterns).all(|(format, pattern)| may_meet(format, pattern))
-}
-
-/// The text with each `${…}` turned into a star.
-fn as_glob(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, variable)) = rest.split_once("${") {
-        out.push_str(before);
-        out.push('*');
-        rest = variable.split_once('}').map_or("", |(_, after)| after);
-    }
-    out.push_str(rest);
-    out
 }

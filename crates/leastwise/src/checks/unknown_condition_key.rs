@@ -79,6 +79,10 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                 *findings.add(place, message, "make sure that requests carry it") = Severity::Warning;
                 continue;
             }
+            if let Some((message, help)) = special(key) {
+                findings.add(place, message, help);
+                continue;
+            }
             asked += 1;
             let near = if asked <= SUGGESTED { near(subject.catalogue, key) } else { None };
             let help = near.map_or_else(
@@ -93,7 +97,21 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
     }
 }
 
-fn near<'c>(catalogue: &'c Catalogue, key: &str) -> Option<&'c str> {
+/// What to say of keys that are known to be wrong.
+fn special(key: &str) -> Option<(String, &'static str)> {
+    let tags = ["aws:ResourceTag", "aws:RequestTag", "aws:PrincipalTag"];
+    if tags.iter().any(|own| own.eq_ignore_ascii_case(key.trim_end_matches('/'))) {
+        let help = "write the tag's key behind a slash, such as aws:ResourceTag/team";
+        return Some((format!("the condition key `{key}` names no tag"), help));
+    }
+    if key.eq_ignore_ascii_case("aws:ARN") {
+        return Some((format!("AWS has no condition key `{key}`"), "use `aws:PrincipalArn`, or `aws:SourceArn` for services"));
+    }
+    let message = format!("`{key}` is not shaped as a condition key");
+    (!key.contains(':')).then_some((message, "write the service and the key, such as s3:prefix or aws:SourceIp"))
+}
+
+pub(super) fn near<'c>(catalogue: &'c Catalogue, key: &str) -> Option<&'c str> {
     let (prefix, _) = key.split_once(':')?;
     match catalogue.service(prefix) {
         Some(service) => nearest(key, service.condition_keys().iter().map(|k| k.name.as_str())),

@@ -4,6 +4,7 @@
 use leastwise_policy::evaluate::{Operator, Test};
 
 use super::finding::{Findings, Severity};
+use super::lines::without_variables;
 use super::subject::Subject;
 use super::valid::Check;
 
@@ -21,9 +22,15 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
             if !matches!(operator.test, Test::StringEquals | Test::StringEqualsIgnoreCase) {
                 continue;
             }
-            for (at, value) in line.values.iter().enumerate().filter(|(_, v)| v.what.replace("${*}", "").contains('*')) {
+            for (at, value) in line.values.iter().enumerate() {
+                let own = without_variables(&value.what);
+                // A question mark is mostly a part of a URL; beside a star, or in a name, it was meant as a wildcard.
+                let mark = own.contains('?') && !own.contains('=') && !own.contains("://");
+                let Some(sign) = own.contains('*').then_some("star").or_else(|| mark.then_some("question mark")) else {
+                    continue;
+                };
                 let message =
-                    format!("in `{}` the star is only a star, as `{}` knows no wildcards", value.what, line.operator.what);
+                    format!("in `{}` the {sign} is only a {sign}, as `{}` knows no wildcards", value.what, line.operator.what);
                 let help = if operator.negated { "use `StringNotLike`" } else { "use `StringLike`" };
                 findings.add(subject.condition_value(statement, line, at, value), message, help);
             }

@@ -9,6 +9,7 @@ mod address;
 mod binary;
 mod case;
 mod combine;
+mod comparable;
 mod condition;
 mod date;
 mod decision;

@@ -4,8 +4,11 @@
 
 use std::cmp::Ordering;
 
+use super::address::AddressRange;
+use super::condition::truth;
+use super::number::Number;
 use super::operator::Test;
-use super::{address, binary, date, number};
+use super::{binary, date};
 
 impl Test {
     /// Whether some value of a request can match, or stand in an order to, this value of a policy without variables. Text can
@@ -20,11 +23,10 @@ impl Test {
     #[must_use]
     pub fn can_compare(self, value: &str) -> bool {
         match self {
-            Test::Bool | Test::Null => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
-            Test::Numeric(_) => number::compare(value, value).is_some(),
+            Test::Bool | Test::Null => truth(value).is_some(),
+            Test::Numeric(_) => Number::parse(value).is_some(),
             Test::Date(_) => date::parse(value).is_some(),
-            // A range holds its own base address, unless it is no range.
-            Test::IpAddress => address::contains(value, value.split('/').next().unwrap_or_default()),
+            Test::IpAddress => AddressRange::parse(value).is_some(),
             Test::Arn => value.splitn(6, ':').count() == 6,
             Test::Binary => binary::equal(value, value),
             Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike => true,
@@ -35,7 +37,7 @@ impl Test {
     #[must_use]
     pub fn order(self, one: &str, other: &str) -> Option<Ordering> {
         match self {
-            Test::Numeric(_) => number::compare(one, other),
+            Test::Numeric(_) => Some(Number::parse(one)?.cmp(&Number::parse(other)?)),
             Test::Date(_) => Some(date::parse(one)?.cmp(&date::parse(other)?)),
             _ => None,
         }

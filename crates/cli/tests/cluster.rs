@@ -20,6 +20,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use harness::store::{Fault, Store};
@@ -62,8 +63,12 @@ impl Drop for Role {
     }
 }
 
+/// One cluster at a time: a test measures how long workers are silent, and another test's processes would keep them from speaking.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A scheduler and its workers.
 struct Cluster {
+    _alone: MutexGuard<'static, ()>,
     scheduler: Role,
     workers: Vec<Role>,
     address: String,
@@ -71,10 +76,11 @@ struct Cluster {
 
 impl Cluster {
     fn start(workers: usize, folder: &Folder) -> Cluster {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let scheduler = Role::start(&["scheduler", "--listen", "127.0.0.1:0", "--worker-timeout", "8"]);
         let address = scheduler.first_line.trim().rsplit(' ').next().unwrap().to_owned();
         assert!(address.starts_with("127.0.0.1:") && !address.ends_with(":0"), "{}", scheduler.first_line);
-        let mut cluster = Cluster { scheduler, workers: Vec::new(), address };
+        let mut cluster = Cluster { _alone: alone, scheduler, workers: Vec::new(), address };
         (0..workers).for_each(|_| cluster.add_worker(folder));
         cluster
     }

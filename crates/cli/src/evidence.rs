@@ -12,7 +12,7 @@ use leastwise::access::access_keys::AccessKeyList;
 use leastwise::access::{AccountsReader, Affects, CredentialReport, Timestamp};
 use leastwise::analysis::{Analysis, DEFAULT_TOLERANCE, InputProblem, Place, Records, UndatedExports};
 use leastwise::backtest::RequestLog;
-use leastwise::usage::{Collector, DeniedAttempts, Event, EventMapper, LastAccessedReader, Rules, TrackingPeriod};
+use leastwise::usage::{Collector, DeniedAttempts, Event, EventMapper, LastAccessedReader, RoleActivity, Rules, TrackingPeriod};
 use leastwise_history::{DescribedTrails, ReadOptions, Reading, TrailFacts};
 use leastwise_policy::Catalogue;
 use leastwise_policy::catalogue::import::{ImportHints, SourceFile, import};
@@ -62,6 +62,9 @@ pub(crate) struct EvidenceOptions {
     /// Count attempts that a policy turned down as use, as the provider does.
     #[arg(long)]
     count_denied: bool,
+    /// Count only what its sessions call as activity of a role, as AWS does: being assumed is none.
+    #[arg(long)]
+    requests_only: bool,
     /// The logs look in all regions, although they show one only.
     #[arg(long)]
     all_regions: bool,
@@ -140,6 +143,7 @@ impl Evidence {
             let place = folder.map_or(String::new(), |folder| format!("{}: ", folder.display()));
             return Err(Failure::bad_input(format!("{place}no account authorization details are there"), HELP_NOTHING));
         }
+        let role_activity = if options.requests_only { RoleActivity::RequestsOnly } else { RoleActivity::Assumptions };
         let denied = if options.count_denied { DeniedAttempts::CountAsUse } else { DeniedAttempts::RecordApart };
         let trails = TrailFacts {
             all_regions: options.all_regions,
@@ -152,7 +156,7 @@ impl Evidence {
             catalogue: Inputs::default().catalogue(options.catalog.as_deref())?,
             problems,
             period,
-            rules: Rules { denied, tolerance: options.tolerance * 3600 },
+            rules: Rules { denied, role_activity, tolerance: options.tolerance * 3600 },
             // Who names a moment says that what has no date is of then.
             undated: if options.as_of.is_some() { UndatedExports::OfTheMoment } else { UndatedExports::AsTheyShow },
             trails,

@@ -83,6 +83,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     let mut missed: Vec<Missed> = Vec::new();
     if let (Some(halves), Some(second)) = (&halves, &second) {
         halves.cover(first.ledger(), analysis.ledger.coverage());
+        first.ledger().identify(analysis.access.principals());
         let ledger = first.finish();
         let advisor = Advisor::new(Basis { ledger: &ledger, period: halves.learning, ..basis }).excluding(exclusions);
         for principal in &principals {
@@ -123,6 +124,20 @@ pub(crate) fn run(arguments: &ReplayArguments) -> Result<Exit, Failure> {
                  first alternatives: {} requests, {} still allowed, {} undecidable, {} granted elsewhere\n",
                 sum.events, sum.still_allowed, sum.undecidable, sum.not_granted_before
             ));
+            for open in sum.open.iter().take(50) {
+                let why: Vec<String> = open.why.iter().map(ToString::to_string).collect();
+                let resource = open.resource.as_deref().map(|resource| format!(" on {resource}")).unwrap_or_default();
+                out.push_str(&format!(
+                    "  undecidable: {} {}{resource} {} times: {}\n",
+                    open.principal,
+                    open.action,
+                    open.count,
+                    why.join("; ")
+                ));
+            }
+            if sum.open.len() > 50 {
+                out.push_str(&format!("  … and {} more distinct ones; `--format json` lists them all\n", sum.open.len() - 50));
+            }
             let denied = format!("{} once-allowed requests would now be denied", sum.newly_denied);
             out.push_str(&format!("{}\n", if sum.newly_denied == 0 { colours.green(&denied) } else { colours.red(&denied) }));
             for cut in sum.cuts.iter().chain(&sum.older).take(50) {

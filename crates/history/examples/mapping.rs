@@ -1,5 +1,5 @@
 //! Prints what every (source, name) pair of some logs maps to, as tab-separated lines: count, source, name, kind, used
-//! actions, possibly used actions. For measuring the mapping; `scripts/compare-event-mapping` reads it.
+//! actions, possibly used actions, and how CloudTrail shows the used ones. For measuring the mapping; `scripts/compare-event-mapping` reads it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -25,7 +25,13 @@ fn main() -> std::io::Result<()> {
             Mapping::NotAnApiCall(reason) => (format!("no-call {reason:?}"), String::new(), String::new()),
             Mapping::Unmapped { services } => ("unmapped".to_owned(), services.join(","), String::new()),
         };
-        writeln!(out, "{count}\t{source}\t{name}\t{kind}\t{what}\t{used}\t{possibly}")?;
+        let shown = match mapping {
+            Mapping::Actions { used, .. } => {
+                used.iter().map(|action| format!("{:?}", mapper.observability(action))).collect::<Vec<_>>().join(",")
+            }
+            _ => String::new(),
+        };
+        writeln!(out, "{count}\t{source}\t{name}\t{kind}\t{what}\t{used}\t{possibly}\t{shown}")?;
     }
     let mut err = std::io::stderr().lock();
     for problem in &reading.problems {

@@ -68,6 +68,11 @@ impl Columns {
             read_only: truth_of(self.value(row, "readonly")),
             resources: self.value(row, "resources").map(resources).unwrap_or_default(),
             request: self.value(row, "requestparameters").and_then(request),
+            response: self.value(row, "responseelements").and_then(request),
+            additional: ["additionaleventdata", "serviceeventdetails"]
+                .iter()
+                .find_map(|name| self.value(row, name).and_then(request)),
+            from_console: truth_of(self.value(row, "sessioncredentialfromconsole")) == Some(true),
         };
         give(&event);
         Ok(())
@@ -88,7 +93,9 @@ impl Columns {
             principal_id: part("principalid"),
             user_name: part("username"),
             invoked_by: part("invokedby"),
+            access_key: part("accesskeyid"),
             issuer_arn: issuer.and_then(|issuer| issuer.text("arn")).map(|text| Cow::Owned(text.to_owned())),
+            issuer_id: issuer.and_then(|issuer| issuer.text("principalid")).map(|text| Cow::Owned(text.to_owned())),
         }))
     }
 
@@ -101,7 +108,9 @@ impl Columns {
             principal_id: part("principalid"),
             user_name: part("username"),
             invoked_by: part("invokedby"),
+            access_key: part("accesskeyid"),
             issuer_arn: part("sessioncontext_sessionissuer_arn"),
+            issuer_id: part("sessioncontext_sessionissuer_principalid"),
         };
         (identity != Identity::default()).then_some(identity)
     }

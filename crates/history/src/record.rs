@@ -90,6 +90,14 @@ pub(crate) struct Record<'a> {
     resources: Option<Vec<Option<Listed<'a>>>>,
     #[serde(borrow, rename = "requestParameters", alias = "requestparameters")]
     request: Option<LazyValue<'a>>,
+    #[serde(borrow, rename = "responseElements", alias = "responseelements")]
+    response: Option<LazyValue<'a>>,
+    #[serde(borrow, rename = "additionalEventData", alias = "additionaleventdata")]
+    additional: Option<LazyValue<'a>>,
+    #[serde(borrow, rename = "serviceEventDetails", alias = "serviceeventdetails")]
+    details: Option<LazyValue<'a>>,
+    #[serde(borrow, rename = "sessionCredentialFromConsole", alias = "sessioncredentialfromconsole")]
+    from_console: Option<Text<'a>>,
     #[serde(borrow, rename = "CloudTrailEvent")]
     looked_up: Option<Text<'a>>,
     #[serde(borrow)]
@@ -114,6 +122,8 @@ pub(crate) struct RecordIdentity<'a> {
     pub(crate) user_name: Option<Text<'a>>,
     #[serde(borrow, rename = "invokedBy", alias = "invokedby")]
     pub(crate) invoked_by: Option<Text<'a>>,
+    #[serde(borrow, rename = "accessKeyId", alias = "accesskeyid")]
+    pub(crate) access_key: Option<Text<'a>>,
     #[serde(borrow, rename = "sessionContext", alias = "sessioncontext")]
     session: Option<Session<'a>>,
 }
@@ -128,6 +138,8 @@ struct Session<'a> {
 struct Issuer<'a> {
     #[serde(borrow)]
     arn: Option<Text<'a>>,
+    #[serde(borrow, rename = "principalId", alias = "principalid")]
+    principal_id: Option<Text<'a>>,
 }
 
 /// A resource, or its ARN alone, which is how EventBridge lists them.
@@ -289,6 +301,12 @@ impl<'a> Record<'a> {
             read_only: truth_of(self.read_only.as_ref().map(|text| text.0.as_ref())),
             resources,
             request: self.request.as_ref().and_then(|request| request_in(&request.as_raw_cow())),
+            response: self.response.as_ref().and_then(|response| request_in(&response.as_raw_cow())),
+            additional: [&self.additional, &self.details]
+                .into_iter()
+                .flatten()
+                .find_map(|additional| request_in(&additional.as_raw_cow())),
+            from_console: truth_of(self.from_console.as_ref().map(|text| text.0.as_ref())) == Some(true),
         })
     }
 }
@@ -296,6 +314,8 @@ impl<'a> Record<'a> {
 impl<'a> RecordIdentity<'a> {
     pub(crate) fn into_identity(self) -> Identity<'a> {
         let text = |text: Option<Text<'a>>| text.map(|text| text.0).filter(|text| !text.is_empty());
+        let (issuer_arn, issuer_id) =
+            self.session.and_then(|session| session.issuer).map(|issuer| (issuer.arn, issuer.principal_id)).unwrap_or_default();
         Identity {
             kind: text(self.kind),
             arn: text(self.arn),
@@ -303,7 +323,9 @@ impl<'a> RecordIdentity<'a> {
             principal_id: text(self.principal_id),
             user_name: text(self.user_name),
             invoked_by: text(self.invoked_by),
-            issuer_arn: text(self.session.and_then(|session| session.issuer).and_then(|issuer| issuer.arn)),
+            access_key: text(self.access_key),
+            issuer_arn: text(issuer_arn),
+            issuer_id: text(issuer_id),
         }
     }
 }

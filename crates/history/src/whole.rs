@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use leastwise::access::{AccountId, Timestamp};
 use leastwise::usage::{Event, EventKind, EventResource, Identity};
 
-use crate::record::{category_of, request_of, truth_of};
+use crate::record::{category_of, request_of, text_of, truth_of};
 use crate::scan::{Odd, Scanner};
 
 /// Whether the text looks like a delivered file, from its first bytes.
@@ -42,7 +42,7 @@ fn other(scanner: &mut Scanner<'_>, member: &[u8]) -> Result<(), Odd> {
 }
 
 /// What the names of members that count are, in any spelling.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 29] = [
     "eventID",
     "eventTime",
     "eventSource",
@@ -67,6 +67,11 @@ const KNOWN: [&str; 24] = [
     "sessionIssuer",
     "arn",
     "type",
+    "accessKeyId",
+    "responseElements",
+    "additionalEventData",
+    "sessionCredentialFromConsole",
+    "serviceEventDetails",
 ];
 
 /// What some members say, each there at most once.
@@ -80,6 +85,14 @@ impl<'t, const N: usize> Spellings<'t, N> {
         self.once(member)?;
         let slot = self.all.get_mut(member).ok_or(Odd)?;
         *slot = scanner.spelling()?;
+        Ok(())
+    }
+
+    /// The text of a value, whatever it is.
+    fn take_value(&mut self, member: usize, scanner: &mut Scanner<'t>) -> Result<(), Odd> {
+        self.once(member)?;
+        let slot = self.all.get_mut(member).ok_or(Odd)?;
+        *slot = scanner.value()?;
         Ok(())
     }
 
@@ -110,6 +123,10 @@ const READ_ONLY: usize = 10;
 const IDENTITY: usize = 11;
 const REQUEST: usize = 12;
 const RESOURCES: usize = 13;
+const RESPONSE: usize = 14;
+const ADDITIONAL: usize = 15;
+const FROM_CONSOLE: usize = 16;
+const DETAILS: usize = 17;
 
 /// Gives the event of one record. What makes none is left to the tolerant way, wrappers too: they may tell something about their
 /// file. `resources` is room for them, and empty.
@@ -118,7 +135,7 @@ fn record<'t>(
     resources: &mut Vec<EventResource<'t>>,
     give: &mut dyn FnMut(&Event<'_>),
 ) -> Result<(), Odd> {
-    let mut said = Spellings { all: [""; 14], seen: 0 };
+    let mut said = Spellings { all: [""; 18], seen: 0 };
     let mut who = None;
     // By length first: comparing every name with every other takes longer than reading the record.
     scanner.object(|scanner, member| match (member.len(), member) {
@@ -138,13 +155,11 @@ fn record<'t>(
             who = identity(scanner)?;
             Ok(())
         }
-        (17, b"requestParameters") => {
-            said.once(REQUEST)?;
-            if let Some(slot) = said.all.get_mut(REQUEST) {
-                *slot = scanner.value()?;
-            }
-            Ok(())
-        }
+        (17, b"requestParameters") => said.take_value(REQUEST, scanner),
+        (16, b"responseElements") => said.take_value(RESPONSE, scanner),
+        (19, b"additionalEventData") => said.take_value(ADDITIONAL, scanner),
+        (19, b"serviceEventDetails") => said.take_value(DETAILS, scanner),
+        (28, b"sessionCredentialFromConsole") => said.take(FROM_CONSOLE, scanner),
         (9, b"resources") => {
             said.once(RESOURCES)?;
             if scanner.take_null()? { Ok(()) } else { scanner.list(|scanner| resource(scanner, resources)) }
@@ -152,10 +167,29 @@ fn record<'t>(
         (15, b"CloudTrailEvent") | (10, b"@timestamp") => Err(Odd),
         // Most of a record is these, which nobody asks for.
         (12, b"eventVersion") | (15, b"sourceIPAddress") | (9, b"userAgent" | b"requestID") => scanner.skip(),
-        (16, b"responseElements") | (19, b"additionalEventData") | (10, b"tlsDetails") => scanner.skip(),
+        (10, b"tlsDetails") => scanner.skip(),
         _ => other(scanner, member),
     })?;
-    let [_, time, source, name, region, account, _, kind, category, management, read_only, _, request, _] = said.all;
+    let [
+        _,
+        time,
+        source,
+        name,
+        region,
+        account,
+        _,
+        kind,
+        category,
+        management,
+        read_only,
+        _,
+        request,
+        _,
+        response,
+        additional,
+        from_console,
+        details,
+    ] = said.all;
     if source.is_empty() || name.is_empty() {
         return Err(Odd);
     }
@@ -173,6 +207,9 @@ fn record<'t>(
         read_only: truth_of(Some(read_only)),
         resources: std::mem::take(resources),
         request: if request.is_empty() { None } else { request_of(request) },
+        response: given(response),
+        additional: given(additional).or_else(|| given(details)),
+        from_console: truth_of(Some(from_console)) == Some(true),
     };
     give(&event);
     *resources = event.resources;
@@ -180,11 +217,16 @@ fn record<'t>(
     Ok(())
 }
 
+/// A value that is there and not null. It is not looked into: few ask for it.
+fn given(value: &str) -> Option<Cow<'_, str>> {
+    if value.is_empty() || value == "null" { None } else { Some(text_of(value)) }
+}
+
 fn identity<'t>(scanner: &mut Scanner<'t>) -> Result<Option<Identity<'t>>, Odd> {
     if scanner.take_null()? {
         return Ok(None);
     }
-    let mut said = Spellings { all: [""; 7], seen: 0 };
+    let mut said = Spellings { all: [""; 9], seen: 0 };
     let (mut sessions, mut issuers) = (0, 0);
     scanner.object(|scanner, member| match (member.len(), member) {
         (4, b"type") => said.take(0, scanner),
@@ -193,7 +235,7 @@ fn identity<'t>(scanner: &mut Scanner<'t>) -> Result<Option<Identity<'t>>, Odd> 
         (11, b"principalId") => said.take(3, scanner),
         (8, b"userName") => said.take(4, scanner),
         (9, b"invokedBy") => said.take(5, scanner),
-        (11, b"accessKeyId") => scanner.skip(),
+        (11, b"accessKeyId") => said.take(7, scanner),
         (14, b"sessionContext") => {
             sessions += 1;
             nested(scanner, |scanner, member| match (member.len(), member) {
@@ -202,7 +244,8 @@ fn identity<'t>(scanner: &mut Scanner<'t>) -> Result<Option<Identity<'t>>, Odd> 
                     issuers += 1;
                     nested(scanner, |scanner, member| match (member.len(), member) {
                         (3, b"arn") => said.take(6, scanner),
-                        (4, b"type") | (11, b"principalId") | (9, b"accountId") | (8, b"userName") => scanner.skip(),
+                        (11, b"principalId") => said.take(8, scanner),
+                        (4, b"type") | (9, b"accountId") | (8, b"userName") => scanner.skip(),
                         _ => other(scanner, member),
                     })
                 }
@@ -221,7 +264,9 @@ fn identity<'t>(scanner: &mut Scanner<'t>) -> Result<Option<Identity<'t>>, Odd> 
         principal_id: said.filled(3),
         user_name: said.filled(4),
         invoked_by: said.filled(5),
+        access_key: said.filled(7),
         issuer_arn: said.filled(6),
+        issuer_id: said.filled(8),
     }))
 }
 

@@ -67,7 +67,7 @@ impl<'c> Analysis<'c> {
     /// Joins what was read. `mapper` is the one that the ledger was filled with, and brings the catalogue.
     #[must_use]
     pub fn new(mapper: EventMapper<'c>, records: Records, period: TrackingPeriod, rules: Rules) -> Analysis<'c> {
-        let Records { accounts, ledger, mut credentials, keys, mut problems } = records;
+        let Records { accounts, mut ledger, mut credentials, keys, mut problems } = records;
         for list in &keys {
             // A list names no account of its own, so each of its keys may be in any report; a key finds one slot at most.
             let placed: usize = credentials.iter_mut().map(|report| list.keys.len() - list.join(report)).sum();
@@ -87,6 +87,7 @@ impl<'c> Analysis<'c> {
         }
         problems.sort();
         problems.dedup();
+        ledger.identify(&accounts.principals);
         Analysis {
             access: AccessModel::new(accounts, mapper.catalogue()),
             ledger,

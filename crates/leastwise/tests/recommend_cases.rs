@@ -101,6 +101,9 @@ fn event<'e>(arn: &'e str, source: &'e str, name: &'e str, at: &str) -> Event<'e
         read_only: None,
         resources: Vec::new(),
         request: Some("{}".into()),
+        response: None,
+        additional: None,
+        from_console: false,
     }
 }
 

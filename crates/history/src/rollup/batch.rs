@@ -10,7 +10,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use leastwise::access::{AccountId, PrincipalArn};
-use leastwise::usage::{Attribution, Event, EventKind, EventMapper, Mapping, ResourceRecipe, attribute};
+use leastwise::usage::{
+    Attribution, Event, EventKind, EventMapper, Mapping, ResourceRecipe, access_key_of, attribute, unique_id,
+};
 
 use super::row::{Key, Outcome, PrincipalType};
 use crate::{digest, number_of};
@@ -185,6 +187,8 @@ pub(crate) struct KeyNumbers {
     pub(crate) account: u32,
     principal: u32,
     principal_type: PrincipalType,
+    id: u32,
+    access_key: u32,
     source: u32,
     name: u32,
     outcome: Outcome,
@@ -221,6 +225,8 @@ pub(crate) struct Batch {
     account: u32,
     /// Which sort of principal a text is the ARN of, by its number; none within where it is none, and outside where nobody asked.
     principals: Vec<Option<Option<PrincipalType>>>,
+    /// The unique id and access key that the principal with the name of that number had last; mostly they are the same again.
+    credentials: Vec<[u32; 2]>,
     calls: HashMap<Call, u32>,
     recipes: Vec<ResourceRecipe>,
     events: usize,
@@ -272,6 +278,8 @@ impl Batch {
         let key = Key {
             principal: self.texts.text(numbers.principal),
             principal_type: numbers.principal_type,
+            id: self.texts.text(numbers.id),
+            access_key: self.texts.text(numbers.access_key),
             source: self.texts.text(numbers.source),
             name: self.texts.text(numbers.name),
             outcome: numbers.outcome,
@@ -293,16 +301,19 @@ impl Batch {
             }
         };
         let (principal_type, principal) = self.principal(event);
+        let [unique_id, access_key] = self.credentials(principal, event);
         let source = self.texts.number(&event.source, &self.hasher);
         let name = self.texts.number(&event.name, &self.hasher);
-        let outcome = match event.error_code {
-            None => Outcome::Ok,
-            Some(_) if event.is_denied() => Outcome::Denied,
-            Some(_) => Outcome::Error,
+        let outcome = match event.has_failed() {
+            false => Outcome::Ok,
+            true if event.is_denied() => Outcome::Denied,
+            true => Outcome::Error,
         };
         let account = self.account(event.account);
         let kind = event.kind;
-        let key = KeyNumbers { account, principal, source, name, principal_type, outcome, kind, may_tag: event.may_tag() };
+        let may_tag = event.may_tag();
+        let key =
+            KeyNumbers { account, principal, principal_type, id: unique_id, access_key, source, name, outcome, kind, may_tag };
         let (key, recipe) = self.key_number(key, mapper);
         // Mostly a file is of one region.
         if self.texts.text(self.region) != event.region || self.events == 0 {
@@ -364,7 +375,8 @@ impl Batch {
     /// What [`attribute`] says, from memory for the common cases.
     fn principal(&mut self, event: &Event<'_>) -> (PrincipalType, u32) {
         let identity = event.identity.as_ref();
-        let arn = identity.and_then(|identity| match identity.kind.as_deref()? {
+        let is_plain = event.kind != EventKind::ConsoleSignIn;
+        let arn = identity.filter(|_| is_plain).and_then(|identity| match identity.kind.as_deref()? {
             "AssumedRole" | "Role" => identity.issuer_arn.as_deref(),
             "IAMUser" | "User" => identity.arn.as_deref(),
             _ => None,
@@ -383,6 +395,22 @@ impl Batch {
         let attribution = attribute(event);
         let (kind, name) = PrincipalType::of(&attribution);
         (kind, self.texts.number(name, &self.hasher))
+    }
+
+    /// The numbers of what [`unique_id`] and [`access_key_of`] say.
+    fn credentials(&mut self, principal: u32, event: &Event<'_>) -> [u32; 2] {
+        let at = principal as usize;
+        if self.credentials.len() <= at {
+            self.credentials.resize(at + 1, [NONE; 2]);
+        }
+        let Batch { credentials, texts, hasher, .. } = self;
+        let Some(known) = credentials.get_mut(at) else { return [NONE; 2] };
+        for (number, text) in known.iter_mut().zip([unique_id(event), access_key_of(event)]) {
+            if *number == NONE || texts.text(*number) != text {
+                *number = texts.number(text, hasher);
+            }
+        }
+        *known
     }
 
     /// The number of the list of resources that the event names, found by that recipe.

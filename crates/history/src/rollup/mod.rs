@@ -45,7 +45,7 @@ pub use stores::{StoreOptions, is_remote};
 pub use usage::{Usage, UsageRow, by_call};
 
 /// The version of the layout that is written here.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Why a rollup cannot be read or written.
 #[derive(Debug)]

@@ -140,6 +140,10 @@ pub struct Key<'a> {
     pub principal: &'a str,
     /// What the principal is.
     pub principal_type: PrincipalType,
+    /// The principal's unique id (`AIDA…`, `AROA…`); empty when the records tell none.
+    pub id: &'a str,
+    /// The access key of a user (`AKIA…`); `*` when one was used that the records do not tell, empty when none was.
+    pub access_key: &'a str,
     /// `eventSource`.
     pub source: &'a str,
     /// `eventName`, as written.
@@ -250,6 +254,8 @@ impl Ord for Key<'_> {
         let text = |a: &str, b: &str| if std::ptr::eq(a, b) { Ordering::Equal } else { a.cmp(b) };
         text(self.principal, other.principal)
             .then_with(|| self.principal_type.cmp(&other.principal_type))
+            .then_with(|| text(self.id, other.id))
+            .then_with(|| text(self.access_key, other.access_key))
             .then_with(|| text(self.source, other.source))
             .then_with(|| text(self.name, other.name))
             .then_with(|| (self.outcome, self.kind, self.may_tag).cmp(&(other.outcome, other.kind, other.may_tag)))
@@ -347,6 +353,8 @@ mod tests {
         let key = Key {
             principal: "arn:aws:iam::111122223333:role/r",
             principal_type: PrincipalType::Role,
+            id: "AROAEXAMPLE000000000",
+            access_key: "",
             source: "s3.amazonaws.com",
             name: NAMES[name],
             outcome: Outcome::ALL[name],
@@ -416,21 +424,23 @@ mod tests {
     fn keys_are_in_the_order_of_their_members() {
         let texts = ["a".to_owned(), "b".to_owned(), "a".to_owned()];
         let mut keys = Vec::new();
-        for number in 0..3usize.pow(3) * 8 {
+        for number in 0..3usize.pow(3) * 16 {
             let text = |place: u32| texts[number / 3usize.pow(place) % 3].as_str();
             let rest = number / 27;
             keys.push(Key {
                 principal: text(0),
                 principal_type: [PrincipalType::Role, PrincipalType::User][rest % 2],
+                id: if rest / 8 == 1 { "b" } else { "a" },
+                access_key: text(2),
                 source: text(1),
                 name: text(2),
                 outcome: [Outcome::Ok, Outcome::Error][rest / 2 % 2],
                 kind: EventKind::ApiCall,
-                may_tag: rest / 4 == 1,
+                may_tag: rest / 4 % 2 == 1,
             });
         }
-        let members = |Key { principal, principal_type, source, name, outcome, kind, may_tag }| {
-            (principal, principal_type, source, name, outcome, kind, may_tag)
+        let members = |Key { principal, principal_type, id, access_key, source, name, outcome, kind, may_tag }| {
+            (principal, principal_type, id, access_key, source, name, outcome, kind, may_tag)
         };
         for a in &keys {
             for b in &keys {

@@ -11,7 +11,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt8Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, ListArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use leastwise::usage::EventKind;
+use leastwise::usage::{EventKind, SOME_KEY};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
@@ -102,6 +102,8 @@ fn schema() -> Arc<Schema> {
         text("day"),
         text("principal"),
         text("principalType"),
+        text("principalId"),
+        text("accessKeyId"),
         text("eventSource"),
         text("eventName"),
         text("outcome"),
@@ -137,6 +139,8 @@ struct Building {
     rows: usize,
     principal: StringBuilder,
     principal_type: StringBuilder,
+    id: StringBuilder,
+    access_key: StringBuilder,
     source: StringBuilder,
     name: StringBuilder,
     outcome: StringBuilder,
@@ -157,6 +161,8 @@ impl Building {
             rows: 0,
             principal: StringBuilder::new(),
             principal_type: StringBuilder::new(),
+            id: StringBuilder::new(),
+            access_key: StringBuilder::new(),
             source: StringBuilder::new(),
             name: StringBuilder::new(),
             outcome: StringBuilder::new(),
@@ -176,6 +182,8 @@ impl Building {
         self.rows += rows.len();
         rows.iter().for_each(|row| self.principal.append_value(row.key.principal));
         rows.iter().for_each(|row| self.principal_type.append_value(row.key.principal_type.as_str()));
+        rows.iter().for_each(|row| self.id.append_value(row.key.id));
+        rows.iter().for_each(|row| self.access_key.append_value(row.key.access_key));
         rows.iter().for_each(|row| self.source.append_value(row.key.source));
         rows.iter().for_each(|row| self.name.append_value(row.key.name));
         rows.iter().for_each(|row| self.outcome.append_value(row.key.outcome.as_str()));
@@ -200,6 +208,8 @@ impl Building {
             Arc::new(std::iter::repeat_n(Some(day), rows).collect::<StringArray>()),
             Arc::new(self.principal.finish()),
             Arc::new(self.principal_type.finish()),
+            Arc::new(self.id.finish()),
+            Arc::new(self.access_key.finish()),
             Arc::new(self.source.finish()),
             Arc::new(self.name.finish()),
             Arc::new(self.outcome.finish()),
@@ -303,6 +313,10 @@ impl Table {
 struct Columns<'b> {
     principal: &'b StringArray,
     principal_type: &'b StringArray,
+    /// Versions 1 and 2 had none.
+    id: Option<&'b StringArray>,
+    /// Versions 1 and 2 had none; it may have been any key of a user.
+    access_key: Option<&'b StringArray>,
     source: &'b StringArray,
     name: &'b StringArray,
     outcome: &'b StringArray,
@@ -324,6 +338,8 @@ impl<'b> Columns<'b> {
         Ok(Columns {
             principal: texts(batch, "principal")?,
             principal_type: texts(batch, "principalType")?,
+            id: column(batch, "principalId").and_then(|array| array.as_string_opt::<i32>()),
+            access_key: column(batch, "accessKeyId").and_then(|array| array.as_string_opt::<i32>()),
             source: texts(batch, "eventSource")?,
             name: texts(batch, "eventName")?,
             outcome: texts(batch, "outcome")?,
@@ -341,9 +357,13 @@ impl<'b> Columns<'b> {
     fn row(&self, at: usize) -> Result<Row<'b>, String> {
         let word = |text: &str| format!("it has `{text}` where one of a few words is expected");
         let (kind, outcome) = (self.principal_type.value(at), self.outcome.value(at));
+        let principal_type = *PrincipalType::ALL.iter().find(|known| known.as_str() == kind).ok_or_else(|| word(kind))?;
+        let untold = if principal_type == PrincipalType::User { SOME_KEY } else { "" };
         let key = Key {
             principal: self.principal.value(at),
-            principal_type: *PrincipalType::ALL.iter().find(|known| known.as_str() == kind).ok_or_else(|| word(kind))?,
+            principal_type,
+            id: self.id.map_or("", |column| column.value(at)),
+            access_key: self.access_key.map_or(untold, |column| column.value(at)),
             source: self.source.value(at),
             name: self.name.value(at),
             outcome: *Outcome::ALL.iter().find(|known| known.as_str() == outcome).ok_or_else(|| word(outcome))?,
@@ -370,6 +390,8 @@ mod tests {
         let key = Key {
             principal: "arn:aws:iam::111122223333:role/r",
             principal_type: PrincipalType::Role,
+            id: "AROAEXAMPLE000000000",
+            access_key: "",
             source: "s3.amazonaws.com",
             name: "GetObject",
             outcome: Outcome::Error,
@@ -377,7 +399,7 @@ mod tests {
             may_tag: true,
         };
         let resource = Resource { arn: "arn:aws:s3:::b/*".into(), level: 2 };
-        let other = Key { principal: "", principal_type: PrincipalType::NoArn, may_tag: false, ..key };
+        let other = Key { principal: "", principal_type: PrincipalType::NoArn, id: "", access_key: "*", may_tag: false, ..key };
         let rows = vec![
             Row {
                 key: other,

@@ -3,6 +3,7 @@
 //! Happens by itself at the next ingest, as one change that happens wholly or not at all. Readers need no upgrade: what a
 //! column of today says of an older file is told in `table`.
 //!
+//! Versions 1 and 2 had no `principalId` (taken to be untold: names count) and no `accessKeyId` (untold: any key of a user).
 //! Version 1 had no `mayTag` (taken to be true: the calls may have set tags) and no `resourceLevel` (0: it kept no patterns).
 
 use std::fs;

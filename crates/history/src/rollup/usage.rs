@@ -114,10 +114,17 @@ impl Usage {
     pub fn collect(&self, collector: &mut Collector<'_, '_>) -> Result<Reading, RollupError> {
         let mut reading = Reading::default();
         self.rows(&mut |account, rows| {
-            for row in rows.iter().filter(|row| row.resource.is_none()) {
-                let Some(attribution) = row.key.principal_type.attribution(row.key.principal) else { continue };
-                reading.events += row.count;
-                collector.recur(&recurrence(attribution, account, row));
+            for of_key in rows.chunk_by(|a, b| a.key == b.key) {
+                let Some((all, resources)) = of_key.split_first().filter(|(all, _)| all.resource.is_none()) else { continue };
+                let Some(attribution) = all.key.principal_type.attribution(all.key.principal) else { continue };
+                reading.events += all.count;
+                let calls = recurrence(attribution, account, all);
+                collector.recur(&calls);
+                if calls.concerns_principals() {
+                    for (row, resource) in resources.iter().filter_map(|row| Some((row, row.resource.as_ref()?))) {
+                        collector.concern(&calls, &resource.arn, resource.level > 0, Timestamp::from_seconds(row.last));
+                    }
+                }
             }
         })?;
         let path = self.folder.join(MANIFEST);
@@ -185,12 +192,15 @@ impl Usage {
 fn recurrence<'r>(attribution: Attribution, account: Option<AccountId>, row: &Row<'r>) -> Recurrence<'r> {
     Recurrence {
         attribution,
+        id: row.key.id,
+        access_key: row.key.access_key,
         account,
         kind: row.key.kind,
         may_tag: row.key.may_tag,
         source: row.key.source,
         name: row.key.name,
         denied: row.key.outcome == Outcome::Denied,
+        failed: row.key.outcome != Outcome::Ok,
         count: row.count,
         first: Timestamp::from_seconds(row.first),
         last: Timestamp::from_seconds(row.last),
@@ -205,7 +215,7 @@ pub fn by_call(account: Option<AccountId>, rows: &[Row<'_>], mapper: &EventMappe
     let mut merged: BTreeMap<Place<'_>, UsageRow> = BTreeMap::new();
     let wanted = |row: &&Row<'_>| resources || row.resource.is_none();
     for row in rows.iter().filter(wanted) {
-        let Key { principal, principal_type, source, name, outcome, kind, may_tag } = row.key;
+        let Key { principal, principal_type, source, name, outcome, kind, may_tag, .. } = row.key;
         let resource = row.resource.as_ref().map(|resource| resource.arn.as_ref());
         let shown = merged.entry((principal, principal_type, source, name, outcome, resource)).or_insert_with(|| UsageRow {
             account,

@@ -105,16 +105,18 @@ pub struct CredentialRow {
 }
 
 impl CredentialRow {
-    /// Since when the password has been there to be used: its last change, else the user's creation.
+    /// Since when the password has been there to be used: its last change, or the user's creation, whichever is later. None when one
+    /// of them is not known: it may be younger then.
     #[must_use]
     pub fn password_since(&self) -> Option<Timestamp> {
-        self.password.changed.or(self.created)
+        self.password.changed.zip(self.created).map(|(changed, created)| changed.max(created))
     }
 
-    /// Since when the key has been there to be used: its rotation, else the user's creation. None when neither is known.
+    /// Since when the key has been there to be used: its rotation, or the user's creation, whichever is later. None when one of them
+    /// is not known: it may be younger then.
     #[must_use]
     pub fn key_since(&self, key: &AccessKey) -> Option<Timestamp> {
-        key.rotated.or(self.created)
+        key.rotated.zip(self.created).map(|(rotated, created)| rotated.max(created))
     }
 }
 
@@ -217,19 +219,13 @@ impl Reader {
             self.problem(1, 1, "the report is empty".to_owned(), Affects::Untold);
             return Vec::new();
         };
-        let place = |name: &str| header.iter().position(|own| own.trim() == name);
-        let places = COLUMNS.map(place);
-        let missing: Vec<&str> = COLUMNS.iter().zip(&places).filter(|(_, at)| at.is_none()).map(|(name, _)| *name).collect();
-        if !missing.is_empty() {
-            let message = format!("columns are missing: `{}`", missing.join("`, `"));
-            self.problem(1, 1, message, Affects::Untold);
-        }
+        let Some(places) = self.places(&header) else { return Vec::new() };
         let mut rows = Vec::new();
         for (line, cells, closed) in records {
             if cells.len() == 1 && cells.first().is_some_and(|cell| cell.is_empty()) {
                 continue;
             }
-            if cells.len() < header.len() || !closed {
+            if cells.len() != header.len() || !closed {
                 let message = format!("the row has {} cells of {}", cells.len(), header.len());
                 let named = self.arn_of(&places, &cells);
                 let affects = named.map_or_else(|| self.untold(), Affects::Principal);
@@ -240,6 +236,41 @@ impl Reader {
             rows.extend(row);
         }
         rows
+    }
+
+    /// Where each column stands. One that is missing, or there twice, or beside one of its kind that is not known, has no place, so
+    /// that the credential is not judged; none when nothing can be relied on.
+    fn places(&mut self, header: &[String]) -> Option<[Option<usize>; 22]> {
+        let names: Vec<&str> = header.iter().map(|name| name.trim()).collect();
+        let mut places = COLUMNS.map(|column| names.iter().position(|name| *name == column));
+        let of = |is: &dyn Fn(&str, Option<usize>) -> bool| -> Vec<&str> {
+            COLUMNS.iter().zip(&places).filter(|(column, at)| is(column, **at)).map(|(column, _)| *column).collect()
+        };
+        let missing = of(&|_, at| at.is_none());
+        let doubled = of(&|column, _| names.iter().filter(|name| **name == column).count() > 1);
+        let strange: Vec<&str> = names.iter().copied().filter(|name| !COLUMNS.contains(name) && family(name).is_some()).collect();
+        for (what, which) in [("are missing", &missing), ("stand there twice", &doubled), ("are not known", &strange)] {
+            if !which.is_empty() {
+                let which: Vec<String> = which.iter().map(|name| excerpt(name)).collect();
+                self.problem(1, 1, format!("columns {what}: `{}`", which.join("`, `")), Affects::Untold);
+            }
+        }
+        let broken: Vec<&str> = doubled.iter().chain(&strange).filter_map(|name| family(name)).collect();
+        for (column, at) in COLUMNS.iter().zip(&mut places) {
+            if family(column).is_some_and(|family| broken.contains(&family)) {
+                *at = None;
+            }
+        }
+        if !places.iter().flatten().is_sorted() {
+            self.problem(
+                1,
+                1,
+                "the columns are not in the order in which IAM writes them; no row is read".to_owned(),
+                Affects::Untold,
+            );
+            return None;
+        }
+        Some(places)
     }
 
     fn arn_of(&self, places: &[Option<usize>; 22], cells: &[String]) -> Option<PrincipalArn> {
@@ -261,32 +292,41 @@ impl Reader {
         let created = row.date("user_creation_time");
         let password = Password {
             enabled: row.enabled("password_enabled"),
-            last_used: row.last_use("password_last_used"),
-            changed: row.date("password_last_changed"),
+            last_used: row.last_use("password_last_used", created),
+            changed: row.date_since("password_last_changed", created),
         };
         let mfa_active = row.enabled("mfa_active");
         let keys = [
             row.key(
                 1,
+                created,
                 [
                     "access_key_1_active",
                     "access_key_1_last_rotated",
                     "access_key_1_last_used_date",
+                    "access_key_1_last_used_region",
                     "access_key_1_last_used_service",
                 ],
             ),
             row.key(
                 2,
+                created,
                 [
                     "access_key_2_active",
                     "access_key_2_last_rotated",
                     "access_key_2_last_used_date",
+                    "access_key_2_last_used_region",
                     "access_key_2_last_used_service",
                 ],
             ),
         ];
         Some(CredentialRow { arn, created, password, mfa_active, keys })
     }
+}
+
+/// Which credential a column is about, by the beginning of its name; none for one that decides nothing.
+fn family(column: &str) -> Option<&'static str> {
+    ["password_", "access_key_1_", "access_key_2_", "user_creation_"].into_iter().find(|family| column.starts_with(family))
 }
 
 struct Cells<'c> {
@@ -332,29 +372,53 @@ impl RowReader<'_> {
 
     fn date(&mut self, column: &'static str) -> Option<Timestamp> {
         let cell = self.cells.of(column).filter(|cell| !NO_DATE.contains(cell))?;
-        let date = Timestamp::parse(cell);
+        let date = Timestamp::parse(cell).filter(|date| date.is_plausible());
         if date.is_none() {
             self.bad(column, cell);
         }
         date
     }
 
-    fn last_use(&mut self, column: &'static str) -> LastUse {
+    /// The same, unless it is before the user was created: then one of the two dates is wrong.
+    fn date_since(&mut self, column: &'static str, created: Option<Timestamp>) -> Option<Timestamp> {
+        let date = self.date(column)?;
+        if created.is_some_and(|created| date < created) {
+            let message = format!("`{date}` in column `{column}` is before the user was created");
+            self.reader.problem(self.line, 1, message, Affects::Principal(self.arn.clone()));
+            return None;
+        }
+        Some(date)
+    }
+
+    fn last_use(&mut self, column: &'static str, created: Option<Timestamp>) -> LastUse {
         match self.cells.of(column) {
             None => LastUse::Unknown,
             Some("N/A" | "no_information") => LastUse::Never,
             Some("not_supported") => LastUse::Unknown,
-            Some(_) => self.date(column).map_or(LastUse::Unknown, LastUse::At),
+            Some(_) => self.date_since(column, created).map_or(LastUse::Unknown, LastUse::At),
         }
     }
 
-    fn key(&mut self, slot: u8, [active, rotated, last_used, service]: [&'static str; 4]) -> AccessKey {
+    fn key(
+        &mut self,
+        slot: u8,
+        created: Option<Timestamp>,
+        [active, rotated, last_used, region, service]: [&'static str; 5],
+    ) -> AccessKey {
+        let names_use = [region, service]
+            .into_iter()
+            .any(|column| self.cells.of(column).is_some_and(|cell| !cell.is_empty() && !NO_DATE.contains(&cell)));
         let service = self.cells.of(service).filter(|cell| !NO_DATE.contains(cell) && !cell.is_empty());
+        let last_used = match self.last_use(last_used, created) {
+            // A region or a service of a last use, and no date.
+            LastUse::Never if names_use => LastUse::Unknown,
+            known => known,
+        };
         AccessKey {
             slot,
             active: self.enabled(active),
-            rotated: self.date(rotated),
-            last_used: self.last_use(last_used),
+            rotated: self.date_since(rotated, created),
+            last_used,
             last_used_service: service.map(Into::into),
             id: None,
         }

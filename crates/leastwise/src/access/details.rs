@@ -417,6 +417,7 @@ impl Fields<'_, '_> {
             Value::Number(text) => Timestamp::parse_epoch(text),
             _ => None,
         });
+        let date = date.filter(|date| date.is_plausible());
         if date.is_none() {
             match value {
                 Some(value) => {
@@ -471,7 +472,14 @@ impl Fields<'_, '_> {
                 self.bad(used, "RoleLastUsed", format!("`RoleLastUsed` is {}, not an object", used.kind()));
                 RoleLastUsed::Unknown
             }
-            Some(used) if present(used, "LastUsedDate").is_none() => RoleLastUsed::Never,
+            Some(used) if present(used, "LastUsedDate").is_none() => match used.as_object().is_some_and(<[_]>::is_empty) {
+                true => RoleLastUsed::Never,
+                // A region of a last use, or a name that is not known, and no date.
+                false => {
+                    self.bad(used, "RoleLastUsed", "`RoleLastUsed` tells of a use and has no `LastUsedDate`".to_owned());
+                    RoleLastUsed::Unknown
+                }
+            },
             Some(used) => self.date(used, "LastUsedDate", false).map_or(RoleLastUsed::Unknown, RoleLastUsed::At),
         };
         for profile in self.list(node, "InstanceProfileList") {

@@ -8,6 +8,11 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// 2006-01-01, before anything of AWS was there.
+const FIRST: i64 = 1_136_073_600;
+/// 2100-01-01.
+const LAST: i64 = 4_102_444_800;
+
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
 
@@ -28,6 +33,12 @@ impl Timestamp {
     #[must_use]
     pub fn days_before(self, days: u32) -> Timestamp {
         Timestamp(self.0.saturating_sub(i64::from(days) * DAY))
+    }
+
+    /// Whether a record of IAM can be of that moment: AWS began in 2006, and no export is of the next century.
+    #[must_use]
+    pub fn is_plausible(self) -> bool {
+        (FIRST..=LAST).contains(&self.0)
     }
 
     /// Reads a date with or without time: `2026-11-01`, `2026-11-01T12:30:00Z`, `2026-11-01T12:30:00.000+01:00`, and

@@ -116,7 +116,7 @@ impl Halves {
                     last.seen.to = last.seen.to.max(cut.last);
                 }
                 None => {
-                    let rhythm = Rhythm::of(&log.days_of(&cut.principal, &cut.action));
+                    let rhythm = Rhythm::of(&log.days_of(access, &cut.principal, &cut.action));
                     let seen = ObservationWindow { from: cut.first, to: cut.last };
                     missed.push(Missed { principal: cut.principal, action: cut.action, count: cut.count, seen, rhythm });
                 }

@@ -9,7 +9,6 @@ mod replay;
 mod requests;
 mod three_valued;
 
-use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use leastwise_policy::ActionName;
@@ -18,17 +17,21 @@ use crate::access::{AccessModel, Principal, PrincipalArn, Timestamp};
 use crate::recommend::{Plan, Proposal};
 
 pub use halves::{Halves, Missed, Rhythm};
-pub use requests::{RequestLog, Requested, Scope, Tally};
+pub use requests::{Chosen, RequestLog, Requested, Scope, Tally};
+pub use three_valued::Undecided;
 
 /// What a replay found, for one plan. Numbers are of requests within the tracking period; an event about two resources is two.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Replay {
     /// Requests that were replayed: of those whom the plan concerns, let in at the time.
     pub events: u64,
-    /// Of these, allowed before and after, whatever the record leaves open.
+    /// Of these, allowed before and after: by a statement that surely applies, or, since they were let in then, because every
+    /// statement that may have let them in is still there on the same terms.
     pub still_allowed: u64,
     /// Of these, such as the record cannot decide; nothing of them is lost in either way.
     pub undecidable: u64,
+    /// What those were, and why.
+    pub open: Vec<Open>,
     /// Of these, granted by no policy that was replayed (a resource's policy let them in, or policies changed since).
     pub not_granted_before: u64,
     /// Of these, such as would be denied now, or could be, depending on what the record leaves open.
@@ -39,6 +42,21 @@ pub struct Replay {
     pub older: Vec<Cut>,
     /// Events that were turned down at the time; they are not replayed.
     pub denied_then: u64,
+}
+
+/// A request that the record cannot decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Who.
+    pub principal: PrincipalArn,
+    /// What.
+    pub action: ActionName,
+    /// On what, when the record tells.
+    pub resource: Option<Box<str>>,
+    /// How often.
+    pub count: u64,
+    /// Why, sorted.
+    pub why: Vec<Undecided>,
 }
 
 /// A use that a plan would deny.
@@ -156,6 +174,7 @@ pub fn total<'r>(replays: impl Iterator<Item = &'r Replay>) -> Replay {
         sum.events += replay.events;
         sum.still_allowed += replay.still_allowed;
         sum.undecidable += replay.undecidable;
+        sum.open.extend(replay.open.iter().cloned());
         sum.not_granted_before += replay.not_granted_before;
         sum.newly_denied += replay.newly_denied;
         sum.denied_then += replay.denied_then;
@@ -169,6 +188,3 @@ pub fn total<'r>(replays: impl Iterator<Item = &'r Replay>) -> Replay {
 fn policies_of<'m>(access: &'m AccessModel<'_>, principal: &'m Principal) -> Vec<crate::access::model::PolicySource<'m>> {
     access.sources(principal)
 }
-
-/// By principal, whose calls are replayed.
-type ByPrincipal<T> = BTreeMap<requests::Key, T>;

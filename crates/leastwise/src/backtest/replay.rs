@@ -7,8 +7,8 @@
 use leastwise_policy::Policy;
 
 use super::requests::{Call, RequestLog, Seen};
-use super::three_valued::{Recorded, Tally};
-use super::{Cut, Replay, policies_of};
+use super::three_valued::{Recorded, Tally, Undecided};
+use super::{Cut, Open, Replay, policies_of};
 use crate::access::{AccessModel, Principal};
 use crate::recommend::Plan;
 
@@ -27,7 +27,7 @@ enum After<'p> {
 enum Fate {
     NotGranted,
     Allowed,
-    Open,
+    Open(Vec<Undecided>),
     Denied { certain: bool },
 }
 
@@ -37,8 +37,8 @@ pub(super) fn replay(access: &AccessModel<'_>, plan: &Plan<'_>, log: &RequestLog
     let texts: Vec<Option<Policy>> =
         plan.steps.iter().map(|step| step.refined.text.as_deref().and_then(|text| Policy::parse(text).ok())).collect();
     for principal in &plan.affected {
-        replay.denied_then += log.denied_of(&principal.arn);
-        let mut calls = log.calls_of(&principal.arn).peekable();
+        replay.denied_then += log.denied_of(access, &principal.arn);
+        let mut calls = log.calls_of(access, &principal.arn).peekable();
         if calls.peek().is_none() {
             continue;
         }
@@ -67,7 +67,7 @@ pub(super) fn replay(access: &AccessModel<'_>, plan: &Plan<'_>, log: &RequestLog
 
 fn one(replay: &mut Replay, principal: &Principal, call: &Call, seen: &Seen, pairs: &[Pair<'_>], boundary: Option<&Policy>) {
     let fate = || {
-        let recorded = Recorded::new(&principal.arn, &call.action, call.resource.as_deref(), &call.region)?;
+        let recorded = Recorded::new(principal, &call.action, call.resource.as_deref(), &call.region)?;
         let known = fate(&recorded, pairs, boundary);
         // The record's resource may not be the one that was checked: then it is asked again without one.
         Some(if matches!(known, Fate::NotGranted) { fate(&recorded.anywhere(), pairs, boundary) } else { known })
@@ -86,7 +86,13 @@ fn one(replay: &mut Replay, principal: &Principal, call: &Call, seen: &Seen, pai
     match fate {
         Fate::NotGranted => replay.not_granted_before += seen.within,
         Fate::Allowed => replay.still_allowed += seen.within,
-        Fate::Open => replay.undecidable += seen.within,
+        Fate::Open(why) => {
+            replay.undecidable += seen.within;
+            if seen.within > 0 {
+                let (action, resource) = (call.action.clone(), call.resource.clone());
+                replay.open.push(Open { principal: principal.arn.clone(), action, resource, count: seen.within, why });
+            }
+        }
         Fate::Denied { certain } if seen.within > 0 => {
             replay.newly_denied += seen.within;
             replay.cuts.push(cut(seen.within, certain));
@@ -98,22 +104,16 @@ fn one(replay: &mut Replay, principal: &Principal, call: &Call, seen: &Seen, pai
 fn fate(recorded: &Recorded, pairs: &[Pair<'_>], boundary: Option<&Policy>) -> Fate {
     let bounds = boundary.map(|policy| recorded.put_to(policy));
     let (mut before, mut after) = (Tally::default(), Tally::default());
-    let add = |sum: &mut Tally, more: Tally| {
-        sum.allow_yes += more.allow_yes;
-        sum.allow_open += more.allow_open;
-        sum.deny_yes += more.deny_yes;
-        sum.deny_open += more.deny_open;
-    };
     for pair in pairs {
         let own = recorded.put_to(pair.before);
-        add(&mut before, own);
+        before.add(own.clone());
         match pair.after {
-            After::Same => add(&mut after, own),
+            After::Same => after.add(own),
             After::Gone => {}
-            After::Changed(policy) => add(&mut after, recorded.put_to(policy)),
+            After::Changed(policy) => after.add(recorded.put_to(policy)),
         }
     }
-    let out_of_bounds = bounds.is_some_and(|bounds| bounds.allows() == 0 || bounds.deny_yes > 0);
+    let out_of_bounds = bounds.as_ref().is_some_and(|bounds| bounds.allows() == 0 || bounds.deny_yes > 0);
     if before.allows() == 0 || before.deny_yes > 0 || out_of_bounds {
         return Fate::NotGranted;
     }
@@ -122,6 +122,13 @@ fn fate(recorded: &Recorded, pairs: &[Pair<'_>], boundary: Option<&Policy>) -> F
         let certain = after.allows() == 0 && before.allow_yes > 0 && before.deny_open == 0;
         return Fate::Denied { certain };
     }
-    let bounds_open = bounds.is_some_and(|bounds| bounds.allow_yes == 0 || bounds.deny_open > 0);
-    if after.allow_yes > 0 && after.deny_open == 0 && !bounds_open { Fate::Allowed } else { Fate::Open }
+    // The call was let in, and every statement that may have done so is there on the same terms: it is let in again.
+    if before.is_within(&after) {
+        return Fate::Allowed;
+    }
+    let bounds = bounds.unwrap_or(Tally { allow_yes: 1, ..Tally::default() });
+    if after.allow_yes > 0 && after.deny_open == 0 && bounds.allow_yes > 0 && bounds.deny_open == 0 {
+        return Fate::Allowed;
+    }
+    Fate::Open(after.why.into_iter().chain(bounds.why).collect())
 }

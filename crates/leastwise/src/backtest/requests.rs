@@ -4,35 +4,63 @@
 //! a record that does not tell its principal or its action too.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::OnceLock;
 
 use leastwise_policy::ActionName;
 
-use super::ByPrincipal;
-use crate::access::{AccountId, Principal, PrincipalArn, PrincipalKind, Timestamp};
-use crate::usage::{Attribution, Event, EventMapper, Mapping, Recurrence, TrackingPeriod, attribute, resource_arns};
-
-/// A principal as logs name it: names are unique in an account whatever their path and case.
-pub(super) type Key = (AccountId, PrincipalKind, Box<str>);
-
-pub(super) fn key(principal: &PrincipalArn) -> Key {
-    (principal.account(), principal.kind(), principal.name().to_ascii_lowercase().into())
-}
+use crate::access::{AccessModel, AccountId, Principal, PrincipalArn, PrincipalKind, Timestamp};
+use crate::usage::identity::{Identities, NameKey, Named, name_key};
+use crate::usage::{Attribution, Event, EventMapper, Mapping, Recurrence, TrackingPeriod, attribute, resource_arns, unique_id};
 
 /// Whose calls are kept.
 #[derive(Debug)]
 pub enum Scope {
     /// Everybody's.
     All,
-    /// Those of these principals.
-    Only(HashSet<(AccountId, PrincipalKind, Box<str>)>),
+    /// Those of some principals.
+    Only(Chosen),
+}
+
+/// Some principals, by what records may call them.
+#[derive(Debug)]
+pub struct Chosen {
+    names: HashSet<NameKey>,
+    ids: HashSet<(AccountId, Box<str>)>,
+    /// Accounts of users among them: a user may have had any other name.
+    users_of: HashSet<AccountId>,
 }
 
 impl Scope {
     /// The calls of these principals.
     #[must_use]
     pub fn only(principals: &[&Principal]) -> Scope {
-        Scope::Only(principals.iter().map(|principal| key(&principal.arn)).collect())
+        let users = principals.iter().filter(|principal| principal.arn.kind() == PrincipalKind::User);
+        Scope::Only(Chosen {
+            names: principals.iter().map(|principal| name_key(&principal.arn)).collect(),
+            ids: principals.iter().map(|principal| (principal.arn.account(), principal.id.clone())).collect(),
+            users_of: users.map(|principal| principal.arn.account()).collect(),
+        })
     }
+
+    fn has(&self, key: &NameKey, id: &str) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Only(chosen) => {
+                chosen.names.contains(key)
+                    || (key.1 == PrincipalKind::User && chosen.users_of.contains(&key.0))
+                    || (!id.is_empty() && chosen.ids.contains(&(key.0, id.into())))
+            }
+        }
+    }
+}
+
+/// What is kept of one name and unique id.
+#[derive(Debug)]
+struct Kept {
+    id: Box<str>,
+    last: Timestamp,
+    calls: BTreeMap<Call, Seen>,
+    denied: u64,
 }
 
 /// A distinct request.
@@ -92,8 +120,10 @@ pub struct RequestLog<'m> {
     mapper: &'m EventMapper<'m>,
     scope: Scope,
     since: Timestamp,
-    calls: ByPrincipal<BTreeMap<Call, Seen>>,
-    denied: ByPrincipal<u64>,
+    kept: Vec<Kept>,
+    names: BTreeMap<NameKey, Vec<u32>>,
+    /// Whose the names are, worked out when first asked for.
+    identities: OnceLock<Identities>,
     tally: Tally,
 }
 
@@ -108,8 +138,9 @@ impl<'m> RequestLog<'m> {
             mapper,
             scope,
             since: period.start,
-            calls: ByPrincipal::new(),
-            denied: ByPrincipal::new(),
+            kept: Vec::new(),
+            names: BTreeMap::new(),
+            identities: OnceLock::new(),
             tally: Tally::default(),
         }
     }
@@ -121,16 +152,14 @@ impl<'m> RequestLog<'m> {
             self.tally.of_others += 1;
             return;
         };
-        let key = key(&principal);
-        if let Scope::Only(keys) = &self.scope
-            && !keys.contains(&key)
-        {
+        let (key, id) = (name_key(&principal), unique_id(event));
+        if !self.scope.has(&key, id) {
             self.tally.of_others += 1;
             return;
         }
         if event.is_denied() {
             self.tally.denied += 1;
-            *self.denied.entry(key).or_default() += 1;
+            self.of(key, id, event.time).denied += 1;
             return;
         }
         let Mapping::Actions { used, .. } = self.mapper.map(event) else {
@@ -138,11 +167,11 @@ impl<'m> RequestLog<'m> {
             return;
         };
         self.tally.replayed += 1;
-        let within = event.time >= self.since;
-        let calls = self.calls.entry(key).or_default();
+        let (within, mapper) = (event.time >= self.since, self.mapper);
+        let calls = &mut self.of(key, id, event.time).calls;
         for action in used {
             let mut resources: Vec<Option<Box<str>>> =
-                resource_arns(event, &action, self.mapper.catalogue()).into_iter().map(|arn| Some(arn.into())).collect();
+                resource_arns(event, &action, mapper.catalogue()).into_iter().map(|arn| Some(arn.into())).collect();
             if resources.is_empty() {
                 resources.push(None);
             }
@@ -173,16 +202,14 @@ impl<'m> RequestLog<'m> {
             self.tally.of_others += calls.count;
             return;
         };
-        let key = key(principal);
-        if let Scope::Only(keys) = &self.scope
-            && !keys.contains(&key)
-        {
+        let key = name_key(principal);
+        if !self.scope.has(&key, calls.id) {
             self.tally.of_others += calls.count;
             return;
         }
         if calls.denied {
             self.tally.denied += calls.count;
-            *self.denied.entry(key).or_default() += calls.count;
+            self.of(key, calls.id, calls.last).denied += calls.count;
             return;
         }
         let Mapping::Actions { used, .. } = self.mapper.map_kind(calls.kind, calls.may_tag, calls.source, calls.name) else {
@@ -190,7 +217,8 @@ impl<'m> RequestLog<'m> {
             return;
         };
         self.tally.replayed += calls.count;
-        let all = self.calls.entry(key).or_default();
+        let since = self.since;
+        let all = &mut self.of(key, calls.id, calls.last).calls;
         for action in used {
             for request in requests {
                 // How many were in which region is not kept: one in each, and the rest in the first.
@@ -203,7 +231,7 @@ impl<'m> RequestLog<'m> {
                     let (first, last) = (request.first, request.last);
                     let seen =
                         all.entry(call).or_insert_with(|| Seen { within: 0, before: 0, first, last, days: BTreeSet::new() });
-                    *(if last >= self.since { &mut seen.within } else { &mut seen.before }) += count.max(1);
+                    *(if last >= since { &mut seen.within } else { &mut seen.before }) += count.max(1);
                     seen.first = seen.first.min(first);
                     seen.last = seen.last.max(last);
                     if seen.days.len() < DAYS_KEPT {
@@ -220,17 +248,51 @@ impl<'m> RequestLog<'m> {
         self.tally
     }
 
-    pub(super) fn calls_of(&self, principal: &PrincipalArn) -> impl Iterator<Item = (&Call, &Seen)> {
-        self.calls.get(&key(principal)).into_iter().flatten()
+    /// What is kept of that name and unique id.
+    fn of(&mut self, key: NameKey, id: &str, time: Timestamp) -> &mut Kept {
+        let RequestLog { kept, names, identities, .. } = self;
+        identities.take();
+        let places = names.entry(key).or_default();
+        let known = places.iter().copied().find(|at| kept.get(*at as usize).is_some_and(|kept| *kept.id == *id));
+        let at = known.unwrap_or_else(|| {
+            let at = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+            places.push(at);
+            kept.push(Kept { id: id.into(), last: time, calls: BTreeMap::new(), denied: 0 });
+            at
+        });
+        // It was found or just put there.
+        #[allow(clippy::indexing_slicing)]
+        let kept = &mut kept[at as usize];
+        kept.last = kept.last.max(time);
+        kept
     }
 
-    pub(super) fn denied_of(&self, principal: &PrincipalArn) -> u64 {
-        self.denied.get(&key(principal)).copied().unwrap_or_default()
+    /// What is the principal's, by the same rules as the ledger's, each with the time from which on it is.
+    fn kept_of(&self, access: &AccessModel<'_>, principal: &PrincipalArn) -> impl Iterator<Item = (&Kept, Option<Timestamp>)> {
+        let identities = self.identities.get_or_init(|| {
+            let mut names = Vec::with_capacity(self.kept.len());
+            for (key, places) in &self.names {
+                let kept = places.iter().filter_map(|place| Some((*place, self.kept.get(*place as usize)?)));
+                names.extend(kept.map(|(place, kept)| Named { key, id: &kept.id, last: kept.last, place }));
+            }
+            Identities::of(access.principals(), &names, &BTreeSet::new())
+        });
+        let parts = identities.parts(&name_key(principal)).unwrap_or_default();
+        parts.iter().filter_map(|part| Some((self.kept.get(part.place as usize)?, part.since)))
+    }
+
+    pub(super) fn calls_of(&self, access: &AccessModel<'_>, principal: &PrincipalArn) -> impl Iterator<Item = (&Call, &Seen)> {
+        let own = self.kept_of(access, principal);
+        own.flat_map(|(kept, since)| kept.calls.iter().filter(move |(_, seen)| since.is_none_or(|since| seen.last >= since)))
+    }
+
+    pub(super) fn denied_of(&self, access: &AccessModel<'_>, principal: &PrincipalArn) -> u64 {
+        self.kept_of(access, principal).map(|(kept, _)| kept.denied).sum()
     }
 
     /// The days on which a principal used an action, on whatever.
-    pub(super) fn days_of(&self, principal: &PrincipalArn, action: &ActionName) -> BTreeSet<i64> {
-        self.calls_of(principal)
+    pub(super) fn days_of(&self, access: &AccessModel<'_>, principal: &PrincipalArn, action: &ActionName) -> BTreeSet<i64> {
+        self.calls_of(access, principal)
             .filter(|(call, _)| call.action == *action)
             .flat_map(|(_, seen)| seen.days.iter().copied())
             .collect()

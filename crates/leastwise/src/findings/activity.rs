@@ -10,7 +10,7 @@ use crate::access::details::RoleLastUsed;
 use crate::access::{Principal, PrincipalKind, Timestamp};
 use crate::analysis::Analysis;
 use crate::usage::sources::last_accessed::REPORT_DELAY;
-use crate::usage::{ObservationWindow, ReportStatus};
+use crate::usage::{ObservationWindow, ReportStatus, RoleActivity};
 
 /// What the sources say about a principal as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,7 @@ impl Activity {
         let mut activity = Activity { testimonies: Vec::new(), seen: false, silent: false };
         let role_silent = activity.ask_role(analysis, stale, principal);
         let log_silent = activity.ask_log(analysis, principal);
+        activity.ask_assumptions(analysis, principal);
         let report_silent = activity.ask_report(analysis, principal);
         activity.ask_credentials(analysis, principal);
         activity.seen = activity.testimonies.iter().any(|t| t.last_seen.is_some_and(|last| last >= analysis.period.start));
@@ -78,11 +79,22 @@ impl Activity {
         whole.is_some() && last.is_none_or(|last| last < analysis.period.start)
     }
 
+    /// Being assumed is activity, even when the session then calls nothing: whoever did it needs the role.
+    fn ask_assumptions(&mut self, analysis: &Analysis<'_>, principal: &Principal) {
+        let counts = analysis.rules.role_activity == RoleActivity::Assumptions;
+        let Some(assumed) = analysis.ledger.assumed(&principal.arn).filter(|_| principal.role.is_some() && counts) else {
+            return;
+        };
+        let says = format!("the log shows that the role was last assumed by {}", assumed.by);
+        self.tell(Witnessing::CloudTrail, None, Some(assumed.last), says);
+    }
+
     fn ask_report(&mut self, analysis: &Analysis<'_>, principal: &Principal) -> bool {
         let Some(facts) = analysis.ledger.report_summary(&principal.arn) else { return false };
         let Some(completed) = facts.completed else { return false };
         let until = Timestamp::from_seconds(completed.seconds() - REPORT_DELAY);
         let whole = facts.status == &ReportStatus::Complete
+            && !facts.doubtful
             && until.seconds() + i64::from(analysis.rules.tolerance) >= analysis.period.end.seconds();
         if whole || facts.last.is_some() {
             let says = match facts.last {

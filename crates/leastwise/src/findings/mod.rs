@@ -6,6 +6,7 @@
 
 mod activity;
 pub mod coverage;
+mod credentials;
 mod exclusions;
 pub mod permissions;
 mod stale;
@@ -24,6 +25,7 @@ use crate::usage::ObservationWindow;
 
 pub use activity::Activity;
 pub use coverage::{Coverage, StateCounts, Unjudged};
+use credentials::Credentials;
 pub use exclusions::Exclusions;
 pub use permissions::{Permissions, ServicePermissions};
 use stale::StaleExports;
@@ -219,8 +221,9 @@ pub fn find<'a>(analysis: &'a Analysis<'a>, exclusions: &Exclusions) -> Found<'a
         coverage.add(principal, &judged);
         findings.extend(judged.findings);
     }
-    unused_iam_user_access_key::find(analysis, exclusions, &stale, &mut findings);
-    unused_iam_user_password::find(analysis, exclusions, &stale, &mut findings);
+    let users = Credentials::of_all(analysis, &stale);
+    unused_iam_user_access_key::find(analysis, exclusions, &users, &mut findings);
+    unused_iam_user_password::find(analysis, exclusions, &users, &mut findings);
     findings.sort_by(|one, other| (one.resource, one.kind, &one.id).cmp(&(other.resource, other.kind, &other.id)));
     Found { findings, coverage }
 }

@@ -2,20 +2,17 @@
 //!
 //! Account details and bare credential reports do not state when they were taken. They are taken to be of the moment of the
 //! analysis when somebody says so; otherwise they are only as young as the latest date in them. Where logs show a use much
-//! later than the export knows of, that is refuted. What such an export does not show means nothing for its account. It
-//! judges exports only, never a principal.
+//! later than the export knows of, and that it must have known, that is refuted. What such an export does not show means nothing
+//! for its account. It judges exports only, never a principal.
 
 use std::collections::BTreeMap;
 
+use super::credentials::LONGEST_SESSION;
 use crate::access::credential_report::{CredentialRow, LastUse};
 use crate::access::details::RoleLastUsed;
 use crate::access::{AccountId, CredentialReport, PrincipalArn, Timestamp};
 use crate::analysis::{Analysis, UndatedExports};
 use crate::usage::sources::last_accessed::REPORT_DELAY;
-
-/// For how long temporary credentials of a user live on after its key or password was used (IAM user guide,
-/// `GetSessionToken`: at most 36 hours), in seconds.
-const LONGEST_SESSION: i64 = 36 * 3600;
 
 /// The accounts whose exports are refuted, each with the use that the export does not know of.
 #[derive(Debug, Default)]
@@ -61,6 +58,29 @@ fn latest_of_report(report: &CredentialReport, account: AccountId) -> Option<Tim
     rows.filter_map(of_row).max()
 }
 
+/// A last use that reports show, and the time up to which the latest of them must know of uses.
+type Known = (Option<Timestamp>, Option<Timestamp>);
+
+/// What all credential reports together know of each user.
+fn last_known<'a>(
+    analysis: &'a Analysis<'_>,
+    known_until: &dyn Fn(Option<Timestamp>) -> Option<Timestamp>,
+) -> BTreeMap<&'a PrincipalArn, Known> {
+    let mut all: BTreeMap<&PrincipalArn, Known> = BTreeMap::new();
+    for report in &analysis.credentials {
+        let until: BTreeMap<AccountId, _> =
+            report.accounts().into_iter().map(|account| (account, known_until(latest_of_report(report, account)))).collect();
+        for row in &report.rows {
+            let uses = row.keys.iter().map(|key| key.last_used).chain([row.password.last_used]);
+            let used = uses.filter_map(|last| if let LastUse::At(last) = last { Some(last) } else { None }).max();
+            let (known, latest) = all.entry(&row.arn).or_default();
+            *known = (*known).max(used);
+            *latest = (*latest).max(until.get(&row.arn.account()).copied().flatten());
+        }
+    }
+    all
+}
+
 impl StaleExports {
     pub(super) fn of(analysis: &Analysis<'_>) -> StaleExports {
         let mut stale = StaleExports::default();
@@ -74,10 +94,20 @@ impl StaleExports {
             }
         }
         let slack = i64::from(analysis.rules.tolerance) + REPORT_DELAY;
-        let last_call = |principal: &PrincipalArn| {
-            let (last, _) = analysis.ledger.activity(principal);
-            // Only a call that was let in must be known to IAM.
-            last.and_then(|_| analysis.ledger.uses(principal).into_iter().filter_map(|(_, used)| used.last).max())
+        let details = latest_of_details(analysis);
+        // The moment that an export is said to be of, less what IAM may be behind: a use that is later it need not know.
+        let known_until = |latest: Option<Timestamp>| {
+            let moment = match analysis.undated {
+                UndatedExports::OfTheMoment => Some(analysis.period.end),
+                UndatedExports::AsTheyShow => latest,
+            };
+            moment.map(|moment| Timestamp::from_seconds(moment.seconds() - REPORT_DELAY))
+        };
+        let last_call = |principal: &PrincipalArn, until: Option<Timestamp>| {
+            analysis.ledger.activity(principal).0?;
+            // Only a call that was let in must be known to IAM. Of an action that was used later too, the first use is certain.
+            let uses = analysis.ledger.uses(principal).into_iter().flat_map(|(_, used)| [used.first, used.last]).flatten();
+            uses.filter(|used| until.is_some_and(|until| *used <= until)).max()
         };
         for principal in analysis.access.principals() {
             let Some(role) = &principal.role else { continue };
@@ -86,19 +116,18 @@ impl StaleExports {
                 RoleLastUsed::Never => None,
                 RoleLastUsed::At(last) => Some(last),
             };
-            if let Some(call) = last_call(&principal.arn).filter(|call| *call >= analysis.period.start)
+            let until = known_until(details.get(&principal.arn.account()).copied());
+            if let Some(call) = last_call(&principal.arn, until).filter(|call| *call >= analysis.period.start)
                 && known.is_none_or(|known| call.seconds() - known.seconds() > slack)
             {
                 note(&mut stale.details, principal.arn.account(), call);
             }
         }
-        for row in analysis.credentials.iter().flat_map(|report| &report.rows) {
-            let uses = row.keys.iter().map(|key| key.last_used).chain([row.password.last_used]);
-            let known = uses.filter_map(|last| if let LastUse::At(last) = last { Some(last) } else { None }).max();
-            if let Some(call) = last_call(&row.arn).filter(|call| *call >= analysis.period.start)
+        for (user, (known, until)) in last_known(analysis, &known_until) {
+            if let Some(call) = last_call(user, until).filter(|call| *call >= analysis.period.start)
                 && known.is_none_or(|known| call.seconds() - known.seconds() > slack + LONGEST_SESSION)
             {
-                note(&mut stale.credentials, row.arn.account(), call);
+                note(&mut stale.credentials, user.account(), call);
             }
         }
         stale

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::refinement::claims_object;
 use crate::access::{AccessModel, ActionSet, Principal};
-use crate::backtest::{Applicable, Cut, Replay, Verdict};
+use crate::backtest::{Applicable, Cut, Open, Replay, Verdict};
 use crate::recommend::{Basis, Ground, GroupWay, Judged, ManagedWay, NotJudged, Plan, PolicyStep, Remedy};
 
 /// Name and version of this form.
@@ -183,10 +183,17 @@ pub fn replay(replay: &Replay) -> Value {
             "first": cut.first.to_string(), "last": cut.last.to_string(), "certain": cut.certain,
         })
     };
+    let open = |open: &Open| {
+        json!({
+            "principal": open.principal.as_str(), "action": open.action.as_str(), "resource": open.resource, "count": open.count,
+            "because": open.why.iter().map(|why| json!({"code": why.code(), "says": why.to_string()})).collect::<Vec<_>>(),
+        })
+    };
     json!({
         "requests": replay.events,
         "stillAllowed": replay.still_allowed,
         "undecidable": replay.undecidable,
+        "undecided": replay.open.iter().map(open).collect::<Vec<_>>(),
         "notGrantedBefore": replay.not_granted_before,
         "deniedThen": replay.denied_then,
         "newlyDenied": replay.newly_denied,

@@ -36,6 +36,12 @@ pub struct Event<'a> {
     pub resources: Vec<EventResource<'a>>,
     /// `requestParameters` as JSON text; none when absent or null.
     pub request: Option<Cow<'a, str>>,
+    /// `responseElements` as JSON text; none when absent or null.
+    pub response: Option<Cow<'a, str>>,
+    /// `additionalEventData`, or for want of it `serviceEventDetails`, as JSON text; none when absent or null.
+    pub additional: Option<Cow<'a, str>>,
+    /// Whether `sessionCredentialFromConsole` says that the credentials are those of a console session.
+    pub from_console: bool,
 }
 
 /// `userIdentity`, as far as it tells the principal.
@@ -53,8 +59,12 @@ pub struct Identity<'a> {
     pub user_name: Option<Cow<'a, str>>,
     /// `invokedBy`: the service that called, for itself or on the principal's behalf.
     pub invoked_by: Option<Cow<'a, str>>,
+    /// `accessKeyId`: the key that signed, a user's own (`AKIA…`) or a session's (`ASIA…`).
+    pub access_key: Option<Cow<'a, str>>,
     /// `sessionContext.sessionIssuer.arn`.
     pub issuer_arn: Option<Cow<'a, str>>,
+    /// `sessionContext.sessionIssuer.principalId`.
+    pub issuer_id: Option<Cow<'a, str>>,
 }
 
 /// An entry of `resources[]`.
@@ -111,6 +121,11 @@ impl EventKind {
         }
     }
 
+    /// Whether somebody signed a request with a key for it.
+    pub(super) fn is_signed(self) -> bool {
+        matches!(self, EventKind::ApiCall | EventKind::ConsoleAction | EventKind::NetworkActivity | EventKind::Other)
+    }
+
     /// The `eventType` that it stands for; `Other` for one that is not known here.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -152,10 +167,33 @@ const DENIALS: [&str; 10] = [
 ];
 
 impl Event<'_> {
-    /// Whether the attempt was turned down by a policy, rather than made.
+    /// Whether the attempt was turned down by a policy, rather than made. A switch of roles that failed is one: what the console
+    /// tells of it has no error code.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.error_code.as_deref().is_some_and(|code| DENIALS.iter().any(|denial| code.eq_ignore_ascii_case(denial)))
+        (self.is_role_switch() && self.is_failed_sign_in())
+            || self.error_code.as_deref().is_some_and(|code| DENIALS.iter().any(|denial| code.eq_ignore_ascii_case(denial)))
+    }
+
+    /// Whether the call did not do what was asked, whatever the reason.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.error_code.is_some() || self.is_failed_sign_in()
+    }
+
+    /// Whether it is a sign-in, or a step of one, of which the record says that it failed (CloudTrail user guide, console
+    /// sign-in events: `"responseElements":{"ConsoleLogin":"Failure"}`, without an error code).
+    fn is_failed_sign_in(&self) -> bool {
+        self.kind == EventKind::ConsoleSignIn
+            && self
+                .response
+                .as_deref()
+                .is_some_and(|response| response.split('"').any(|text| text.eq_ignore_ascii_case("failure")))
+    }
+
+    /// Whether somebody changed to a role in the console.
+    pub(super) fn is_role_switch(&self) -> bool {
+        self.kind == EventKind::ConsoleSignIn && self.name.eq_ignore_ascii_case("SwitchRole")
     }
 
     /// Whether the request may set tags, which some calls check as a further action without a record of its own.
@@ -189,6 +227,9 @@ pub(crate) mod tests {
             read_only: None,
             resources: Vec::new(),
             request: Some("{}".into()),
+            response: None,
+            additional: None,
+            from_console: false,
         }
     }
 

@@ -1,21 +1,20 @@
 //! Who used which action, when and how often: one small record per principal and action.
 //!
-//! Filled from events (`Collector`) and reports, then asked by `state`. Names are interned and times kept in 32 bits,
+//! Filled from events (`collector`) and reports, then asked by `state`. Names are interned and times kept in 32 bits,
 //! so that a hundred thousand roles fit into memory. It keeps what it cannot attribute or map beside the rest, because
-//! that limits what may be called unused; it decides nothing itself.
+//! that limits what may be called unused; it decides nothing itself. Whose a recorded name is, `identity` says.
 
-use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use leastwise_policy::ActionName;
 
-use super::event::{Event, EventKind};
-use super::mapping::{EventMapper, Mapping, NotAnApiCall};
-use super::principal::{Attribution, Unattributable, attribute};
+use super::identity::{Identities, NameKey, Named, Part, name_key};
+use super::mapping::NotAnApiCall;
+use super::principal::Unattributable;
 use super::shelf::{Kept, Shelf, narrow, wide};
 use super::sources::last_accessed::{LastAccessedReport, ReportStatus};
 use super::window::TrailCoverage;
-use crate::access::{AccountId, PrincipalArn, PrincipalKind, Timestamp};
+use crate::access::{AccessKeyId, AccountId, Principal, PrincipalArn, PrincipalKind, Timestamp};
 
 /// The use of one action by one principal, as events show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,19 +33,35 @@ pub struct Use {
     pub last_possible: Option<Timestamp>,
 }
 
+impl Use {
+    fn add(&mut self, other: Use) {
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+        self.count = self.count.saturating_add(other.count);
+        self.denied = self.denied.saturating_add(other.denied);
+        self.last_denied = self.last_denied.max(other.last_denied);
+        self.last_possible = self.last_possible.max(other.last_possible);
+    }
+}
+
 /// `Use` in 28 bytes; zero stands for no time.
 #[derive(Debug, Clone, Copy, Default)]
-struct Record {
-    action: u32,
-    first: u32,
-    last: u32,
-    count: u32,
-    denied: u32,
-    last_denied: u32,
-    last_possible: u32,
+pub(super) struct Record {
+    pub(super) action: u32,
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) count: u32,
+    pub(super) denied: u32,
+    pub(super) last_denied: u32,
+    pub(super) last_possible: u32,
 }
 
 impl Record {
+    /// The last time of anything in it.
+    fn ends(&self) -> u32 {
+        self.last.max(self.last_denied).max(self.last_possible)
+    }
+
     fn to_use(self) -> Use {
         Use {
             first: wide(self.first),
@@ -72,15 +87,49 @@ pub struct Bar {
     pub name: String,
 }
 
-/// What is kept of one principal, or of all records of an account that do not tell theirs.
+/// What is kept of one name and unique id, or of all records of an account that do not tell theirs.
 #[derive(Debug, Default)]
-struct Entry {
+pub(super) struct Entry {
     /// Sorted by action.
-    uses: Vec<Record>,
-    bars: Vec<Bar>,
-    report: Option<Box<Kept>>,
-    events: u64,
-    last_event: u32,
+    pub(super) uses: Vec<Record>,
+    pub(super) bars: Vec<Bar>,
+    pub(super) events: u64,
+    pub(super) last_event: u32,
+    /// Of a user: each key that records name, with its last use.
+    pub(super) keys: Vec<(Box<str>, u32)>,
+    /// Of a user: the last use of a key that the record does not tell.
+    pub(super) last_of_some_key: u32,
+    /// Of a user: the last time that it signed in with its password.
+    pub(super) last_sign_in: u32,
+    /// Of a role: when it was last assumed, and by whom.
+    pub(super) assumed: Option<Box<(u32, Box<str>)>>,
+}
+
+impl Entry {
+    /// The last time at which anything of it is on record.
+    fn last(&self) -> u32 {
+        self.last_event.max(self.assumed.as_ref().map_or(0, |assumed| assumed.0))
+    }
+}
+
+/// An assumption of a role, as records tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumed {
+    /// When the role was last assumed.
+    pub last: Timestamp,
+    /// By whom, in a few words: a principal's ARN, a service, an account.
+    pub by: Box<str>,
+}
+
+/// What records show of the use of one access key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyUses {
+    /// The last use of a key of that id.
+    pub own: Option<Timestamp>,
+    /// The last use of a key of the user that records name and the caller does not.
+    pub others: Option<Timestamp>,
+    /// The last use of a key of the user that the record does not tell.
+    pub some: Option<Timestamp>,
 }
 
 /// A report of last access as a whole.
@@ -92,6 +141,8 @@ pub struct ReportSummary<'l> {
     pub status: &'l ReportStatus,
     /// The last attempt at anything of any service.
     pub last: Option<Timestamp>,
+    /// Whether an entry of it tells of a use without a date that can be.
+    pub doubtful: bool,
 }
 
 /// What became of the events that were read, for the account of coverage.
@@ -115,25 +166,27 @@ pub struct Recorded {
     pub unattributable: BTreeMap<Unattributable, u64>,
 }
 
-type Key = (AccountId, PrincipalKind, Box<str>);
-
-/// Names of users and roles are unique in an account whatever their path and case; a session tells no path.
-fn key(principal: &PrincipalArn) -> Key {
-    (principal.account(), principal.kind(), principal.name().to_ascii_lowercase().into())
-}
-
 /// The use of everything by everybody.
 #[derive(Debug, Default)]
 pub struct UsageLedger {
-    entries: Vec<Entry>,
-    principals: BTreeMap<Key, (PrincipalArn, u32)>,
+    pub(super) entries: Vec<Entry>,
+    /// Every name that an event has, each unique id that goes with it apart; the empty one for none.
+    principals: BTreeMap<NameKey, (PrincipalArn, Vec<(Box<str>, u32)>)>,
+    /// Reports, by the name of their principal.
+    reports: BTreeMap<NameKey, (PrincipalArn, Box<Kept>)>,
+    /// Whose the names are, once the account's principals are known.
+    identities: Option<Identities>,
+    /// Names of users that a record of a change of names has.
+    pub(super) renamed: BTreeSet<(AccountId, Box<str>)>,
+    /// Roles under a pattern that were assumed: what stands before the pattern's end, with the last time and by whom.
+    pub(super) assumed: BTreeMap<Box<str>, (u32, Box<str>)>,
     /// Records that do not tell their principal, by account; they may be anybody's there. Without an account: anybody's.
     shadows: BTreeMap<Option<AccountId>, u32>,
     actions: Vec<ActionName>,
     by_action: HashMap<ActionName, u32>,
     shelf: Shelf,
     coverage: Vec<TrailCoverage>,
-    recorded: Recorded,
+    pub(super) recorded: Recorded,
 }
 
 impl UsageLedger {
@@ -149,89 +202,194 @@ impl UsageLedger {
         &self.coverage
     }
 
-    /// Every principal that an event or a report names, sorted by account, kind and name.
+    /// Says which principals there are, so that records are told by their unique ids: before, names alone count.
+    pub fn identify(&mut self, present: &[Principal]) {
+        let names = self.principals.iter().flat_map(|(key, (_, ids))| ids.iter().map(move |(id, place)| (key, id, *place)));
+        let named = |(key, id, place): (&'_ NameKey, &'_ Box<str>, u32)| {
+            let last = self.entries.get(place as usize).map(Entry::last).and_then(wide);
+            (key.clone(), id.clone(), last.unwrap_or(Timestamp::from_seconds(0)), place)
+        };
+        let names: Vec<_> = names.map(named).collect();
+        let names: Vec<Named<'_>> =
+            names.iter().map(|(key, id, last, place)| Named { key, id, last: *last, place: *place }).collect();
+        self.identities = Some(Identities::of(present, &names, &self.renamed));
+    }
+
+    /// Every principal that an event names, sorted by account, kind and name.
     pub fn principals(&self) -> impl Iterator<Item = &PrincipalArn> {
         self.principals.values().map(|(principal, _)| principal)
+    }
+
+    /// Under which other names records of the same unique id are that are taken for the principal's, sorted.
+    #[must_use]
+    pub fn other_names(&self, principal: &PrincipalArn) -> Vec<&PrincipalArn> {
+        let own = name_key(principal);
+        let parts: BTreeSet<u32> = self.parts(principal).into_iter().map(|part| part.place).collect();
+        let of = |ids: &[(Box<str>, u32)]| ids.iter().any(|(_, place)| parts.contains(place));
+        self.principals.iter().filter(|(key, (_, ids))| **key != own && of(ids)).map(|(_, (arn, _))| arn).collect()
     }
 
     /// The actions that events show the principal to have used, tried or possibly used, sorted by name.
     #[must_use]
     pub fn uses(&self, principal: &PrincipalArn) -> Vec<(&ActionName, Use)> {
-        let records = self.entry(principal).map(|entry| entry.uses.as_slice()).unwrap_or_default();
-        let mut uses: Vec<_> = records.iter().filter_map(|r| Some((self.actions.get(r.action as usize)?, r.to_use()))).collect();
-        uses.sort_by(|a, b| a.0.cmp(b.0));
-        uses
+        let mut uses: BTreeMap<&ActionName, Use> = BTreeMap::new();
+        for record in self.records(principal) {
+            if let Some(action) = self.actions.get(record.action as usize) {
+                uses.entry(action).or_default().add(record.to_use());
+            }
+        }
+        uses.into_iter().collect()
     }
 
     /// Whether events show a use of anything of the service between two times, both included.
     pub(super) fn used_service(&self, principal: &PrincipalArn, service: &str, from: Timestamp, to: Timestamp) -> bool {
-        let records = self.entry(principal).map(|entry| entry.uses.as_slice()).unwrap_or_default();
         let within = |record: &Record| wide(record.last).is_some_and(|last| last >= from && last <= to);
         let of_service =
             |record: &Record| self.actions.get(record.action as usize).is_some_and(|a| a.service().eq_ignore_ascii_case(service));
-        records.iter().any(|record| within(record) && of_service(record))
+        self.records(principal).any(|record| within(record) && of_service(record))
     }
 
     /// What events show of one action.
     #[must_use]
     pub fn use_of(&self, principal: &PrincipalArn, action: &ActionName) -> Use {
-        self.entry(principal).map(|entry| self.use_in(entry, action)).unwrap_or_default()
+        let mut sum = Use::default();
+        for (entry, since) in self.entries_of(principal) {
+            sum.add(self.use_in(entry, since, action));
+        }
+        sum
     }
 
     /// The calls of the principal that map to no action.
     #[must_use]
-    pub fn bars(&self, principal: &PrincipalArn) -> &[Bar] {
-        self.entry(principal).map(|entry| entry.bars.as_slice()).unwrap_or_default()
+    pub fn bars(&self, principal: &PrincipalArn) -> Vec<&Bar> {
+        self.entries_of(principal)
+            .flat_map(|(entry, since)| entry.bars.iter().filter(move |bar| narrow(Some(bar.last)) >= since))
+            .collect()
     }
 
     /// The report of the principal's last access, the best of those that were read.
     #[must_use]
     pub fn report(&self, principal: &PrincipalArn) -> Option<LastAccessedReport> {
-        let kept = self.entry(principal)?.report.as_deref()?;
+        let (_, kept) = self.reports.get(&name_key(principal))?;
         Some(self.shelf.report(kept, principal))
     }
 
     /// The same report as a whole, without its services.
     #[must_use]
     pub fn report_summary(&self, principal: &PrincipalArn) -> Option<ReportSummary<'_>> {
-        Some(self.entry(principal)?.report.as_deref()?.summary())
+        Some(self.reports.get(&name_key(principal))?.1.summary())
     }
 
-    /// All reports that were kept, each with its principal, in the order of [`principals`](Self::principals).
+    /// All reports that were kept, each with its principal, sorted by account, kind and name.
     pub fn report_summaries(&self) -> impl Iterator<Item = (&PrincipalArn, ReportSummary<'_>)> {
-        self.principals
-            .values()
-            .filter_map(|(principal, at)| Some((principal, self.entries.get(*at as usize)?.report.as_deref()?.summary())))
+        self.reports.values().map(|(principal, kept)| (principal, kept.summary()))
     }
 
     /// The principal's last event of any kind, and how many there are.
     #[must_use]
     pub fn activity(&self, principal: &PrincipalArn) -> (Option<Timestamp>, u64) {
-        self.entry(principal).map_or((None, 0), |entry| (wide(entry.last_event), entry.events))
+        let of = self.entries_of(principal).filter(|(entry, since)| entry.last_event >= *since);
+        let (last, events) = of.fold((0, 0), |(last, events), (entry, _)| (entry.last_event.max(last), events + entry.events));
+        (wide(last), events)
     }
 
-    fn entry(&self, principal: &PrincipalArn) -> Option<&Entry> {
-        let (_, at) = self.principals.get(&key(principal))?;
-        self.entries.get(*at as usize)
+    /// When the role was last assumed, and by whom.
+    #[must_use]
+    pub fn assumed(&self, role: &PrincipalArn) -> Option<Assumed> {
+        let own = self.entries_of(role).filter_map(|(entry, since)| {
+            entry.assumed.as_deref().map(|(last, by)| (*last, by)).filter(|(last, _)| *last >= since)
+        });
+        // Of a permission set's role the record tells the beginning of the name, and no path.
+        let plain = format!("arn:aws:iam::{}:role/{}", role.account(), role.name());
+        let fits = |start: &str| role.as_str().starts_with(start) || plain.starts_with(start);
+        let under = self.assumed.iter().filter(|(start, _)| fits(start)).map(|(_, (last, by))| (*last, by));
+        let (last, by) = own.chain(under).max()?;
+        Some(Assumed { last: wide(last)?, by: by.clone() })
     }
 
-    fn use_in(&self, entry: &Entry, action: &ActionName) -> Use {
+    /// When the user last signed in to the console with its password.
+    #[must_use]
+    pub fn last_sign_in(&self, user: &PrincipalArn) -> Option<Timestamp> {
+        wide(self.entries_of(user).map(|(entry, since)| if entry.last_sign_in >= since { entry.last_sign_in } else { 0 }).max()?)
+    }
+
+    /// What records show of the use of a user's key of that id; `known` are the ids of the user's keys that are known.
+    #[must_use]
+    pub fn key_uses(&self, user: &PrincipalArn, id: Option<&AccessKeyId>, known: &[&AccessKeyId]) -> KeyUses {
+        let mut uses = [0; 3];
+        let [own, others, some] = &mut uses;
+        for (entry, since) in self.entries_of(user) {
+            for (key, last) in entry.keys.iter().filter(|(_, last)| *last >= since) {
+                if id.is_some_and(|id| id.as_str() == &**key) {
+                    *own = (*own).max(*last);
+                } else if !known.iter().any(|id| id.as_str() == &**key) {
+                    *others = (*others).max(*last);
+                }
+            }
+            if entry.last_of_some_key >= since {
+                *some = (*some).max(entry.last_of_some_key);
+            }
+        }
+        let [own, others, some] = uses.map(wide);
+        KeyUses { own, others, some }
+    }
+
+    fn parts(&self, principal: &PrincipalArn) -> Vec<Part> {
+        let key = name_key(principal);
+        match self.identities.as_ref().and_then(|identities| identities.parts(&key)) {
+            Some(parts) => parts.to_vec(),
+            None => {
+                let ids = self.principals.get(&key).map(|(_, ids)| ids.as_slice()).unwrap_or_default();
+                ids.iter().map(|(_, place)| Part { place: *place, since: None }).collect()
+            }
+        }
+    }
+
+    /// What is kept of the principal, each with the time from which on it is the principal's.
+    fn entries_of(&self, principal: &PrincipalArn) -> impl Iterator<Item = (&Entry, u32)> {
+        let parts = self.parts(principal);
+        parts.into_iter().filter_map(|part| Some((self.entries.get(part.place as usize)?, narrow(part.since))))
+    }
+
+    fn records(&self, principal: &PrincipalArn) -> impl Iterator<Item = &Record> {
+        self.entries_of(principal).flat_map(|(entry, since)| entry.uses.iter().filter(move |record| record.ends() >= since))
+    }
+
+    fn use_in(&self, entry: &Entry, since: u32, action: &ActionName) -> Use {
         let Some(id) = self.by_action.get(action) else { return Use::default() };
         let found = entry.uses.binary_search_by_key(id, |record| record.action).ok().and_then(|at| entry.uses.get(at));
-        found.map(|record| record.to_use()).unwrap_or_default()
+        found.filter(|record| record.ends() >= since).map(|record| record.to_use()).unwrap_or_default()
     }
 
-    /// What records without a principal show: of the account, and those without an account.
-    pub(super) fn shadow_uses(&self, account: AccountId, action: &ActionName) -> impl Iterator<Item = Use> {
-        self.shadow_entries(account).map(|entry| self.use_in(entry, action))
+    /// What records show that may be the principal's as well as anybody's: of the account, those without an account, and those
+    /// of users who are not found.
+    pub(super) fn shadow_uses(&self, principal: &PrincipalArn, action: &ActionName) -> impl Iterator<Item = Use> {
+        self.shadow_entries(principal).map(|entry| self.use_in(entry, 0, action))
     }
 
-    pub(super) fn shadow_bars(&self, account: AccountId) -> impl Iterator<Item = &Bar> {
-        self.shadow_entries(account).flat_map(|entry| &entry.bars)
+    pub(super) fn shadow_bars(&self, principal: &PrincipalArn) -> impl Iterator<Item = &Bar> {
+        self.shadow_entries(principal).flat_map(|entry| &entry.bars)
     }
 
-    fn shadow_entries(&self, account: AccountId) -> impl Iterator<Item = &Entry> {
-        [Some(account), None].into_iter().filter_map(|of| self.entries.get(*self.shadows.get(&of)? as usize))
+    fn shadow_entries(&self, principal: &PrincipalArn) -> impl Iterator<Item = &Entry> {
+        let account = principal.account();
+        let of_accounts = [Some(account), None].into_iter().filter_map(|of| self.shadows.get(&of).copied());
+        let lost = match &self.identities {
+            Some(identities) if principal.kind() == PrincipalKind::User => identities.lost(account),
+            _ => &[],
+        };
+        of_accounts.chain(lost.iter().copied()).filter_map(|at| self.entries.get(at as usize))
+    }
+
+    /// When a user whom the account does not have, and who may be any of its users, was last on record with a key, and signed in.
+    #[must_use]
+    pub fn lost_credentials(&self, user: &PrincipalArn) -> (Option<Timestamp>, Option<Timestamp>) {
+        let lost = self.identities.as_ref().map(|identities| identities.lost(user.account())).unwrap_or_default();
+        let lost = lost.iter().filter_map(|at| self.entries.get(*at as usize));
+        let of_key =
+            |entry: &Entry| entry.keys.iter().map(|(_, last)| *last).max().unwrap_or_default().max(entry.last_of_some_key);
+        let (key, sign_in) = lost.fold((0, 0), |(key, sign_in), entry| (of_key(entry).max(key), entry.last_sign_in.max(sign_in)));
+        (wide(key), wide(sign_in))
     }
 
     /// Adds what a trail covers.
@@ -242,8 +400,6 @@ impl UsageLedger {
     /// Adds a report. Of several for one principal the newest that can be concluded from is kept, with all times of
     /// attempts that the others know.
     pub fn take_report(&mut self, report: LastAccessedReport) {
-        let at = self.intern_principal(&report.principal);
-        let Some(entry) = self.entries.get_mut(at as usize) else { return };
         let rank = |report: &LastAccessedReport| {
             let sound = match report.status {
                 ReportStatus::Complete => 2,
@@ -252,7 +408,8 @@ impl UsageLedger {
             };
             (sound, report.completed)
         };
-        let report = match entry.report.take().map(|kept| self.shelf.report(&kept, &report.principal)) {
+        let key = name_key(&report.principal);
+        let report = match self.reports.remove(&key).map(|(arn, kept)| self.shelf.report(&kept, &arn)) {
             None => report,
             Some(kept) => {
                 let (mut better, other) = if rank(&report) > rank(&kept) { (report, kept) } else { (kept, report) };
@@ -260,25 +417,26 @@ impl UsageLedger {
                 better
             }
         };
-        entry.report = Some(Box::new(self.shelf.keep(report)));
+        self.reports.insert(key, (report.principal.clone(), Box::new(self.shelf.keep(report))));
     }
 
-    fn intern_principal(&mut self, principal: &PrincipalArn) -> u32 {
+    pub(super) fn intern_principal(&mut self, principal: &PrincipalArn, id: &str) -> u32 {
         let next = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let (known, at) = self.principals.entry(key(principal)).or_insert_with(|| (principal.clone(), next));
+        let (known, ids) = self.principals.entry(name_key(principal)).or_insert_with(|| (principal.clone(), Vec::new()));
         // An ARN that was made from a session has no path; a longer one is the true one.
         let rank = |arn: &PrincipalArn| (arn.as_str().len(), std::cmp::Reverse(arn.as_str().to_owned()));
         if principal != known && rank(principal) > rank(known) {
             known.clone_from(principal);
         }
-        let at = *at;
-        if at == next {
-            self.entries.push(Entry::default());
+        if let Some((_, at)) = ids.iter().find(|(own, _)| **own == *id) {
+            return *at;
         }
-        at
+        ids.push((id.into(), next));
+        self.entries.push(Entry::default());
+        next
     }
 
-    fn intern_shadow(&mut self, account: Option<AccountId>) -> u32 {
+    pub(super) fn intern_shadow(&mut self, account: Option<AccountId>) -> u32 {
         let next = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let at = *self.shadows.entry(account).or_insert(next);
         if at == next {
@@ -287,7 +445,7 @@ impl UsageLedger {
         at
     }
 
-    fn intern_action(&mut self, action: &ActionName) -> u32 {
+    pub(super) fn intern_action(&mut self, action: &ActionName) -> u32 {
         if let Some(at) = self.by_action.get(action) {
             return *at;
         }
@@ -305,6 +463,7 @@ impl LastAccessedReport {
                 Ok(at) => {
                     let Some(known) = self.services.get_mut(at) else { continue };
                     known.last = known.last.max(service.last);
+                    known.doubtful |= service.doubtful;
                     for (name, time) in service.tracked {
                         match known.tracked.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
                             Some((_, known)) => *known = (*known).max(time),
@@ -313,208 +472,9 @@ impl LastAccessedReport {
                         }
                     }
                 }
-                Err(at) if service.last.is_some() => self.services.insert(at, service),
+                Err(at) if service.last.is_some() || service.doubtful => self.services.insert(at, service),
                 Err(_) => {}
             }
-        }
-    }
-}
-
-/// Events that are alike in all that the ledger asks: one call, and how often and when it was made.
-#[derive(Debug, Clone)]
-pub struct Recurrence<'a> {
-    /// Whose permissions they used.
-    pub attribution: Attribution,
-    /// `recipientAccountId`.
-    pub account: Option<AccountId>,
-    /// `eventType`.
-    pub kind: EventKind,
-    /// Whether they [may have set tags](Event::may_tag).
-    pub may_tag: bool,
-    /// `eventSource`.
-    pub source: &'a str,
-    /// `eventName`.
-    pub name: &'a str,
-    /// Whether a policy turned them down.
-    pub denied: bool,
-    /// How many events these are.
-    pub count: u64,
-    /// When the first was.
-    pub first: Timestamp,
-    /// When the last was.
-    pub last: Timestamp,
-}
-
-/// A mapping with its actions interned.
-#[derive(Debug)]
-enum Told {
-    Actions { used: Box<[u32]>, possibly_used: Box<[u32]> },
-    NotAnApiCall(NotAnApiCall),
-    Unmapped(Box<[Option<String>]>),
-}
-
-/// Fills a ledger from events, mapping each kind of call once.
-#[derive(Debug)]
-pub struct Collector<'m, 'c> {
-    mapper: &'m EventMapper<'c>,
-    ledger: UsageLedger,
-    /// By kind of record, whether tags may be in it, event source and name.
-    told: HashMap<String, Rc<Told>>,
-    /// The key of the event at hand; kept for its memory.
-    key: String,
-}
-
-impl<'m, 'c> Collector<'m, 'c> {
-    /// A collector for an empty ledger.
-    #[must_use]
-    pub fn new(mapper: &'m EventMapper<'c>) -> Collector<'m, 'c> {
-        Collector { mapper, ledger: UsageLedger::default(), told: HashMap::new(), key: String::new() }
-    }
-
-    /// The ledger so far, to add reports and coverage.
-    pub fn ledger(&mut self) -> &mut UsageLedger {
-        &mut self.ledger
-    }
-
-    /// The ledger.
-    #[must_use]
-    pub fn finish(self) -> UsageLedger {
-        self.ledger
-    }
-
-    /// Records one event; doubles must be gone by now.
-    pub fn record(&mut self, event: &Event<'_>) {
-        self.recur(&Recurrence {
-            attribution: attribute(event),
-            account: event.account,
-            kind: event.kind,
-            may_tag: event.may_tag(),
-            source: &event.source,
-            name: &event.name,
-            denied: event.is_denied(),
-            count: 1,
-            first: event.time,
-            last: event.time,
-        });
-    }
-
-    /// Records events that are alike, as a rollup keeps them. Equal to recording each of them, in any order.
-    pub fn recur(&mut self, calls: &Recurrence<'_>) {
-        self.ledger.recorded.events += calls.count;
-        let entry = self.entry_of(calls);
-        let told = self.told_by(calls);
-        match told.as_ref() {
-            Told::Actions { .. } => self.ledger.recorded.mapped += calls.count,
-            Told::NotAnApiCall(reason) => *self.ledger.recorded.not_api_calls.entry(*reason).or_default() += calls.count,
-            Told::Unmapped(_) => {
-                let pair = (calls.source.to_owned(), calls.name.to_owned());
-                *self.ledger.recorded.unmapped.entry(pair).or_default() += calls.count;
-            }
-        }
-        let Some(entry) = entry.and_then(|at| self.ledger.entries.get_mut(at as usize)) else { return };
-        let (first, last) = (narrow(Some(calls.first)), narrow(Some(calls.last)));
-        let count = u32::try_from(calls.count).unwrap_or(u32::MAX);
-        entry.events += calls.count;
-        entry.last_event = entry.last_event.max(last);
-        match told.as_ref() {
-            Told::NotAnApiCall(_) => {}
-            Told::Unmapped(services) => services.iter().for_each(|service| entry.bar(service.as_deref(), calls)),
-            Told::Actions { used, .. } if calls.denied => {
-                for action in used {
-                    let record = entry.record(*action);
-                    record.denied = record.denied.saturating_add(count);
-                    record.last_denied = record.last_denied.max(last);
-                }
-            }
-            Told::Actions { used, possibly_used } => {
-                for action in used {
-                    let record = entry.record(*action);
-                    record.count = record.count.saturating_add(count);
-                    record.last = record.last.max(last);
-                    record.first = if record.first == 0 { first } else { record.first.min(first) };
-                }
-                for action in possibly_used {
-                    let record = entry.record(*action);
-                    record.last_possible = record.last_possible.max(last);
-                }
-            }
-        }
-    }
-
-    /// The entry that the events go to; none when they are no principal's.
-    fn entry_of(&mut self, calls: &Recurrence<'_>) -> Option<u32> {
-        let recorded = &mut self.ledger.recorded;
-        match &calls.attribution {
-            Attribution::Principal(principal) => {
-                recorded.of_principals += calls.count;
-                Some(self.ledger.intern_principal(principal))
-            }
-            Attribution::Service(name) => {
-                *recorded.of_services.entry(name.clone()).or_default() += calls.count;
-                None
-            }
-            Attribution::OtherAccount(_) | Attribution::Federated(_) | Attribution::Anonymous => {
-                recorded.of_others += calls.count;
-                None
-            }
-            Attribution::Unattributable(why) => {
-                *recorded.unattributable.entry(*why).or_default() += calls.count;
-                Some(self.ledger.intern_shadow(calls.account))
-            }
-        }
-    }
-
-    fn told_by(&mut self, calls: &Recurrence<'_>) -> Rc<Told> {
-        self.key.clear();
-        self.key.push(char::from(b'a' + calls.kind as u8));
-        self.key.push(if calls.may_tag { '+' } else { '-' });
-        self.key.extend([calls.source, "\n", calls.name]);
-        if let Some(told) = self.told.get(&self.key) {
-            return told.clone();
-        }
-        let told = match self.mapper.map_kind(calls.kind, calls.may_tag, calls.source, calls.name) {
-            Mapping::Actions { used, possibly_used } => {
-                let mut interned =
-                    |actions: &[ActionName]| actions.iter().map(|action| self.ledger.intern_action(action)).collect();
-                Told::Actions { used: interned(&used), possibly_used: interned(&possibly_used) }
-            }
-            Mapping::NotAnApiCall(reason) => Told::NotAnApiCall(reason),
-            Mapping::Unmapped { services } if services.is_empty() => Told::Unmapped([None].into()),
-            Mapping::Unmapped { services } => Told::Unmapped(services.into_iter().map(Some).collect()),
-        };
-        let told = Rc::new(told);
-        self.told.insert(self.key.clone(), told.clone());
-        told
-    }
-}
-
-impl Entry {
-    fn record(&mut self, action: u32) -> &mut Record {
-        let at = match self.uses.binary_search_by_key(&action, |record| record.action) {
-            Ok(at) => at,
-            Err(at) => {
-                self.uses.insert(at, Record { action, ..Record::default() });
-                at
-            }
-        };
-        // The record was found or just put there.
-        #[allow(clippy::indexing_slicing)]
-        &mut self.uses[at]
-    }
-
-    fn bar(&mut self, service: Option<&str>, calls: &Recurrence<'_>) {
-        let fresh = || Bar {
-            service: service.map(str::to_owned),
-            last: calls.last,
-            source: calls.source.to_owned(),
-            name: calls.name.to_owned(),
-        };
-        // Of calls in the same second the first by name, so that the order in which they are read does not matter.
-        let later = |bar: &Bar| (calls.last, &*bar.source, &*bar.name) > (bar.last, calls.source, calls.name);
-        match self.bars.iter_mut().find(|bar| bar.service.as_deref() == service) {
-            Some(bar) if later(bar) => *bar = fresh(),
-            Some(_) => {}
-            None => self.bars.push(fresh()),
         }
     }
 }

@@ -4,7 +4,10 @@
 //! only a source that would have shown a use, was complete for the whole tracking period and shows nothing makes a
 //! permission unused. It opens no file and reads no clock, and it never guesses which action a record means.
 
+pub mod assumption;
+pub mod collector;
 pub mod event;
+pub mod identity;
 pub mod ledger;
 pub mod mapping;
 pub mod principal;
@@ -14,11 +17,14 @@ pub mod sources;
 pub mod state;
 pub mod window;
 
+pub use assumption::{assumes_role, renames_user};
+pub use collector::{Collector, Recurrence};
 pub use event::{Event, EventCategory, EventKind, EventResource, Identity};
-pub use ledger::{Bar, Collector, Recorded, Recurrence, ReportSummary, UsageLedger, Use};
+pub use identity::{SOME_KEY, access_key_of, unique_id};
+pub use ledger::{Assumed, Bar, KeyUses, Recorded, ReportSummary, UsageLedger, Use};
 pub use mapping::{EventMapper, Mapping, NotAnApiCall, Observability};
 pub use principal::{Attribution, Unattributable, attribute};
 pub use resource::{ResourceRecipe, resource_arns};
 pub use sources::last_accessed::{LastAccessedReader, LastAccessedReport, ReportProblem, ReportStatus, ServiceAccess};
-pub use state::{DeniedAttempts, Evidence, PrincipalUse, Reason, Rules, ServiceUse, Source, State};
+pub use state::{DeniedAttempts, Evidence, PrincipalUse, Reason, RoleActivity, Rules, ServiceUse, Source, State};
 pub use window::{Gap, GapCause, ObservationWindow, RegionScope, Shortfall, TrackingPeriod, TrailCoverage};

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::assumption::{hides_switcher, switcher};
 use super::event::{Event, Identity};
 use crate::access::{AccountId, PrincipalArn};
 
@@ -51,8 +52,18 @@ impl fmt::Display for Unattributable {
 #[must_use]
 pub fn attribute(event: &Event<'_>) -> Attribution {
     let Some(identity) = &event.identity else { return Attribution::Unattributable(Unattributable::NoIdentity) };
+    if let Some(from) = switched_from(event) {
+        return Attribution::Principal(from);
+    }
+    if hides_switcher(event) {
+        return Attribution::Unattributable(Unattributable::NoArn);
+    }
     match identity.kind.as_deref().unwrap_or_default() {
         "AssumedRole" | "Role" => role(identity),
+        // None of these has a session of a principal: the type is wrong, or the rest, and nothing must be lost for it.
+        "AWSService" | "AWSAccount" | "SAMLUser" | "WebIdentityUser" | "IdentityCenterUser" if identity.issuer_arn.is_some() => {
+            role(identity)
+        }
         "IAMUser" | "User" => user(identity),
         // The temporary credentials of GetFederationToken: at most what the user who asked for them may do.
         "FederatedUser" => match identity.issuer_arn.as_deref().and_then(PrincipalArn::parse) {
@@ -77,6 +88,11 @@ pub fn attribute(event: &Event<'_>) -> Attribution {
             told => told,
         },
     }
+}
+
+/// Who changed to a role in the console: the record of the role's account is of the role's session, and names who came.
+pub(super) fn switched_from(event: &Event<'_>) -> Option<PrincipalArn> {
+    event.is_role_switch().then(|| switcher(event)).flatten()
 }
 
 fn role(identity: &Identity<'_>) -> Attribution {
@@ -119,7 +135,8 @@ fn by_arn(identity: &Identity<'_>) -> Attribution {
     told.map_or(Attribution::Unattributable(Unattributable::NoArn), Attribution::Principal)
 }
 
-fn of_session(arn: &str) -> Option<PrincipalArn> {
+/// The role of a session, by the session's ARN; it lacks the role's path.
+pub(super) fn of_session(arn: &str) -> Option<PrincipalArn> {
     let mut parts = arn.splitn(6, ':');
     let (start, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
     let (_, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
@@ -206,6 +223,18 @@ mod tests {
         assert_eq!(of(of_kind("AWSAccount", Some("444455556666"), None)), Attribution::OtherAccount("444455556666".into()));
         assert_eq!(of(of_kind("AWSAccount", Some("ANONYMOUS_PRINCIPAL"), None)), Attribution::Anonymous);
         assert_eq!(of(of_kind("WebIdentityUser", None, None)), Attribution::Federated("unnamed".into()));
+    }
+
+    #[test]
+    fn a_session_of_a_role_is_the_roles_whatever_the_type_says() {
+        let of_kind = |kind: &'static str| Identity {
+            kind: Some(kind.into()),
+            issuer_arn: Some("arn:aws:iam::111122223333:role/worker".into()),
+            ..Identity::default()
+        };
+        for kind in ["AWSService", "AWSAccount", "SAMLUser", "WebIdentityUser", "IdentityCenterUser", "AssumedRole"] {
+            assert_eq!(of(of_kind(kind)), principal("arn:aws:iam::111122223333:role/worker"), "{kind}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use memchr::memchr;
 use memchr::memmem::Finder;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::assumption::{assumes_role, told_role};
 use super::event::Event;
 use crate::access::AccountId;
 
@@ -148,6 +149,9 @@ impl ResourceRecipe {
             _ => {
                 let mut arns = Vec::new();
                 self.take_request(event, &mut arns);
+                if arns.is_empty() && assumes_role(&event.source, &event.name) {
+                    arns.extend(told_role(event));
+                }
                 each_once(&mut arns, give);
             }
         }
@@ -256,6 +260,9 @@ struct Found<'w, 'v> {
 
 impl<'v> Found<'_, 'v> {
     fn place(&self, key: &str) -> Option<usize> {
+        // Who changes a name needs the permission for both of them (IAM API reference, UpdateUser and UpdateGroup).
+        let key = key.strip_prefix("newUserName").map_or(key, |_| "userName");
+        let key = key.strip_prefix("newGroupName").map_or(key, |_| "groupName");
         let plain = || key.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
         self.wanted.iter().position(|name| name.len() <= key.len() && plain().eq(name.bytes()))
     }

@@ -34,6 +34,7 @@ struct KeptService {
     tracked: Arc<[u32]>,
     /// Places in `tracked` with a time each; the others have none.
     times: Box<[(u32, u32)]>,
+    doubtful: bool,
 }
 
 /// Seconds in 32 bits, good from 1970 to 2106; zero for none.
@@ -50,7 +51,8 @@ impl Kept {
     /// The report as a whole.
     pub(super) fn summary(&self) -> ReportSummary<'_> {
         let last = self.services.iter().map(|service| service.last).max().unwrap_or_default();
-        ReportSummary { completed: self.completed, status: &self.status, last: wide(last) }
+        let doubtful = self.services.iter().any(|service| service.doubtful);
+        ReportSummary { completed: self.completed, status: &self.status, last: wide(last), doubtful }
     }
 }
 
@@ -84,7 +86,8 @@ impl Shelf {
             list
         });
         let times = service.tracked.iter().zip(0_u32..).filter_map(|((_, time), place)| Some((place, narrow(Some((*time)?)))));
-        KeptService { prefix: self.id(&service.prefix), last: narrow(service.last), times: times.collect(), tracked }
+        let (last, doubtful) = (narrow(service.last), service.doubtful);
+        KeptService { prefix: self.id(&service.prefix), last, times: times.collect(), tracked, doubtful }
     }
 
     /// The report as it was.
@@ -96,7 +99,8 @@ impl Shelf {
                     *known = wide(*time);
                 }
             }
-            ServiceAccess { prefix: self.name(service.prefix), last: wide(service.last), tracked }
+            let (last, doubtful) = (wide(service.last), service.doubtful);
+            ServiceAccess { prefix: self.name(service.prefix), last, tracked, doubtful }
         });
         let services = services.collect();
         LastAccessedReport { principal: principal.clone(), completed: kept.completed, status: kept.status.clone(), services }
@@ -114,6 +118,7 @@ mod tests {
             prefix: prefix.to_owned(),
             last,
             tracked: vec![("CreateBucket".to_owned(), None), ("ListAllMyBuckets".to_owned(), at("2026-03-01"))],
+            doubtful: last.is_none(),
         };
         let report = LastAccessedReport {
             principal: PrincipalArn::parse("arn:aws:iam::111122223333:role/r").unwrap(),

@@ -49,11 +49,23 @@ pub enum DeniedAttempts {
     CountAsUse,
 }
 
+/// What of a role counts as its activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RoleActivity {
+    /// Being assumed, and what its sessions call.
+    #[default]
+    Assumptions,
+    /// What its sessions call alone, as AWS counts.
+    RequestsOnly,
+}
+
 /// Choices of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rules {
     /// What a denied attempt in a log means.
     pub denied: DeniedAttempts,
+    /// Whether a role that was assumed and then called nothing was active.
+    pub role_activity: RoleActivity,
     /// By how many seconds a source may begin late or end early and still count as complete. Zero is strict: then the
     /// period must end before the sources do, reports being 4 hours behind.
     pub tolerance: u32,
@@ -211,12 +223,8 @@ impl UsageLedger {
     ) -> PrincipalUse<'l> {
         let own_trails = self.coverage().iter().filter(|trail| trail.account == principal.account());
         let trails = own_trails.map(|trail| (trail, trail.shortfall(&period, i64::from(rules.tolerance)))).collect();
-        let bars = self
-            .bars(principal)
-            .iter()
-            .chain(self.shadow_bars(principal.account()))
-            .filter(|bar| bar.last >= period.start)
-            .collect();
+        let bars =
+            self.bars(principal).into_iter().chain(self.shadow_bars(principal)).filter(|bar| bar.last >= period.start).collect();
         PrincipalUse { ledger: self, mapper, principal, period, rules, trails, report: self.report(principal), bars }
     }
 }
@@ -338,7 +346,7 @@ impl ServiceUse<'_, '_> {
         if *observability == Observability::Unseen {
             return (State::Unobservable, vec![Reason::Unseen]);
         }
-        let shadows = of.ledger.shadow_uses(of.principal.account(), action);
+        let shadows = of.ledger.shadow_uses(of.principal, action);
         if let Some(time) = shadows.filter_map(|shadow| of.in_period(shadow.last.max(shadow.last_possible))).max() {
             return (State::Unknown, vec![Reason::UnattributedUse(time)]);
         }
@@ -381,6 +389,11 @@ impl ServiceUse<'_, '_> {
             return Silence::Failed(Reason::ReportStale(completed));
         }
         let Some(service) = self.listed else { return Silence::Blind(Reason::ServiceNotListed) };
+        if service.doubtful {
+            return Silence::Failed(Reason::ReportFailed(
+                "its entry of the service tells of a use without a date that can be".to_owned(),
+            ));
+        }
         if of.in_period(service.last).is_none() {
             let reason = if self.contradicted { Reason::ReportContradicted } else { Reason::SilentService(completed) };
             return if self.contradicted { Silence::Failed(reason) } else { Silence::Telling(reason) };

@@ -1,8 +1,8 @@
 //! Tests of the decision, one rule of evidence each; they stand beside `state.rs` and are compiled for tests only.
 
+use super::super::collector::Collector;
 use super::super::event::tests::event;
 use super::super::event::{Event, Identity};
-use super::super::ledger::Collector;
 use super::super::sources::last_accessed::LastAccessedReader;
 use super::super::window::tests::{at, quarter, trail};
 use super::super::window::{Gap, GapCause, RegionScope};
@@ -175,9 +175,9 @@ fn what_a_seen_call_may_have_checked_besides_is_kept() {
 #[test]
 fn an_unmapped_call_bars_its_whole_service_for_its_principal_only() {
     let mut case = case();
-    case.events = vec![call("ec2.amazonaws.com", "DoSomethingInternal", "2026-02-01")];
+    case.events = vec![call("ec2.amazonaws.com", "DoSomethingUnheardOf", "2026-02-01")];
     assert_eq!(case.state("ec2:RunInstances"), State::Unknown);
-    assert!(matches!(case.reason("ec2:RunInstances"), Reason::UnmappedCall(bar) if bar.name == "DoSomethingInternal"));
+    assert!(matches!(case.reason("ec2:RunInstances"), Reason::UnmappedCall(bar) if bar.name == "DoSomethingUnheardOf"));
     assert_eq!(case.state("iam:CreateRole"), State::Unused);
     case.events[0].identity.as_mut().unwrap().issuer_arn = Some("arn:aws:iam::111122223333:role/other".into());
     assert_eq!(case.state("ec2:RunInstances"), State::Unused);

@@ -60,7 +60,7 @@ struct Packer {
 /// The bytes of an event.
 const EVENT: usize = 32;
 /// The bytes of a key.
-const KEY: usize = 16;
+const KEY: usize = 24;
 
 impl Packer {
     fn pack(&mut self, batch: &Batch, tuples: &[Tuple]) -> &[u8] {
@@ -76,7 +76,7 @@ impl Packer {
         }
         put(keys.used.len(), bytes);
         for key in keys.used.iter().filter_map(|key| batch.key_numbers_of(*key)) {
-            let numbers = [texts.of(key.principal), texts.of(key.source), texts.of(key.name)];
+            let numbers = [key.principal, key.id, key.access_key, key.source, key.name].map(|text| texts.of(text));
             bytes.extend(numbers.into_iter().flat_map(u32::to_le_bytes));
             bytes.extend([place(&PrincipalType::ALL, key.principal_type), place(&Outcome::ALL, key.outcome)]);
             bytes.extend([place(&EventKind::ALL, key.kind), u8::from(key.may_tag)]);
@@ -144,12 +144,14 @@ pub(crate) fn unpack(account: Option<AccountId>, day: i64, bytes: &[u8]) -> Opti
     rest.0.is_empty().then_some(())?;
     let is_of = |number: u32, count: usize| (number as usize) < count;
     let keys = keys.iter().map(|key| {
-        let [principal, source, name] = [0, 4, 8].map(|at| u32::from_le_bytes(part(key, at)));
-        let [principal_type, outcome, kind, may_tag] = part(key, 12);
-        [principal, source, name].iter().all(|number| is_of(*number, texts.ends.len())).then_some(())?;
+        let numbers @ [principal, id, access_key, source, name] = [0, 4, 8, 12, 16].map(|at| u32::from_le_bytes(part(key, at)));
+        let [principal_type, outcome, kind, may_tag] = part(key, 20);
+        numbers.iter().all(|number| is_of(*number, texts.ends.len())).then_some(())?;
         Some(KeyNumbers {
             account: 0,
             principal,
+            id,
+            access_key,
             source,
             name,
             principal_type: *PrincipalType::ALL.get(usize::from(principal_type))?,

@@ -23,6 +23,8 @@ impl Ranks {
         Some(KeyNumbers {
             account: *accounts.get(numbers.account as usize)?,
             principal: text(numbers.principal)?,
+            id: text(numbers.id)?,
+            access_key: text(numbers.access_key)?,
             source: text(numbers.source)?,
             name: text(numbers.name)?,
             ..*numbers
@@ -73,6 +75,8 @@ mod tests {
                 account,
                 principal,
                 principal_type: PrincipalType::ALL[at(0)],
+                id: name,
+                access_key: source,
                 source,
                 name,
                 outcome: Outcome::ALL[at(1)],

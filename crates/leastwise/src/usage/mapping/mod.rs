@@ -85,6 +85,10 @@ impl<'c> EventMapper<'c> {
     /// What an event says of which only this is known: its type, whether it [may set tags](Event::may_tag), its source and name.
     #[must_use]
     pub fn map_kind(&self, kind: EventKind, may_tag: bool, source: &str, name: &str) -> Mapping {
+        // The console asks for the session, and no call of its own is on record (IAM user guide, switching to a role).
+        if kind == EventKind::ConsoleSignIn && name.eq_ignore_ascii_case("SwitchRole") {
+            return self.map_call("sts.amazonaws.com", "AssumeRole");
+        }
         if let Some(reason) = no_call(kind) {
             return Mapping::NotAnApiCall(reason);
         }
@@ -133,7 +137,24 @@ impl<'c> EventMapper<'c> {
                 return self.with_dependents(used, possible);
             }
         }
+        if let Some(name) = names().find_map(|name| console_call(&name).map(str::to_owned)) {
+            return self.of_console(&services, &name);
+        }
         Mapping::Unmapped { services }
+    }
+
+    /// What a call that the console makes to itself says: it may stand for the action that its name begins with, and for no other.
+    fn of_console(&self, services: &[String], name: &str) -> Mapping {
+        let longest = |prefix: &String| {
+            let service = self.catalogue.service(prefix)?;
+            let begins = |action: &&str| action.len() > 3 && name.starts_with(&action.to_ascii_lowercase());
+            let found = service.actions().map(|action| action.name()).filter(begins).max_by_key(|action| action.len())?;
+            ActionName::of(service.prefix(), found)
+        };
+        match services.iter().filter_map(longest).collect::<Vec<_>>() {
+            none if none.is_empty() => Mapping::NotAnApiCall(NotAnApiCall::ConsoleAction),
+            possibly_used => Mapping::Actions { used: Vec::new(), possibly_used },
+        }
     }
 
     /// Prefixes of the services behind an event source, the likeliest first; none when the source is unknown.
@@ -214,6 +235,11 @@ impl<'c> EventMapper<'c> {
         }
         *possibly_used = distinct_without(std::mem::take(possibly_used), used);
     }
+}
+
+/// What the console's own call (`GetStorageLensDashboardDataInternal`) is called without the mark that it is one; in lower case.
+fn console_call(name: &str) -> Option<&str> {
+    ["internal", "forconsole"].iter().find_map(|mark| name.strip_suffix(mark)).filter(|rest| !rest.is_empty())
 }
 
 fn listed(table: &HashMap<&'static str, HashSet<String>>, label: &str, name: &str) -> bool {
@@ -314,6 +340,20 @@ mod tests {
     }
 
     #[test]
+    fn a_call_of_the_console_to_itself_bars_nothing_but_an_action_of_its_own() {
+        assert_eq!(possibly("s3", "GetStorageLensDashboardDataInternal"), ["s3:GetStorageLensDashboard"]);
+        assert_eq!(used("s3", "GetStorageLensDashboardDataInternal"), Vec::<String>::new());
+        assert_eq!(used("s3", "FooBarInternal"), ["NotAnApiCall(ConsoleAction)"]);
+        assert!(used("s3", "FooBar")[0].starts_with("Unmapped"));
+    }
+
+    #[test]
+    fn a_switch_of_roles_in_the_console_uses_the_permission_to_assume() {
+        let told = mapper().map_kind(EventKind::ConsoleSignIn, false, "signin.amazonaws.com", "SwitchRole");
+        assert!(matches!(told, Mapping::Actions { used, .. } if used.iter().any(|action| action.as_str() == "sts:AssumeRole")));
+    }
+
+    #[test]
     fn the_event_source_is_not_always_the_prefix() {
         for (source, name, action) in [
             ("monitoring", "DescribeAlarms", "cloudwatch:DescribeAlarms"),
@@ -394,7 +434,7 @@ mod tests {
 
     #[test]
     fn an_unknown_call_is_not_guessed_but_tells_its_service_when_that_is_known() {
-        let unmapped = mapper().map_call("s3.amazonaws.com", "GetStorageLensDashboardDataInternal");
+        let unmapped = mapper().map_call("s3.amazonaws.com", "GetStorageLensUnheardOf");
         assert_eq!(unmapped, Mapping::Unmapped { services: vec!["s3".to_owned()] });
         assert_eq!(mapper().map_call("no-such.amazonaws.com", "GetThing"), Mapping::Unmapped { services: Vec::new() });
     }

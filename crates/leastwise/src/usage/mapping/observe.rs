@@ -109,7 +109,7 @@ fn own_observability(service: &str, name: &str) -> Observability {
     let prefix = service.to_ascii_lowercase();
     match BY_HAND.logging_of(&prefix, name) {
         Some(Logging::Management) => return Observability::Management,
-        Some(Logging::Data(kind)) => return Observability::Data(vec![kind.to_owned()]),
+        Some(Logging::Data(kinds)) => return Observability::Data(kinds.split('+').map(str::to_owned).collect()),
         Some(Logging::Unlogged) => return Observability::NotLogged,
         Some(Logging::Unseen) => return Observability::Unseen,
         None => {}
@@ -160,9 +160,20 @@ mod tests {
             ("dynamodb:GetItem", "AWS::DynamoDB::Table"),
             ("sns:Publish", "AWS::SNS::Topic"),
             ("sqs:SendMessage", "AWS::SQS::Queue"),
+            ("kendra-ranking:Rescore", "AWS::KendraRanking::ExecutionPlan"),
+            ("bedrock-agentcore:CreateEvent", "AWS::BedrockAgentCore::Memory"),
+            ("bedrock-agentcore:DeleteMemoryRecord", "AWS::BedrockAgentCore::Memory"),
+            ("greengrass:ResolveComponentCandidates", "AWS::GreengrassV2::ComponentVersion"),
         ] {
             assert_eq!(of(action), Observability::Data(vec![kind.to_owned()]), "{action}");
         }
+    }
+
+    #[test]
+    fn of_several_types_that_may_be_the_one_all_must_be_recorded() {
+        let kinds = ["AWS::QApps::QApp", "AWS::QApps::QAppSession"].map(str::to_owned);
+        assert_eq!(of("qapps:StartQAppSession"), Observability::Data(kinds.to_vec()));
+        assert_eq!(of("bedrock-agentcore:CreateMemory"), Observability::Management);
     }
 
     #[test]

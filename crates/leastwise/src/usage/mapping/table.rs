@@ -105,7 +105,7 @@ pub(super) struct ByHand {
     /// By label, operations in lower case.
     pub(super) free: HashMap<&'static str, HashSet<String>>,
     pub(super) not_api: HashMap<&'static str, HashSet<String>>,
-    /// Patterns over action names (a final `*` stands for any rest), by prefix, in the file's order.
+    /// Patterns over action names (a final `*` stands for any rest, one at the beginning for any start), by prefix, in the file's order.
     pub(super) logging: BTreeMap<&'static str, Vec<(&'static str, Logging)>>,
     pub(super) verbs: Vec<&'static str>,
 }
@@ -154,9 +154,16 @@ impl ByHand {
 
     /// What the first pattern that fits the action says.
     pub(super) fn logging_of(&self, prefix: &str, name: &str) -> Option<Logging> {
-        let fits = |pattern: &str| match pattern.strip_suffix('*') {
-            Some(start) => name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)),
-            None => pattern.eq_ignore_ascii_case(name),
+        let ends = |name: &str, end: &str| {
+            let at = name.len().checked_sub(end.len());
+            at.and_then(|at| name.get(at..)).is_some_and(|rest| rest.eq_ignore_ascii_case(end))
+        };
+        let within = |name: &str, part: &str| name.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
+        let fits = |pattern: &str| match (pattern.strip_prefix('*').filter(|rest| !rest.is_empty()), pattern.strip_suffix('*')) {
+            (Some(rest), Some(_)) => within(name, rest.trim_end_matches('*')),
+            (Some(end), None) => ends(name, end),
+            (None, Some(start)) => name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)),
+            (None, None) => pattern.eq_ignore_ascii_case(name),
         };
         self.logging.get(prefix)?.iter().find(|(pattern, _)| fits(pattern)).map(|(_, logging)| *logging)
     }

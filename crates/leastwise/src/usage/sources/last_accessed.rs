@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::access::time::DAY;
 use crate::access::{PrincipalArn, Timestamp};
 
 /// How far behind a report can be when it is made (IAM user guide, last accessed information), in seconds.
@@ -53,6 +54,8 @@ pub struct ServiceAccess {
     /// The tracked actions that are listed, by name as written, each with the last attempt. Absent ones are not tracked
     /// or not granted; their absence means nothing.
     pub tracked: Vec<(String, Option<Timestamp>)>,
+    /// Whether the entry tells of a use whose date cannot be read or cannot be: what it does not show means nothing then.
+    pub doubtful: bool,
 }
 
 /// What could not be read.
@@ -81,6 +84,7 @@ impl fmt::Display for ReportProblem {
 #[serde(rename_all = "PascalCase")]
 struct Answer {
     job_status: Option<String>,
+    job_creation_date: Option<Value>,
     job_completion_date: Option<Value>,
     services_last_accessed: Option<Vec<Service>>,
     #[serde(default)]
@@ -93,6 +97,9 @@ struct Answer {
 struct Service {
     service_namespace: String,
     last_authenticated: Option<Value>,
+    last_authenticated_entity: Option<Value>,
+    last_authenticated_region: Option<Value>,
+    total_authenticated_entities: Option<Value>,
     tracked_actions_last_accessed: Option<Vec<Tracked>>,
 }
 
@@ -101,6 +108,18 @@ struct Service {
 struct Tracked {
     action_name: String,
     last_accessed_time: Option<Value>,
+    last_accessed_entity: Option<Value>,
+    last_accessed_region: Option<Value>,
+}
+
+/// Whether a member tells of a use: a text that is not empty, or a number other than zero.
+fn tells_of_use(member: &Option<Value>) -> bool {
+    match member {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(Value::Number(number)) => number.as_i64() != Some(0),
+        Some(_) => true,
+    }
 }
 
 /// Collects answers from any number of texts, then joins the pages of each job.
@@ -216,6 +235,15 @@ impl Job {
     /// Adds a page; says what is wrong with it, if anything.
     fn take(&mut self, answer: Answer) -> Option<String> {
         let status = answer.job_status.unwrap_or_default();
+        let [created, completed] =
+            [&answer.job_creation_date, &answer.job_completion_date].map(|told| told.as_ref().and_then(date));
+        let ended = |created: Timestamp, completed: Timestamp| (0..=DAY).contains(&(completed.seconds() - created.seconds()));
+        if completed
+            .is_some_and(|completed| !completed.is_plausible() || created.is_some_and(|created| !ended(created, completed)))
+        {
+            self.failed = Some("its completion date cannot be".to_owned());
+            return self.failed.clone();
+        }
         if status != "COMPLETED" {
             let error = answer.error.map(|error| format!(" ({error})")).unwrap_or_default();
             let why = if status.is_empty() { "no `JobStatus`".to_owned() } else { format!("`JobStatus` is `{status}`{error}") };
@@ -227,33 +255,51 @@ impl Job {
             return self.failed.clone();
         };
         self.last_page |= !answer.is_truncated;
-        let mut unreadable = None;
-        let mut read = |value: &Option<Value>| match value {
-            None | Some(Value::Null) => None,
-            Some(value) => date(value).or_else(|| {
-                unreadable = Some(format!("`{value}` is no date"));
-                None
-            }),
-        };
+        let completed = answer.job_completion_date.as_ref().and_then(date);
+        let mut doubts = Vec::new();
         for service in services {
             let prefix = service.service_namespace.to_ascii_lowercase();
-            let last = read(&service.last_authenticated);
-            let tracked: Vec<_> = service
-                .tracked_actions_last_accessed
-                .into_iter()
-                .flatten()
-                .map(|a| (a.action_name, read(&a.last_accessed_time)))
-                .collect();
-            let entry =
-                self.services.entry(prefix.clone()).or_insert_with(|| ServiceAccess { prefix, last: None, tracked: Vec::new() });
+            let mut read = |what: &str, value: &Option<Value>, others: &[&Option<Value>]| {
+                let found = value.as_ref().filter(|value| !value.is_null());
+                let last = found.and_then(date).filter(|last| can_be(*last, completed));
+                match found {
+                    Some(value) if last.is_none() => doubts.push(format!("{what}: `{value}` is no date that can be")),
+                    None if others.iter().any(|other| tells_of_use(other)) => {
+                        doubts.push(format!("{what}: a use is told of, and no date"));
+                    }
+                    _ => return (last, false),
+                }
+                (None, true)
+            };
+            let others =
+                [&service.last_authenticated_entity, &service.last_authenticated_region, &service.total_authenticated_entities];
+            let (mut last, mut doubtful) = read(&prefix, &service.last_authenticated, &others);
+            let mut tracked = Vec::new();
+            for action in service.tracked_actions_last_accessed.into_iter().flatten() {
+                let what = format!("{prefix}:{}", action.action_name);
+                let others = [&action.last_accessed_entity, &action.last_accessed_region];
+                let (time, is_doubtful) = read(&what, &action.last_accessed_time, &others);
+                doubtful |= is_doubtful;
+                // A use of an action is one of its service.
+                last = last.max(time);
+                tracked.push((action.action_name, time));
+            }
+            let fresh = || ServiceAccess { prefix: prefix.clone(), last: None, tracked: Vec::new(), doubtful: false };
+            let entry = self.services.entry(prefix.clone()).or_insert_with(fresh);
             entry.last = entry.last.max(last);
             entry.tracked.extend(tracked);
+            entry.doubtful |= doubtful;
         }
-        if unreadable.is_some() {
-            self.failed.clone_from(&unreadable);
-        }
-        unreadable
+        let more = doubts.len().saturating_sub(1);
+        let first = doubts.into_iter().next()?;
+        Some(if more == 0 { first } else { format!("{first} (and {more} more like this)") })
     }
+}
+
+/// Whether a use can be of that moment: IAM looks back to October 2015 (IAM user guide, last accessed information), and a report
+/// knows of nothing that came after it.
+fn can_be(last: Timestamp, completed: Option<Timestamp>) -> bool {
+    last.is_plausible() && completed.is_none_or(|completed| last.seconds() <= completed.seconds() + DAY)
 }
 
 /// A date as the command line prints it: text in version 2, seconds in version 1.
@@ -388,10 +434,42 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_cannot_be_read_fails_the_report_instead_of_meaning_never() {
-        let (reports, problems) =
-            read("111122223333/role/worker.json", &COMPLETE.replace("2026-03-01T00:00:00+00:00", "yesterday"));
+    fn a_use_without_a_date_that_can_be_makes_its_service_doubtful_instead_of_never_used() {
+        let doubtful = |text: &str| {
+            let (reports, problems) = read("111122223333/role/worker.json", text);
+            assert_eq!((reports[0].status.clone(), problems.len()), (ReportStatus::Complete, 1), "{text}");
+            reports[0]
+                .services
+                .iter()
+                .filter(|service| service.doubtful)
+                .map(|service| service.prefix.clone())
+                .collect::<Vec<_>>()
+        };
+        for date in ["\"yesterday\"", "-1", "\"8026-03-01T00:00:00Z\"", "\"1926-03-01T00:00:00Z\"", "\"2026-05-01T00:00:00Z\""] {
+            assert_eq!(doubtful(&COMPLETE.replace("\"2026-03-01T00:00:00+00:00\"", date)), ["s3"], "{date}");
+        }
+        for told in [
+            r#""TotalAuthenticatedEntities":1"#,
+            r#""LastAuthenticatedRegion":"us-east-1""#,
+            r#""LastAuthenticatedEntity":"arn:x""#,
+        ] {
+            assert_eq!(doubtful(&COMPLETE.replace(r#""TotalAuthenticatedEntities":0"#, told)), ["lambda"], "{told}");
+        }
+        let action = r#"{"ActionName":"CreateBucket","LastAccessedRegion":"us-east-1"}"#;
+        assert_eq!(doubtful(&COMPLETE.replace(r#"{"ActionName":"CreateBucket"}"#, action)), ["s3"]);
+        let (reports, _) = read("111122223333/role/worker.json", &COMPLETE.replace("2026-04-01T04", "8026-04-01T04"));
         assert!(matches!(reports[0].status, ReportStatus::Failed(_)));
-        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_use_of_a_tracked_action_is_one_of_its_service() {
+        let (reports, _) = read(
+            "111122223333/role/worker.json",
+            &COMPLETE.replace(
+                r#""LastAuthenticated":"2026-03-01T00:00:00+00:00","TotalAuthenticatedEntities":1"#,
+                r#""TotalAuthenticatedEntities":0"#,
+            ),
+        );
+        assert_eq!(reports[0].services[1].last, Timestamp::parse("2026-03-01"));
     }
 }

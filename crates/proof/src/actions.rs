@@ -8,16 +8,20 @@ use crate::language::Union;
 use crate::search::{Answer, Budget, NAMES, Side, shortest};
 
 /// Whether every action of `left` is one of some of `right`. False also when the budget ran out on the way.
-pub(crate) fn inside(left: &Clause<'_>, right: &Alike<'_, '_>, budget: &Budget) -> bool {
-    if right.all().iter().any(|r| left.same_actions(r)) {
+pub(crate) fn inside<'p>(left: &Clause<'p>, right: &Alike<'_, 'p>, budget: &Budget) -> bool {
+    if right.has_actions_of(left) {
         return true;
+    }
+    if !budget.spend(right.len()) {
+        return false;
     }
     if left.negated() {
         return right.listed().everything
-            || right.excluding().any(|r| covered(r.set(), left.set(), budget))
+            || right.excluding().any(|r| budget.spend(r.set().len() + 8) && covered(r.set(), left.set(), budget))
             || left.set().everything;
     }
-    covered(left.set(), right.listed(), budget) || right.excluding().any(|r| disjoint(left.set(), r.set(), budget))
+    covered(left.set(), right.listed(), budget)
+        || right.excluding().any(|r| budget.spend(left.set().len() + 8) && disjoint(left.set(), r.set(), budget))
 }
 
 /// Whether every action that a pattern of `left` matches is matched by some pattern of `right`.
@@ -27,7 +31,14 @@ fn covered(left: &ActionSet, right: &ActionSet, budget: &Budget) -> bool {
     }
     !left.everything
         && left.services().all(|patterns| {
-            let others = Others::of(right.of_service(patterns.service()));
+            let others = right.of_service(patterns.service());
+            if patterns.patterns().all(|pattern| others.has(pattern.glob)) {
+                return true;
+            }
+            if !budget.spend(others.len()) {
+                return false;
+            }
+            let others = Others::of(others);
             patterns.patterns().all(|pattern| others.cover(pattern, budget))
         })
 }
@@ -42,10 +53,10 @@ fn disjoint(left: &ActionSet, right: &ActionSet, budget: &Budget) -> bool {
         && left.services().all(|patterns| {
             let others = right.of_service(patterns.service());
             patterns.patterns().all(|pattern| {
-                let near: Vec<NamePattern<'_>> = others.patterns().filter(|o| compatible(*o, pattern)).collect();
                 if !budget.spend(others.len()) {
                     return false;
                 }
+                let near: Vec<NamePattern<'_>> = others.patterns().filter(|o| compatible(*o, pattern)).collect();
                 if near.is_empty() {
                     return true;
                 }
@@ -77,7 +88,7 @@ impl<'a> Others<'a> {
         if self.all.has(pattern.glob) || self.prefix_covers(pattern.literal) {
             return true;
         }
-        if !budget.spend(self.inner.len()) {
+        if !budget.spend(self.inner.len() * (1 + pattern.glob.len() / 16)) {
             return false;
         }
         if pattern.is_name() {
@@ -89,6 +100,9 @@ impl<'a> Others<'a> {
         let near: Vec<NamePattern<'_>> = self.all.patterns().filter(|o| compatible(*o, pattern)).collect();
         if near.iter().all(NamePattern::is_name) {
             // Finitely many names do not cover a wildcard.
+            return false;
+        }
+        if !budget.spend(near.iter().map(|o| o.glob.len()).sum()) {
             return false;
         }
         let (one, other) = (Union::of([pattern.compile()]), Union::of(near.iter().map(NamePattern::compile)));

@@ -4,7 +4,8 @@
 //! together, with a shortest name for each; then, for each such set, the resources. Principals and conditions are
 //! compared as they are written; where that does not settle it the answer says so and is never "included".
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use leastwise_policy::Policy;
 
@@ -43,13 +44,20 @@ pub(crate) fn adds_nothing(
         if let Some(worst) = worst.filter(|w| best.as_ref().is_none_or(|b| w.rank < b.rank)) {
             best = Some(worst);
         }
-        if best.as_ref().is_some_and(|b| b.rank == CATALOGUED) {
+        // What is shown stays so, whatever else there is; and without a budget nothing more is found.
+        if best.as_ref().is_some_and(|b| b.rank == CATALOGUED) || budget.is_spent() {
             break;
         }
+    }
+    if best.is_none() && budget.is_spent() {
+        return Verdict::Refuted(Witness::too_complex("comparing the two documents"));
     }
     match best {
         None => Verdict::Holds,
         Some(Ranked { witness, .. }) if witness.reason != Reason::Shown => Verdict::Refuted(witness),
+        Some(Ranked { witness, .. }) if !replay::is_cheap(replay::longest(&witness), [original, refined].into_iter()) => {
+            Verdict::Refuted(Witness { reason: Reason::TooComplex, ..witness })
+        }
         Some(Ranked { witness, .. }) if replay::is_added(original, refined, &witness) => Verdict::Refuted(witness),
         Some(Ranked { witness, .. }) => Verdict::Disputed(witness),
     }
@@ -57,12 +65,11 @@ pub(crate) fn adds_nothing(
 
 /// The original Deny statements that no Deny statement of the refined document repeats.
 pub(crate) fn denies_missing<'c, 'p>(old: &'c [Clause<'p>], new: &[Clause<'_>]) -> Vec<&'c Clause<'p>> {
-    let kept: Vec<&Clause<'_>> = new.iter().filter(|c| !c.allows()).collect();
-    let mut by_frame: BTreeMap<&Frame<'_>, Vec<&Clause<'_>>> = BTreeMap::new();
-    for clause in kept {
-        by_frame.entry(&clause.frame).or_default().push(clause);
+    let mut by_frame: BTreeMap<&Frame<'_>, HashSet<(bool, bool, Vec<&str>)>> = BTreeMap::new();
+    for clause in new.iter().filter(|c| !c.allows()) {
+        by_frame.entry(&clause.frame).or_default().insert(clause.meaning());
     }
-    let repeated = |deny: &Clause<'_>| by_frame.get(&deny.frame).is_some_and(|same| same.iter().any(|d| deny.same_meaning(d)));
+    let repeated = |deny: &Clause<'_>| by_frame.get(&deny.frame).is_some_and(|same| same.contains(&deny.meaning()));
     old.iter().filter(|c| !c.allows() && !repeated(c)).collect()
 }
 
@@ -84,6 +91,8 @@ struct Requests<'c, 'p> {
     others: Vec<Other<'c, 'p>>,
     /// The distinct lists of actions of the others, by one statement each that has it.
     groups: Vec<&'c Clause<'p>>,
+    /// The services that these name.
+    services: BTreeSet<String>,
 }
 
 /// A statement that has a say in whether a request is new.
@@ -131,13 +140,17 @@ impl<'c, 'p> Requests<'c, 'p> {
             }
             others.push(Other { clause, role, about: covered::about(&clause.frame, &mut resources), group });
         }
-        Requests { resources, others, groups }
+        let services = groups.iter().flat_map(|clause| clause.set().services()).map(|s| s.service().to_owned()).collect();
+        Requests { resources, others, groups, services }
     }
 
     fn refute(&mut self, left: &Clause<'p>, known: &mut KnownNames<'_>, budget: &Budget) -> Option<Ranked> {
         let about = covered::about(&left.frame, &mut self.resources);
         let mut findings: HashMap<Together, Finding> = HashMap::new();
         let mut best: Option<Ranked> = None;
+        if !budget.spend(left.set().len() + self.services.len() * 8) {
+            return None;
+        }
         for service in self.services_of(left) {
             let (vectors, too_complex) = self.together(left, &service, budget);
             for (vector, word) in &vectors {
@@ -148,6 +161,9 @@ impl<'c, 'p> Requests<'c, 'p> {
                 let found = self.present(left, &about, &service, word, finding, &mut findings, known, budget);
                 if best.as_ref().is_none_or(|b| found.rank < b.rank) {
                     best = Some(found);
+                }
+                if best.as_ref().is_some_and(|b| b.rank == CATALOGUED) {
+                    break;
                 }
             }
             if too_complex && best.is_none() {
@@ -168,10 +184,7 @@ impl<'c, 'p> Requests<'c, 'p> {
         if !left.negated() && !left.set().everything {
             return own.collect();
         }
-        let mut all: Vec<String> = own.collect();
-        for clause in &self.groups {
-            all.extend(clause.set().services().map(|s| s.service().to_owned()));
-        }
+        let mut all: Vec<String> = own.chain(self.services.iter().cloned()).collect();
         all.sort_unstable();
         all.dedup();
         let nobody = (0..).map(|n: u32| format!("x{}", "y".repeat(n as usize))).find(|name| all.binary_search(name).is_err());
@@ -182,7 +195,8 @@ impl<'c, 'p> Requests<'c, 'p> {
     /// Which of the other statements can match an action of `service` together with the left one, and the shortest
     /// name for each such set. The flag says that there may be more.
     fn together(&self, left: &Clause<'_>, service: &str, budget: &Budget) -> (Vec<(Together, Word)>, bool) {
-        if !budget.spend(self.groups.len()) {
+        let size = |clause: &Clause<'_>| clause.set().of_service(service).len() * 4 + 4;
+        if !budget.spend(self.groups.iter().map(|clause| size(clause)).sum::<usize>() + size(left)) {
             return (Vec::new(), true);
         }
         let own = union_of(left, service);
@@ -201,17 +215,16 @@ impl<'c, 'p> Requests<'c, 'p> {
         // Actions have names: the empty text is none.
         let names = Union::of([Glob::of("?*")]);
         sides.push(Side { union: &names, negated: false });
-        let mut seen: Vec<Together> = Vec::new();
+        let mut seen: HashSet<Together> = HashSet::new();
         let found = search::explore(
             &sides,
             NAMES,
             budget,
             |outlooks| outlooks.first() != Some(&Outlook::Never),
             |accepts| {
-                if accepts.first() != Some(&true) || accepts.last() != Some(&true) || seen.iter().any(|s| s == accepts) {
+                if accepts.first() != Some(&true) || accepts.last() != Some(&true) || !seen.insert(accepts.to_vec()) {
                     return Visit::Pass;
                 }
-                seen.push(accepts.to_vec());
                 if stop_at_first { Visit::Stop } else { Visit::Record }
             },
         );
@@ -235,6 +248,10 @@ impl<'c, 'p> Requests<'c, 'p> {
     ) -> Finding {
         if let Some(finding) = findings.get(vector) {
             return finding.clone();
+        }
+        let guards: usize = self.others.iter().map(|other| other.clause.frame.guard.size()).sum();
+        if !budget.spend(guards + vector.len()) {
+            return Finding { escape: Escape::TooComplex, lost_deny: None };
         }
         let finding = self.find(left, about, vector, budget);
         findings.insert(vector.clone(), finding.clone());
@@ -289,16 +306,23 @@ impl<'c, 'p> Requests<'c, 'p> {
         let named = self.named_services(left, service, known);
         for service in named {
             let names = known.of(&service);
-            let sets: Vec<Names> =
-                std::iter::once(left).chain(self.groups.iter().copied()).map(|c| names.granted(c, &service)).collect();
+            let all = std::iter::once(left).chain(self.groups.iter().copied());
+            let sets: Option<Vec<Rc<Names>>> = all.map(|clause| known.granted(clause, &service, budget)).collect();
+            let Some(sets) = sets else { break };
             let mut refuting = Names::none(names.len());
             let mut first: HashMap<usize, Finding> = HashMap::new();
-            for at in sets.first().into_iter().flat_map(Names::iter) {
+            for at in sets.first().into_iter().flat_map(|own| own.iter()) {
+                if !budget.spend(sets.len()) {
+                    break;
+                }
                 let vector: Together = sets.iter().map(|s| s.has(at)).collect();
                 let here = self.finding(left, about, &vector, findings, budget);
                 if here.escape != Escape::None && matches!(here.escape, Escape::Resource(_)) == shown {
                     refuting.add(at);
                     first.insert(at, here);
+                    if known.catalogued(&service, names.lower(at)) {
+                        break;
+                    }
                 }
             }
             if let Some(at) = names.best(&refuting, known) {
@@ -320,7 +344,7 @@ impl<'c, 'p> Requests<'c, 'p> {
         if mentioned(service) {
             return vec![service.to_owned()];
         }
-        known.services().into_iter().filter(|s| !mentioned(s)).collect()
+        known.services().iter().filter(|s| !mentioned(s)).cloned().collect()
     }
 }
 

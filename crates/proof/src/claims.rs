@@ -122,7 +122,9 @@ impl Witness {
     }
 
     pub(crate) fn too_complex(what: &str) -> Witness {
-        let explanation = format!("{what} is too complex to decide within the bound on search steps, so it counts as refuted");
+        let explanation = format!(
+            "{what} is too complex to decide within the bound on search steps, so it counts as refuted; split the document, by service or by statement, and prove the parts"
+        );
         Witness::new(Reason::TooComplex, explanation)
     }
 }

@@ -4,6 +4,7 @@
 //! compared as values, so layout, order and doubles in a list do not matter; the document's version does where there are variables. Nothing here decides a claim.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use leastwise_policy::document::{ActionElement, PrincipalKind};
 use leastwise_policy::{Effect, Policy, Statement};
@@ -52,17 +53,14 @@ impl<'p> Clause<'p> {
         self.set.get_or_init(|| ActionSet::of([&self.statement.actions]))
     }
 
-    /// Whether two statements list the same patterns in the same kind of element; quick, and false when unsure.
-    pub(crate) fn same_actions(&self, other: &Clause<'_>) -> bool {
-        self.negated() == other.negated() && self.written == other.written
+    /// Whether it is `NotAction`, and its value as written: statements that have the same list the same.
+    pub(crate) fn listing(&self) -> (bool, &'p str) {
+        (self.negated(), self.written)
     }
 
-    /// Whether the two say the same, whatever their layout.
-    pub(crate) fn same_meaning(&self, other: &Clause<'_>) -> bool {
-        self.statement.effect == other.statement.effect
-            && self.negated() == other.negated()
-            && self.frame == other.frame
-            && (self.written == other.written || self.set().same_texts(other.set()))
+    /// What it lists, whatever the layout: two statements of one frame and effect that have the same say the same.
+    pub(crate) fn meaning(&self) -> (bool, bool, Vec<&str>) {
+        (self.negated(), self.set().everything, self.set().texts().collect())
     }
 }
 
@@ -70,6 +68,8 @@ impl<'p> Clause<'p> {
 #[derive(Debug, Default)]
 pub(crate) struct Alike<'c, 'p> {
     clauses: Vec<&'c Clause<'p>>,
+    /// What they list, as written.
+    written: HashSet<(bool, &'p str)>,
     listed: OnceCell<ActionSet>,
 }
 
@@ -77,15 +77,21 @@ impl<'c, 'p> Alike<'c, 'p> {
     /// Puts one in, before anything is asked.
     pub(crate) fn push(&mut self, clause: &'c Clause<'p>) {
         self.clauses.push(clause);
+        self.written.insert(clause.listing());
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> &[&'c Clause<'p>] {
-        &self.clauses
+    /// Whether one of them lists the same patterns in the same kind of element; quick, and false when unsure.
+    pub(crate) fn has_actions_of(&self, clause: &Clause<'p>) -> bool {
+        self.written.contains(&clause.listing())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.clauses.len()
     }
 
     /// Those with an `Action` element.
-    fn listing(&self) -> impl Iterator<Item = &'c Clause<'p>> {
+    fn with_action(&self) -> impl Iterator<Item = &'c Clause<'p>> {
         self.clauses.iter().copied().filter(|c| !c.negated())
     }
 
@@ -96,10 +102,10 @@ impl<'c, 'p> Alike<'c, 'p> {
 
     /// The patterns of all `Action` elements.
     pub(crate) fn listed(&self) -> &ActionSet {
-        let mut listing = self.listing();
+        let mut listing = self.with_action();
         match (listing.next(), listing.next()) {
             (Some(one), None) => one.set(),
-            _ => self.listed.get_or_init(|| ActionSet::of(self.listing().map(|c| &c.statement.actions))),
+            _ => self.listed.get_or_init(|| ActionSet::of(self.with_action().map(|c| &c.statement.actions))),
         }
     }
 }
@@ -140,7 +146,19 @@ impl<'p> Frame<'p> {
     }
 }
 
+impl Frame<'_> {
+    /// How much preparing its resources takes.
+    pub(crate) fn size(&self) -> usize {
+        self.resources.as_ref().map_or(0, |(_, patterns)| patterns.len()) + 1
+    }
+}
+
 impl Guard<'_> {
+    /// How much a look at it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.conditions.len() * 4 + 1
+    }
+
     /// Whether it holds for every request.
     pub(crate) fn is_empty(&self) -> bool {
         self.principal.is_none() && self.conditions.is_empty()
@@ -309,10 +327,14 @@ impl ActionSet {
         ServiceSet { set: self, entries: if same { entries } else { &[] } }
     }
 
-    fn same_texts(&self, other: &ActionSet) -> bool {
-        self.everything == other.everything
-            && self.entries.len() == other.entries.len()
-            && self.entries.iter().zip(&other.entries).all(|(a, b)| a.whole(&self.text) == b.whole(&other.text))
+    /// How many patterns there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The patterns in lower case, sorted.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.whole(&self.text))
     }
 }
 

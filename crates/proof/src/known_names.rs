@@ -11,6 +11,7 @@ use leastwise_policy::action::compare_ignoring_case;
 use leastwise_policy::{Catalogue, Policy, Unused};
 
 use crate::clause::{Clause, NamePattern, ServiceSet};
+use crate::search::Budget;
 
 /// The known actions of one proof: the catalogue's, those that the list names, and the exact names in the original.
 #[derive(Debug)]
@@ -21,7 +22,14 @@ pub(crate) struct KnownNames<'a> {
     /// The exact names in the original, by service in lower case; read when first needed.
     written: Option<BTreeMap<String, Vec<&'a str>>>,
     services: HashMap<Box<str>, Rc<ServiceNames<'a>>>,
+    /// The prefixes of all services that have a known action; found when first needed.
+    prefixes: Option<Rc<[String]>>,
+    /// By what a statement lists and by service, the names that it grants.
+    granted: HashMap<(bool, Box<str>, Box<str>), Rc<Names>>,
 }
+
+/// Up to how many bytes a list of actions is remembered with what it grants.
+const MAX_REMEMBERED: usize = 200;
 
 /// The known names of one service.
 #[derive(Debug)]
@@ -51,7 +59,15 @@ pub(crate) struct Names {
 impl<'a> KnownNames<'a> {
     /// Reads nothing yet.
     pub(crate) fn new(catalogue: &'a Catalogue, unused: &'a Unused, original: &'a Policy) -> KnownNames<'a> {
-        KnownNames { catalogue, unused, original, written: None, services: HashMap::new() }
+        KnownNames {
+            catalogue,
+            unused,
+            original,
+            written: None,
+            services: HashMap::new(),
+            prefixes: None,
+            granted: HashMap::new(),
+        }
     }
 
     /// The unused list.
@@ -81,13 +97,40 @@ impl<'a> KnownNames<'a> {
     }
 
     /// Prefixes, in lower case, of all services that have a known action.
-    pub(crate) fn services(&mut self) -> Vec<String> {
+    pub(crate) fn services(&mut self) -> Rc<[String]> {
+        if let Some(prefixes) = &self.prefixes {
+            return Rc::clone(prefixes);
+        }
         let mut services: Vec<String> = self.catalogue.services().map(|s| s.prefix().to_ascii_lowercase()).collect();
         services.extend(self.touched());
         services.extend(self.written().keys().cloned());
         services.sort_unstable();
         services.dedup();
+        let services: Rc<[String]> = services.into();
+        self.prefixes = Some(Rc::clone(&services));
         services
+    }
+
+    /// The known names of a service that a statement grants or denies; none when the budget is spent.
+    pub(crate) fn granted(&mut self, clause: &Clause<'_>, service: &str, budget: &Budget) -> Option<Rc<Names>> {
+        let names = self.of(service);
+        if !budget.spend(names.len() / 64 + 8) {
+            return None;
+        }
+        let (negated, written) = clause.listing();
+        // Long lists cost more to look up than to work out anew.
+        let key = (written.len() <= MAX_REMEMBERED).then(|| (negated, Box::from(written), Box::from(service)));
+        if let Some(known) = key.as_ref().and_then(|key| self.granted.get(key)) {
+            return Some(Rc::clone(known));
+        }
+        if !budget.spend(names.cost(clause, service)) {
+            return None;
+        }
+        let granted = Rc::new(names.granted(clause, service));
+        if let Some(key) = key {
+            self.granted.insert(key, Rc::clone(&granted));
+        }
+        Some(granted)
     }
 
     /// Prefixes, in lower case, of the services about which the unused list says something.
@@ -239,6 +282,26 @@ impl ServiceNames<'_> {
         names.remove(&matched);
     }
 
+    /// How many steps [`ServiceNames::granted`] takes.
+    fn cost(&self, clause: &Clause<'_>, service: &str) -> usize {
+        let set = clause.set();
+        if set.everything {
+            return 1;
+        }
+        set.of_service(service).patterns().map(|pattern| self.cost_of(pattern)).sum()
+    }
+
+    /// How many steps [`ServiceNames::mark`] takes.
+    pub(crate) fn cost_of(&self, pattern: NamePattern<'_>) -> usize {
+        if pattern.is_name() {
+            return 8;
+        }
+        let from = self.names.partition_point(|name| self.text_of(*name) < pattern.literal);
+        let behind = self.names.get(from..).unwrap_or_default();
+        let count = behind.partition_point(|name| self.text_of(*name).starts_with(pattern.literal));
+        8 + if pattern.is_prefix() { count } else { count.saturating_mul(pattern.glob.len() / 8 + 4) }
+    }
+
     /// The known names of this service that a statement with these patterns, or with all but these, matches.
     pub(crate) fn granted(&self, clause: &Clause<'_>, service: &str) -> Names {
         let set = clause.set();
@@ -297,6 +360,11 @@ impl Names {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word &= !other;
         }
+    }
+
+    /// How many words it has.
+    pub(crate) fn size(&self) -> usize {
+        self.words.len()
     }
 
     /// Whether there is none.

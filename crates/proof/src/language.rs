@@ -24,6 +24,8 @@ enum Token {
     Any,
     /// `?` that takes a separator too.
     Anything,
+    /// Any symbol: an opaque one too.
+    Whatever,
     /// This lower-case ASCII letter, or what is the same but for its case.
     Folded(Symbol),
     End,
@@ -72,6 +74,11 @@ impl Glob {
     /// Adds `?`, a separator among what it takes.
     pub(crate) fn push_anything(&mut self) {
         self.push_token(Token::Anything);
+    }
+
+    /// Adds any one symbol, be it a character, a separator or an opaque one.
+    pub(crate) fn push_whatever(&mut self) {
+        self.push_token(Token::Whatever);
     }
 
     /// Adds a lower-case ASCII letter whose case does not count.
@@ -182,6 +189,7 @@ impl Union {
                 Token::Symbol(own) => own == symbol,
                 Token::Any => symbol < SEPARATOR || symbol == OTHER,
                 Token::Anything => symbol <= OTHER,
+                Token::Whatever => true,
                 Token::Folded(lower) => is_letter(lower, symbol),
                 Token::End => false,
             };

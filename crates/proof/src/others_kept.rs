@@ -30,29 +30,37 @@ pub(crate) fn keeps_everything_not_reported(
     }
     let none = Alike::default();
     let mut best: Option<(u8, Witness)> = None;
+    let done = |best: &Option<(u8, Witness)>| best.as_ref().is_some_and(|b| b.0 == 0) || budget.is_spent();
     for clause in old.iter().filter(|c| c.allows()) {
         let alike = by_frame.get(&clause.frame).unwrap_or(&none);
-        if alike.all().iter().any(|c| c.same_actions(clause)) {
+        if alike.has_actions_of(clause) {
             continue;
         }
-        if best.as_ref().is_some_and(|b| b.0 == 0) {
+        if done(&best) {
             break;
         }
-        for (service, names, lost) in lost(clause, alike, known) {
-            offer(&mut best, elsewhere(clause, &new, &service, &names, &lost, known, &budget));
-        }
+        let Some(lost) = lost(clause, alike, known, &budget) else { break };
+        offer(&mut best, elsewhere(clause, &new, &lost, known, &budget));
     }
     for (at, document) in documents.iter().enumerate() {
         for deny in denies_missing(document, old) {
+            if done(&best) {
+                break;
+            }
             let found = denied(deny, old, known, &budget);
             offer(&mut best, found.map(|(rank, witness)| (rank, Witness { document: Some(at), ..witness })));
         }
     }
+    let policies =
+        || old.iter().take(1).chain(documents.iter().filter_map(|clauses| clauses.first())).map(|clause| clause.policy);
     match best {
+        None if budget.is_spent() => Verdict::Refuted(Witness::too_complex("looking for what is no longer granted")),
         None => Verdict::Holds,
-        Some((_, witness)) if witness.reason != Reason::Shown || replay::is_lost(old, documents, known.unused(), &witness) => {
-            Verdict::Refuted(witness)
+        Some((_, witness)) if witness.reason != Reason::Shown => Verdict::Refuted(witness),
+        Some((_, witness)) if !replay::is_cheap(replay::longest(&witness), policies()) => {
+            Verdict::Refuted(Witness { reason: Reason::TooComplex, ..witness })
         }
+        Some((_, witness)) if replay::is_lost(old, documents, known.unused(), &witness) => Verdict::Refuted(witness),
         Some((_, witness)) => Verdict::Disputed(witness),
     }
 }
@@ -64,64 +72,81 @@ fn offer(best: &mut Option<(u8, Witness)>, found: Option<(u8, Witness)>) {
     }
 }
 
-/// By service, the names that the statement grants, the list does not name, and no statement of the same frame grants.
+/// Names of one service.
+type OfService<'a> = (String, Rc<ServiceNames<'a>>, Names);
+
+/// By service, the names that the statement grants, the list does not name, and no statement of the same frame grants; none
+/// when the budget is spent.
 fn lost<'a>(
     clause: &Clause<'_>,
     alike: &Alike<'_, '_>,
     known: &mut KnownNames<'a>,
-) -> Vec<(String, Rc<ServiceNames<'a>>, Names)> {
+    budget: &Budget,
+) -> Option<Vec<OfService<'a>>> {
     let excluding: Vec<&Clause<'_>> = alike.excluding().collect();
     let listed = alike.listed();
     let own = clause.set();
     if listed.everything || (clause.negated() && own.everything) {
-        return Vec::new();
+        return Some(Vec::new());
     }
     // A statement that excludes patterns grants all of the other services.
     let excluded = excluding.iter().map(|c| c.set()).find(|set| !set.everything);
-    let services: Vec<String> = match excluded {
+    let services: Rc<[String]> = match excluded {
         Some(set) => set.services().map(|s| s.service().to_owned()).collect(),
         None if clause.negated() || own.everything => known.services(),
         None => own.services().map(|s| s.service().to_owned()).collect(),
     };
     let mut all = Vec::new();
-    for service in services {
-        if known.unused().names_service(&service) || listed.of_service(&service).has("*") {
+    for service in services.iter() {
+        let listed = listed.of_service(service);
+        if !budget.spend(excluding.len() + own.of_service(service).len() + 4) {
+            return None;
+        }
+        if known.unused().names_service(service) || listed.has("*") {
             continue;
         }
         if let Some(excluded) = excluded.filter(|_| clause.negated()) {
-            let before = own.of_service(&service);
-            if excluded.of_service(&service).patterns().all(|p| before.has(p.glob)) {
+            let before = own.of_service(service);
+            if excluded.of_service(service).patterns().all(|p| before.has(p.glob)) {
                 continue;
             }
         }
-        let listed = listed.of_service(&service);
         let mut gone;
         let names;
         if clause.negated() || own.everything {
-            names = known.of(&service);
-            gone = names.granted(clause, &service);
+            names = known.of(service);
+            gone = Names::clone(&*known.granted(clause, service, budget)?);
         } else {
-            let own = own.of_service(&service);
+            let own = own.of_service(service);
             if excluding.is_empty() && each_kept(own, listed, known) {
                 continue;
             }
             // What still stands as it stood is kept.
-            names = known.of(&service);
+            names = known.of(service);
             gone = Names::none(names.len());
-            own.patterns().filter(|p| !listed.has(p.glob)).for_each(|p| names.mark(p, &mut gone));
+            for pattern in own.patterns().filter(|p| !listed.has(p.glob)) {
+                if !budget.spend(names.cost_of(pattern)) {
+                    return None;
+                }
+                names.mark(pattern, &mut gone);
+            }
         }
         gone.remove(names.unused());
         if !gone.is_empty() {
+            let marking: usize = listed.patterns().map(|pattern| names.cost_of(pattern)).sum();
+            if !budget.spend(names.len() + marking) {
+                return None;
+            }
             names.remove_matched(listed, &mut gone);
         }
         for other in &excluding {
-            gone.remove(&names.granted(other, &service));
+            gone.remove(&*known.granted(other, service, budget)?);
         }
         if !gone.is_empty() {
-            all.push((service, names, gone));
+            all.push((service.clone(), names, gone));
         }
     }
-    all
+    Some(all)
 }
 
 /// Whether every pattern is still there as it was, or is a name that the list names: quick, and false when unsure.
@@ -130,67 +155,135 @@ fn each_kept(before: ServiceSet<'_>, after: ServiceSet<'_>, known: &KnownNames<'
     before.patterns().all(|p| after.has(p.glob) || (p.is_name() && known.unused().names(service, p.glob)))
 }
 
+/// Statements by what they list, as which names they grant is a matter of that alone.
+struct Listings<'c, 'p> {
+    /// One statement for each list.
+    lists: Vec<&'c Clause<'p>>,
+    /// By statement, which list it has.
+    numbers: Vec<usize>,
+}
+
+impl<'c, 'p> Listings<'c, 'p> {
+    fn of(clauses: &[&'c Clause<'p>]) -> Listings<'c, 'p> {
+        let mut known: HashMap<(bool, &str), usize> = HashMap::new();
+        let mut listings = Listings { lists: Vec::new(), numbers: Vec::with_capacity(clauses.len()) };
+        for clause in clauses {
+            let number = *known.entry(clause.listing()).or_insert(listings.lists.len());
+            if number == listings.lists.len() {
+                listings.lists.push(clause);
+            }
+            listings.numbers.push(number);
+        }
+        listings
+    }
+
+    /// The names, parted by which of the lists they are in. None when the budget is spent.
+    fn part(&self, names: Names, service: &str, known: &mut KnownNames<'_>, budget: &Budget) -> Option<Vec<(Vec<bool>, Names)>> {
+        let mut parts = vec![(Vec::with_capacity(self.lists.len()), names)];
+        for list in &self.lists {
+            let granted = known.granted(list, service, budget)?;
+            let mut next = Vec::with_capacity(parts.len());
+            for (bits, names) in parts {
+                if !budget.spend(names.size() + bits.len() / 8 + 2) {
+                    return None;
+                }
+                let (mut inside, mut outside) = (names.clone(), names);
+                inside.keep(&granted);
+                outside.remove(&granted);
+                for (is_in, names) in [(true, inside), (false, outside)] {
+                    if !names.is_empty() {
+                        let mut bits: Vec<bool> = bits.clone();
+                        bits.push(is_in);
+                        next.push((bits, names));
+                    }
+                }
+            }
+            parts = next;
+        }
+        Some(parts)
+    }
+
+    /// The statements whose list is in.
+    fn with<'s>(&'s self, bits: &'s [bool]) -> impl Iterator<Item = usize> + 's {
+        self.numbers.iter().enumerate().filter(|(_, number)| bits.get(**number) == Some(&true)).map(|(at, _)| at)
+    }
+}
+
 /// A lost name that statements with other frames do not grant on the same resources either.
 fn elsewhere(
     clause: &Clause<'_>,
     new: &[&Clause<'_>],
-    service: &str,
-    names: &ServiceNames<'_>,
-    lost: &Names,
-    known: &KnownNames<'_>,
+    lost: &[OfService<'_>],
+    known: &mut KnownNames<'_>,
     budget: &Budget,
 ) -> Option<(u8, Witness)> {
+    if lost.is_empty() || !budget.spend(new.iter().map(|c| c.frame.guard.size()).sum()) {
+        return None;
+    }
     let near: Vec<&Clause<'_>> = new.iter().copied().filter(|c| c.frame.guard.follows_from(&clause.frame.guard)).collect();
-    let granted: Vec<Names> = near.iter().map(|c| names.granted(c, service)).collect();
+    let listings = Listings::of(&near);
     let mut resources = Resources::new();
     let own = covered::about(&clause.frame, &mut resources);
+    if !budget.spend(near.iter().map(|c| c.frame.size() * 8).sum()) {
+        return None;
+    }
     let theirs: Vec<_> = near.iter().map(|c| covered::about(&c.frame, &mut resources)).collect();
     let mut answers: HashMap<Vec<bool>, Escape> = HashMap::new();
     let mut best: Option<(u8, Witness)> = None;
-    for at in lost.iter() {
-        let by: Vec<bool> = granted.iter().map(|g| g.has(at)).collect();
-        let escape = match answers.get(&by) {
-            Some(escape) => escape.clone(),
-            None => {
-                let surely = theirs.iter().zip(&by).filter(|(_, by)| **by).map(|(r, _)| r).collect();
-                let escape = covered::outside(&resources, &own, &Right { surely, perhaps: Vec::new() }, budget);
-                answers.insert(by.clone(), escape.clone());
-                escape
+    for (service, names, lost) in lost {
+        for (by, part) in listings.part(lost.clone(), service, known, budget)? {
+            let escape = match answers.get(&by) {
+                Some(escape) => escape.clone(),
+                None => {
+                    let surely = listings.with(&by).filter_map(|at| theirs.get(at)).collect();
+                    let escape = covered::outside(&resources, &own, &Right { surely, perhaps: Vec::new() }, budget);
+                    answers.insert(by.clone(), escape.clone());
+                    escape
+                }
+            };
+            let nowhere = !by.contains(&true);
+            let (reason, resource) = match escape {
+                Escape::None if !nowhere => continue,
+                _ if nowhere => (Reason::Shown, None),
+                Escape::Resource(resource) => (Reason::Shown, Some(resource)),
+                Escape::TooComplex => (Reason::TooComplex, None),
+                Escape::None | Escape::Unknown => (Reason::CannotBeShown, None),
+            };
+            let Some(at) = names.best(&part, known) else { continue };
+            let action = names.action(at);
+            let index = clause.statement.index;
+            let granted = |c: &&Clause<'_>| known_to_grant(c, service, names, at);
+            let ending = match (&resource, reason) {
+                (Some(resource), _) => format!("is no longer granted on `{resource}`"),
+                (_, Reason::CannotBeShown) => "cannot be shown to be still granted on the same resources".to_owned(),
+                (_, Reason::TooComplex) => {
+                    "is kept or not: comparing the resources is too complex, so it counts as lost".to_owned()
+                }
+                _ if new.iter().any(granted) => {
+                    "is no longer granted for the same principals under the same conditions".to_owned()
+                }
+                _ => "is no longer granted".to_owned(),
+            };
+            let explanation =
+                format!("`{action}`, which statement {index} of the original grants and the unused list does not name, {ending}");
+            let mut witness = Witness::new(reason, explanation);
+            witness.resource = resource;
+            witness.original = Some(index);
+            let rank = rank(reason, known.catalogued(service, names.lower(at)));
+            offer(&mut best, Some((rank, Witness { action: Some(action), ..witness })));
+            if best.as_ref().is_some_and(|b| b.0 == 0) {
+                return best;
             }
-        };
-        let nowhere = !by.contains(&true);
-        let (reason, resource) = match escape {
-            Escape::None if !nowhere => continue,
-            _ if nowhere => (Reason::Shown, None),
-            Escape::Resource(resource) => (Reason::Shown, Some(resource)),
-            Escape::TooComplex => (Reason::TooComplex, None),
-            Escape::None | Escape::Unknown => (Reason::CannotBeShown, None),
-        };
-        let action = names.action(at);
-        let index = clause.statement.index;
-        let ending = match (&resource, reason) {
-            (Some(resource), _) => format!("is no longer granted on `{resource}`"),
-            (_, Reason::CannotBeShown) => "cannot be shown to be still granted on the same resources".to_owned(),
-            (_, Reason::TooComplex) => "is kept or not: comparing the resources is too complex, so it counts as lost".to_owned(),
-            _ if new.iter().any(|c| names.granted(c, service).has(at)) => {
-                "is no longer granted for the same principals under the same conditions".to_owned()
-            }
-            _ => "is no longer granted".to_owned(),
-        };
-        let explanation =
-            format!("`{action}`, which statement {index} of the original grants and the unused list does not name, {ending}");
-        let mut witness = Witness::new(reason, explanation);
-        witness.resource = resource;
-        witness.original = Some(index);
-        offer(
-            &mut best,
-            Some((rank(reason, known.catalogued(service, names.lower(at))), Witness { action: Some(action), ..witness })),
-        );
-        if best.as_ref().is_some_and(|b| b.0 == 0) {
-            break;
         }
     }
     best
+}
+
+/// Whether a statement grants one name, whomever and wherever.
+fn known_to_grant(clause: &Clause<'_>, service: &str, names: &ServiceNames<'_>, at: usize) -> bool {
+    let set = clause.set();
+    let listed = set.everything || set.of_service(service).patterns().any(|pattern| pattern.matches(names.lower(at)));
+    listed != clause.negated()
 }
 
 fn rank(reason: Reason, catalogued: bool) -> u8 {
@@ -205,9 +298,13 @@ fn rank(reason: Reason, catalogued: bool) -> u8 {
 fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, budget: &Budget) -> Option<(u8, Witness)> {
     let mut resources = Resources::new();
     let about = covered::about(&deny.frame, &mut resources);
-    let already: Vec<(&Clause<'_>, _)> =
-        old.iter().filter(|c| !c.allows()).map(|c| (c, covered::about(&c.frame, &mut resources))).collect();
-    let services: Vec<String> = if deny.negated() || deny.set().everything {
+    let before: Vec<&Clause<'_>> = old.iter().filter(|c| !c.allows()).collect();
+    if !budget.spend(old.iter().map(|c| c.frame.size() * 8).sum()) {
+        return None;
+    }
+    let already: Vec<_> = before.iter().map(|c| covered::about(&c.frame, &mut resources)).collect();
+    let listings = Listings::of(&before);
+    let services: Rc<[String]> = if deny.negated() || deny.set().everything {
         known.services()
     } else {
         deny.set().services().map(|s| s.service().to_owned()).collect()
@@ -215,22 +312,27 @@ fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, bud
     let mut best: Option<(u8, Witness)> = None;
     for allow in old.iter().filter(|c| c.allows()) {
         let own = covered::about(&allow.frame, &mut resources);
+        // Most statements are about other resources.
+        if covered::shared(&resources, &own, &about, &Right::default(), budget) == Escape::None {
+            continue;
+        }
         let mut answers: HashMap<Vec<bool>, Escape> = HashMap::new();
-        for service in &services {
+        for service in services.iter() {
             let names = known.of(service);
-            let mut taken = names.granted(allow, service);
-            taken.keep(&names.granted(deny, service));
+            let mut taken = Names::clone(&*known.granted(allow, service, budget)?);
+            taken.keep(&*known.granted(deny, service, budget)?);
             taken.remove(names.unused());
             if taken.is_empty() {
                 continue;
             }
-            let before: Vec<Names> = already.iter().map(|(c, _)| names.granted(c, service)).collect();
-            for at in taken.iter() {
-                let by: Vec<bool> = before.iter().map(|b| b.has(at)).collect();
+            for (by, part) in listings.part(taken, service, known, budget)? {
                 let escape = match answers.get(&by) {
                     Some(escape) => escape.clone(),
                     None => {
-                        let active = || already.iter().zip(&by).filter(|(_, by)| **by).map(|(already, _)| already);
+                        if !budget.spend(before.iter().map(|c| c.frame.guard.size()).sum()) {
+                            return best;
+                        }
+                        let active = || listings.with(&by).filter_map(|at| Some((before.get(at)?, already.get(at)?)));
                         let sure = |c: &Clause<'_>| c.frame.guard.follows_from(&deny.frame.guard);
                         let right = Right {
                             surely: active().filter(|(c, _)| sure(c)).map(|(_, r)| r).collect(),
@@ -247,6 +349,7 @@ fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, bud
                     Escape::Resource(_) | Escape::Unknown => Reason::CannotBeShown,
                     Escape::TooComplex => Reason::TooComplex,
                 };
+                let Some(at) = names.best(&part, known) else { continue };
                 let (action, index) = (names.action(at), deny.statement.index);
                 let may = if reason == Reason::Shown { "denies" } else { "may deny" };
                 let explanation = format!(
@@ -262,6 +365,9 @@ fn denied(deny: &Clause<'_>, old: &[Clause<'_>], known: &mut KnownNames<'_>, bud
                 witness.original = Some(allow.statement.index);
                 witness.refined = Some(index);
                 offer(&mut best, Some((rank(reason, known.catalogued(service, names.lower(at))), witness)));
+                if best.as_ref().is_some_and(|b| b.0 == 0) {
+                    return best;
+                }
             }
         }
     }

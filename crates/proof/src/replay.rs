@@ -18,6 +18,28 @@ struct Replay {
     on_any: bool,
 }
 
+/// How many steps of the evaluator's matcher one replay may take at most.
+const MAX_STEPS: usize = 100_000_000;
+
+/// Whether a request whose longest text has so many bytes is replayed soon: the evaluator takes as many steps as a pattern with
+/// several wildcards has characters, times those of the text.
+pub(crate) fn is_cheap<'p>(longest: usize, policies: impl Iterator<Item = &'p Policy>) -> bool {
+    let mut size = 0_usize;
+    for statement in policies.flat_map(|policy| policy.statements()) {
+        let actions = statement.actions.patterns.iter().map(|pattern| pattern.what.as_str());
+        let resources = statement.resources.iter().flat_map(|element| &element.patterns).map(|pattern| &*pattern.what);
+        let values = statement.conditions.iter().flat_map(|line| &line.values).map(|value| &*value.what);
+        let several = |text: &&str| text.bytes().filter(|b| matches!(b, b'*' | b'?' | b'$')).count() > 1;
+        size += actions.chain(resources).chain(values).filter(several).map(str::len).sum::<usize>();
+    }
+    size.saturating_mul(longest) <= MAX_STEPS
+}
+
+/// How many bytes the longest text of a witness has.
+pub(crate) fn longest(witness: &Witness) -> usize {
+    witness.action.iter().chain(&witness.resource).map(String::len).max().unwrap_or(0)
+}
+
 impl Replay {
     fn of<'p>(witness: &Witness, policies: impl Iterator<Item = &'p Policy>) -> Option<Replay> {
         let action = witness.action.as_deref().and_then(ActionName::parse)?;

@@ -69,7 +69,7 @@ fn filled(units: Vec<Unit>) -> Pattern {
 impl<'p> Resources<'p> {
     pub(crate) fn new() -> Resources<'p> {
         let mut universe = Glob::default();
-        universe.push_anything();
+        universe.push_whatever();
         universe.push_long_star();
         Resources { sets: Vec::new(), universe: Union::of([universe]), symbols: Symbols::default(), known: HashMap::new() }
     }
@@ -144,11 +144,12 @@ impl<'p> Resources<'p> {
     }
 
     /// Whether a resource is in a set; with unknown parts, as far as is known.
-    pub(crate) fn holds(&self, at: u32, resource: &Resource) -> bool {
+    /// When the budget is spent on the way the answer means nothing.
+    pub(crate) fn holds(&self, at: u32, resource: &Resource, budget: &Budget) -> bool {
         match (self.sets.get(at as usize), &resource.text) {
-            (Some(Set::Plain(set)), Some(text)) => set.contains(text),
-            (Some(Set::Plain(set)), None) => set.contains_word(&resource.word),
-            (Some(Set::Unknown { narrow, .. }), _) => narrow.contains_word(&resource.word),
+            (Some(Set::Plain(set)), Some(text)) => set.contains(text, budget),
+            (Some(Set::Plain(set)), None) => set.contains_word(&resource.word, budget),
+            (Some(Set::Unknown { narrow, .. }), _) => narrow.contains_word(&resource.word, budget),
             (None, _) => false,
         }
     }
@@ -172,7 +173,9 @@ impl<'p> Resources<'p> {
                 (None, _) => {}
             }
         }
-        if unknown.is_empty() && inside.iter().all(|set| set.contains("*")) && !plain_outside.iter().any(|set| set.contains("*"))
+        if unknown.is_empty()
+            && inside.iter().all(|set| set.contains("*", budget))
+            && !plain_outside.iter().any(|set| set.contains("*", budget))
         {
             return Found::Some(Resource::of("*"));
         }
@@ -249,8 +252,12 @@ mod tests {
             let set = TextSet::of([plain(&pattern)]);
             let operator = TextSet::of([Pattern::glob(&pattern, Reach::Arn)]);
             for text in TEXTS {
-                assert_eq!(set.contains(text), arn::resource_matches(&pattern, text), "{pattern} on {text}");
-                assert_eq!(operator.contains(text), arn::like(&pattern, text), "{pattern} on {text}, as an operator");
+                assert_eq!(set.contains(text, &Budget::full()), arn::resource_matches(&pattern, text), "{pattern} on {text}");
+                assert_eq!(
+                    operator.contains(text, &Budget::full()),
+                    arn::like(&pattern, text),
+                    "{pattern} on {text}, as an operator"
+                );
             }
         }
     }

@@ -33,6 +33,18 @@ impl Budget {
         Budget { left: Cell::new(steps) }
     }
 
+    /// Takes `share` of it, or what is left if that is less, as a budget of its own.
+    pub(crate) fn split(&self, share: u64) -> Budget {
+        let own = self.left.get().min(share);
+        self.left.set(self.left.get() - own);
+        Budget::of(own)
+    }
+
+    /// Takes back what is left of a budget that was split off.
+    pub(crate) fn join(&self, own: &Budget) {
+        self.left.set(self.left.get() + own.left.replace(0));
+    }
+
     /// Lets something spend `share` of it, or what is left if that is less.
     pub(crate) fn within<T>(&self, share: u64, run: impl FnOnce(&Budget) -> T) -> T {
         let own = Budget::of(self.left.get().min(share));

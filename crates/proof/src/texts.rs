@@ -111,6 +111,18 @@ impl Pattern {
         glob
     }
 
+    /// How many positions it has at most.
+    fn size(&self) -> usize {
+        self.head.len() + self.tail.len() + 1
+    }
+
+    /// The work of looking whether it matches a text of that length: its walks begin at its head, and there are as many as it
+    /// has `*` before a place.
+    fn cost(&self, length: usize) -> usize {
+        let stars = self.tail.iter().filter(|unit| **unit == Unit::Any).count();
+        self.size() + length.saturating_mul(stars.min(self.tail.len()) + 1) / 2
+    }
+
     fn union(&self) -> &Union {
         self.union.get_or_init(|| Union::of([self.compile()]))
     }
@@ -182,8 +194,8 @@ impl TextSet {
         false
     }
 
-    /// Whether the text is in it.
-    pub(crate) fn contains(&self, text: &str) -> bool {
+    /// Whether the text is in it. When the budget is spent on the way the answer means nothing.
+    pub(crate) fn contains(&self, text: &str, budget: &Budget) -> bool {
         let mut left = Vec::new();
         self.everything
             || self.leading(text, |pattern| {
@@ -193,12 +205,16 @@ impl TextSet {
                 }
                 surely
             })
-            || left.iter().any(|pattern| accepts(pattern.union(), text.chars().map(symbol_of)))
+            || left
+                .iter()
+                .any(|pattern| budget.spend(pattern.cost(text.len())) && accepts(pattern.union(), text.chars().map(symbol_of)))
     }
 
-    /// Whether a text with unknown parts is in it, whatever these are.
-    pub(crate) fn contains_word(&self, word: &[Symbol]) -> bool {
-        self.everything || self.patterns.iter().any(|p| accepts(p.union(), word.iter().copied()))
+    /// Whether a text with unknown parts is in it, whatever these are. When the budget is spent on the way the answer means
+    /// nothing.
+    pub(crate) fn contains_word(&self, word: &[Symbol], budget: &Budget) -> bool {
+        let accepts = |p: &Pattern| budget.spend(p.cost(word.len())) && accepts(p.union(), word.iter().copied());
+        self.everything || self.patterns.iter().any(accepts)
     }
 
     /// Whether all that the pattern matches is in it, where that shows at a glance.
@@ -242,13 +258,16 @@ impl Search<'_> {
         }
         let limits = || self.inside.iter().filter(|set| !set.everything);
         let Some(first) = limits().min_by_key(|set| set.patterns.len()) else {
+            if !budget.spend(self.outside.iter().flat_map(|set| &set.patterns).map(Pattern::size).sum()) {
+                return Answer::TooComplex;
+            }
             let outside = joined(self.outside.iter().flat_map(|set| &set.patterns));
             return search(&[self.universe], &outside, budget);
         };
         let others: Vec<&TextSet> = limits().filter(|set| !std::ptr::eq(**set, *first)).copied().collect();
         let mut too_complex = false;
         for pattern in &first.patterns {
-            if !budget.spend(self.outside.len() + others.len() + 1) {
+            if !budget.spend(self.outside.len() + others.len() + pattern.head.len() / 16 + 1) {
                 return Answer::TooComplex;
             }
             if self.outside.iter().any(|set| set.covers(pattern)) {
@@ -257,19 +276,26 @@ impl Search<'_> {
             if pattern.is_literal() {
                 let text = &pattern.head;
                 let found = (self.valid)(text)
-                    && others.iter().all(|set| set.contains(text))
-                    && !self.outside.iter().any(|set| set.contains(text));
+                    && others.iter().all(|set| set.contains(text, budget))
+                    && !self.outside.iter().any(|set| set.contains(text, budget));
+                if budget.is_spent() {
+                    return Answer::TooComplex;
+                }
                 if found {
                     return Answer::Word(text.chars().map(symbol_of).collect());
                 }
                 continue;
             }
-            let near: Vec<Union> = others.iter().map(|set| joined(set.near(pattern))).collect();
+            let near: Vec<Vec<&Pattern>> = others.iter().map(|set| set.near(pattern).collect()).collect();
+            if !budget.spend(near.iter().flatten().map(|own| own.size()).sum()) {
+                return Answer::TooComplex;
+            }
+            let near: Vec<Union> = near.into_iter().map(joined).collect();
             if near.iter().any(|union| union.is_empty()) {
                 continue;
             }
             let outside: Vec<&Pattern> = self.outside.iter().flat_map(|set| set.near(pattern)).collect();
-            if !budget.spend(outside.len()) {
+            if !budget.spend(outside.iter().map(|own| own.size()).sum()) {
                 return Answer::TooComplex;
             }
             let inside: Vec<&Union> = [self.universe, pattern.union()].into_iter().chain(&near).collect();

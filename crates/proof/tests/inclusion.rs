@@ -466,3 +466,14 @@ fn a_key_that_has_to_be_missing_is_said_to_be() {
     let found = shown(compare(&allow(r#""Action":"sqs:SendMessage","Resource":"*""#), &new));
     assert!(found.request.context.mentions("aws:username") && found.request.context.values("aws:username").is_none());
 }
+
+#[test]
+fn a_pattern_that_begins_with_a_variable_is_about_something() {
+    let on = |resource: &str| allow(&format!(r#"{S3},"Resource":"{resource}""#));
+    for text in ["${k:v}", "${k:v}*", "${k:v}:b"] {
+        assert!(!matches!(compare(&on("arn:aws:s3:::b"), &on(text)), Comparison::Included), "{text}");
+        assert!(!matches!(compare(&on("${k:w}"), &on(text)), Comparison::Included), "{text}");
+        assert_eq!(compare(&on("*"), &on(text)), Comparison::Included);
+        assert_eq!(compare(&on(text), &on(text)), Comparison::Included);
+    }
+}

@@ -4,7 +4,7 @@
 //! in one of their Denies. First with policy variables unknown: if there is none then, there is none. If there is one
 //! that the evaluator does not confirm, values are put in and the question is asked again, exactly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use leastwise_policy::{ActionPattern, Catalogue, Effect, Policy};
 
@@ -14,7 +14,7 @@ use super::space::{ACTION, Literal, Point, Product, RESOURCE, Space};
 use super::{Access, Comparison, Counterexample, PolicyKind, access, strangers, witness};
 use crate::search::Budget;
 use crate::variables::Filling;
-use crate::{resources, variables};
+use crate::{replay, resources, variables};
 
 /// What is asked.
 pub(super) struct Question<'p> {
@@ -59,41 +59,64 @@ struct Candidate {
 /// How many catalogued actions are tried for one that goes with a resource of its types.
 const MOST_NAMES: usize = 24;
 
+/// The steps that one question may take, with all that is tried for it.
+const STEPS_OF_QUESTION: u64 = 12_000_000;
+/// Of these, what the question takes with variables unknown.
+const STEPS_FIRST: u64 = 6_000_000;
+/// What the search for a better counterexample takes.
+const STEPS_BETTER: u64 = 2_000_000;
+/// What the question takes with variables filled in, each time.
+const STEPS_FILLED: u64 = 2_000_000;
+
 /// Answers the question.
 pub(super) fn decide(question: &Question<'_>) -> Comparison {
-    let mut attempt = Attempt::new(question, Filling::Unknown);
+    let steps = Budget::of(STEPS_OF_QUESTION);
+    let mut attempt = Attempt::new(question, Filling::Unknown, steps.split(STEPS_FIRST));
     let mut solver = Solver::new();
     let mut doubt: Option<Candidate> = None;
-    if let Some(found) = attempt.first(question, &[], &mut solver, |candidate| {
+    let first = attempt.first(question, &[], &mut solver, |candidate| {
         doubt.get_or_insert(candidate);
-    }) {
-        return Comparison::NotIncluded(Box::new(attempt.improved(question, found)));
+    });
+    let spent = attempt.space.budget.is_spent();
+    steps.join(&attempt.space.budget);
+    if let Some(found) = first {
+        return Comparison::NotIncluded(Box::new(attempt.improved(question, found, &steps)));
     }
     let Some(doubt) = doubt else {
-        if solver.too_complex {
+        if solver.too_complex || spent {
             return Comparison::Undecided(TOO_COMPLEX.to_owned());
         }
         return Comparison::Included;
     };
-    for values in fillings(&mut attempt.space, &doubt) {
-        let mut filled = Attempt::new(question, Filling::Known(values));
-        if let Some(found) = filled.first(question, &[], &mut Solver::new(), |_| {}) {
-            return Comparison::NotIncluded(Box::new(filled.improved(question, found)));
+    attempt.space.budget = steps.split(STEPS_FILLED);
+    let fillings = fillings(&mut attempt.space, &doubt);
+    steps.join(&attempt.space.budget);
+    for values in fillings {
+        if steps.is_spent() {
+            break;
+        }
+        let mut filled = Attempt::new(question, Filling::Known(values), steps.split(STEPS_FILLED));
+        let found = filled.first(question, &[], &mut Solver::new(), |_| {});
+        steps.join(&filled.space.budget);
+        if let Some(found) = found {
+            return Comparison::NotIncluded(Box::new(filled.improved(question, found, &steps)));
         }
     }
-    Comparison::Undecided(attempt.reason(&doubt, &solver))
+    Comparison::Undecided(attempt.reason(&doubt, solver.too_complex || spent))
 }
 
-const TOO_COMPLEX: &str = "too complex: the policies combine too many patterns to be compared within the bounds";
+const TOO_COMPLEX: &str = "too complex: the policies combine too many statements, patterns or values to be compared within the bounds; \
+                           split them, by service or by resource, and compare the parts";
 
 impl<'p> Attempt<'p> {
-    fn new(question: &Question<'p>, filling: Filling) -> Attempt<'p> {
-        let mut space = Space::new(question.kind, filling, question.catalogue);
+    fn new(question: &Question<'p>, filling: Filling, budget: Budget) -> Attempt<'p> {
+        let mut space = Space::new(question.kind, filling, question.catalogue, budget);
         let mut new_allows = space.products(question.new, Effect::Allow);
         let new_denies = space.products(question.new, Effect::Deny);
         let old_allows = space.products(question.existing, Effect::Allow);
         let mut old_denies = space.products(question.existing, Effect::Deny);
-        old_denies.retain(|old| !new_denies.iter().any(|new| within(&old.literals, new)));
+        let index = Index::of(new_denies.iter());
+        old_denies.retain(|old| !index.holds_one_around(&old.literals, &space.budget));
         space.add_what_follows(&mut new_allows);
         space.add_what_follows(&mut old_denies);
         let public = matches!(question.purpose, Purpose::PublicAccess);
@@ -122,12 +145,21 @@ impl<'p> Attempt<'p> {
     ) -> Option<(Candidate, Counterexample)> {
         let covered: Vec<&Product<'_>> = self.new_denies.iter().chain(&self.old_allows).collect();
         let denied: Vec<&Product<'_>> = self.new_denies.iter().collect();
+        let (around, around_denied) = (Index::of(covered.iter().copied()), Index::of(denied.iter().copied()));
         for (allow, product) in self.new_allows.iter().enumerate() {
-            let lost = self.old_denies.iter().enumerate().map(|(at, deny)| (Some(at), deny.literals.as_slice(), &denied));
-            let missing = std::iter::once((None, &[][..], &covered));
-            for (deny, more, outside) in missing.chain(lost) {
+            let lost = self
+                .old_denies
+                .iter()
+                .enumerate()
+                .map(|(at, deny)| (Some(at), deny.literals.as_slice(), (&denied, &around_denied)));
+            let missing = std::iter::once((None, &[][..], (&covered, &around)));
+            for (deny, more, (outside, around)) in missing.chain(lost) {
+                if self.space.budget.is_spent() {
+                    solver.too_complex = true;
+                    return None;
+                }
                 let inside: Vec<Literal> = [&product.literals, more, &self.common, besides].concat();
-                if outside.iter().any(|product| within(&inside, product)) {
+                if around.holds_one_around(&inside, &self.space.budget) {
                     continue;
                 }
                 let Some(found) = solver.run(&mut self.space, &inside, outside) else { continue };
@@ -142,8 +174,8 @@ impl<'p> Attempt<'p> {
     }
 
     /// A counterexample with a catalogued action, where there is one, and a resource of its types, where that can be.
-    fn improved(&mut self, question: &Question<'_>, (_, plain): (Candidate, Counterexample)) -> Counterexample {
-        self.space.budget = Budget::full();
+    fn improved(&mut self, question: &Question<'_>, (_, plain): (Candidate, Counterexample), steps: &Budget) -> Counterexample {
+        self.space.budget = steps.split(STEPS_BETTER);
         let set = self.space.names.add_catalogue();
         let catalogued = Literal { dimension: ACTION, set, holds: true };
         let Some((candidate, second)) = self.first(question, &[catalogued], &mut Solver::new(), |_| {}) else {
@@ -175,7 +207,7 @@ impl<'p> Attempt<'p> {
     }
 
     /// Why a request could be neither excluded nor confirmed.
-    fn reason(&self, doubt: &Candidate, solver: &Solver) -> String {
+    fn reason(&self, doubt: &Candidate, too_complex: bool) -> String {
         let opaque: Vec<String> = self
             .space
             .keys
@@ -191,16 +223,42 @@ impl<'p> Attempt<'p> {
         if !opaque.is_empty() {
             return format!("conditions on {} are compared only as they are written", opaque.join(", "));
         }
-        if solver.too_complex {
+        if too_complex {
             return TOO_COMPLEX.to_owned();
         }
         "internal error: the evaluator does not confirm a request that was found; please report it".to_owned()
     }
 }
 
-/// Whether all of the product's literals are among those asserted, so that what they hold for lies in the product.
-fn within(inside: &[Literal], product: &Product<'_>) -> bool {
-    product.literals.iter().all(|literal| inside.contains(literal))
+/// Products by one of their literals, to find those that hold wherever some literals do.
+struct Index<'a, 'p> {
+    /// By the last literal, which is about a condition or a caller if the product has one.
+    by_last: HashMap<Literal, Vec<&'a Product<'p>>>,
+    /// Whether there is one that holds everywhere.
+    has_everything: bool,
+}
+
+impl<'a, 'p> Index<'a, 'p> {
+    fn of(products: impl Iterator<Item = &'a Product<'p>>) -> Index<'a, 'p> {
+        let mut index = Index { by_last: HashMap::new(), has_everything: false };
+        for product in products {
+            match product.literals.last() {
+                Some(last) => index.by_last.entry(*last).or_default().push(product),
+                None => index.has_everything = true,
+            }
+        }
+        index
+    }
+
+    /// Whether all literals of one of the products are among those asserted, so that what these hold for lies in it. False
+    /// also when the budget is spent.
+    fn holds_one_around(&self, inside: &[Literal], budget: &Budget) -> bool {
+        let within = |product: &&Product<'_>| {
+            budget.spend(product.literals.len()) && product.literals.iter().all(|literal| inside.contains(literal))
+        };
+        self.has_everything
+            || inside.iter().any(|literal| self.by_last.get(literal).is_some_and(|products| products.iter().any(within)))
+    }
 }
 
 /// The candidate as a counterexample, if the evaluator says so.
@@ -213,6 +271,18 @@ fn confirmed(
 ) -> Option<Counterexample> {
     let request = witness::request(space, &candidate.found, question.new)?;
     let kind = question.kind;
+    let both = || question.new.iter().chain(question.existing).copied();
+    let values = request.context.iter().flat_map(|(_, values)| values).map(|value| value.len());
+    let longest = values.chain([request.resource.len(), request.action.as_str().len()]).max().unwrap_or(0);
+    let size: usize = both().map(|policy| policy.text().len()).sum();
+    if !space.budget.spend(size / 4) {
+        return None;
+    }
+    if !replay::is_cheap(longest, both()) {
+        // Nothing more is decided.
+        space.budget.spend(usize::MAX);
+        return None;
+    }
     let (new, old) = (witness::replay(question.new, &request, kind), witness::replay(question.existing, &request, kind));
     if !new.allowed() || old.allowed() {
         return None;
@@ -277,6 +347,8 @@ fn put_in(format: &str, fill: fn(&str) -> &str) -> String {
 
 /// How many values are tried that make a pattern with a variable one of the resources that are written out.
 const MOST_VALUES: usize = 4;
+/// Among how many pairs of a pattern with a variable and a resource they are looked for.
+const MAX_PAIRS: usize = 10_000;
 
 /// Values for the policy variables that may make a doubtful request a real one: what its conditions ask for, all the same,
 /// none, with a colon, and what makes patterns meet resources that are written out.
@@ -302,7 +374,8 @@ fn fillings(space: &mut Space<'_>, doubt: &Candidate) -> Vec<BTreeMap<String, Op
         wanted.insert(name.clone(), Some(own.unwrap_or_else(usual)));
     }
     let missing = names.into_iter().map(|name| (name, None)).collect();
-    let pairs = space.unfilled.iter().flat_map(|text| space.exact.iter().filter_map(|exact| variables::value_in(text, exact)));
+    let pairs = space.unfilled.iter().flat_map(|text| space.exact.iter().map(move |exact| (text, exact)));
+    let pairs = pairs.take(MAX_PAIRS).filter_map(|(text, exact)| variables::value_in(text, exact));
     let meeting = pairs.take(MOST_VALUES).map(|(name, value)| {
         let mut values = wanted.clone();
         values.insert(name, Some(value));

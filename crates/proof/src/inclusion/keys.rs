@@ -142,16 +142,16 @@ impl Key {
     }
 
     /// Whether a value is one that a line wants, negation aside.
-    fn wants(&self, line: &Line, value: &str) -> bool {
+    fn wants(&self, line: &Line, value: &str, budget: &Budget) -> bool {
         match (line, &self.form) {
-            (Line::Compare { set, .. }, Form::Texts) => set.contains(value),
+            (Line::Compare { set, .. }, Form::Texts) => set.contains(value, budget),
             (Line::Compare { ranges, .. }, Form::Scale(scale)) => ranges.contains(scale.position(value)),
             _ => false,
         }
     }
 
     /// Whether a line holds.
-    pub(super) fn holds(&self, line: u32, state: &State) -> bool {
+    pub(super) fn holds(&self, line: u32, state: &State, budget: &Budget) -> bool {
         let Some(line) = self.line(line) else { return false };
         match (line, state) {
             (_, State::Unknown) => false,
@@ -159,7 +159,7 @@ impl Key {
             (Line::Null { present, .. }, State::Values(_)) => *present,
             (Line::Compare { operator, .. }, State::Missing) => when_missing(*operator),
             (Line::Compare { operator, .. }, State::Values(values)) => {
-                let matches = |value: &String| self.wants(line, value);
+                let matches = |value: &String| self.wants(line, value, budget);
                 match operator.quantifier {
                     None => values.iter().any(matches) != operator.negated,
                     Some(quantifier) if values.iter().all(String::is_empty) => quantifier == Quantifier::ForAllValues,
@@ -176,7 +176,7 @@ impl Key {
         if self.is_opaque() {
             return if contradictory() { Found::None } else { Found::Some(State::Unknown) };
         }
-        let fits = |state: &State| asserted.iter().all(|(line, holds)| self.holds(*line, state) == *holds);
+        let fits = |state: &State| asserted.iter().all(|(line, holds)| self.holds(*line, state, budget) == *holds);
         if let Some(pinned) = &self.pinned {
             return if fits(pinned) { Found::Some(pinned.clone()) } else { Found::None };
         }
@@ -198,7 +198,9 @@ impl Key {
         let empty = State::Values(vec![String::new()]);
         match self.value(&all, budget) {
             Found::Some(value) => Some(value),
-            Found::None if asserted.iter().all(|(line, holds)| self.holds(*line, &empty) == *holds) => Some(String::new()),
+            Found::None if asserted.iter().all(|(line, holds)| self.holds(*line, &empty, budget) == *holds) => {
+                Some(String::new())
+            }
             _ => None,
         }
     }
@@ -237,7 +239,7 @@ impl Key {
         let mut values: Vec<String> = Vec::new();
         for demand in &some {
             let wanted: Vec<(u32, bool)> = every.iter().copied().chain([*demand]).collect();
-            let has = |value: &str| wanted.iter().all(|(line, inside)| self.is(*line, value) == *inside);
+            let has = |value: &str| wanted.iter().all(|(line, inside)| self.is(*line, value, budget) == *inside);
             if values.iter().any(|value| has(value)) {
                 continue;
             }
@@ -258,8 +260,8 @@ impl Key {
         Found::Some(State::Values(values))
     }
 
-    fn is(&self, line: u32, value: &str) -> bool {
-        self.line(line).is_some_and(|line| self.wants(line, value))
+    fn is(&self, line: u32, value: &str, budget: &Budget) -> bool {
+        self.line(line).is_some_and(|line| self.wants(line, value, budget))
     }
 
     /// A value other than the empty text that is, or is not, one that each of the lines wants.

@@ -72,9 +72,9 @@ impl<'p> Names<'p> {
     }
 
     /// Whether an action, in lower case, is in a set.
-    pub(super) fn holds(&self, at: u32, name: &str) -> bool {
+    pub(super) fn holds(&self, at: u32, name: &str, budget: &Budget) -> bool {
         match self.set(at) {
-            Some(set) => set.contains(name),
+            Some(set) => set.contains(name, budget),
             None => name
                 .split_once(':')
                 .is_some_and(|(service, name)| self.catalogue.service(service).is_some_and(|s| s.action(name).is_some())),
@@ -119,7 +119,9 @@ impl<'p> Names<'p> {
                 lower.clear();
                 lower.extend([service.prefix(), ":", name]);
                 lower.make_ascii_lowercase();
-                if inside.iter().all(|set| set.contains(&lower)) && !outside.iter().any(|set| set.contains(&lower)) {
+                if inside.iter().all(|set| set.contains(&lower, budget))
+                    && !outside.iter().any(|set| set.contains(&lower, budget))
+                {
                     found.push(format!("{}:{name}", service.prefix()));
                     if found.len() >= most {
                         break;

@@ -23,7 +23,7 @@ pub(super) struct Request {
 /// A search, and how much it may still do.
 #[derive(Debug)]
 pub(super) struct Solver {
-    pub(super) states: u32,
+    states: u32,
     /// Whether something was left out because it was too much.
     pub(super) too_complex: bool,
 }
@@ -36,6 +36,10 @@ impl Solver {
     /// A request where all of `inside` hold and that is in none of `outside`.
     pub(super) fn run(&mut self, space: &mut Space<'_>, inside: &[Literal], outside: &[&Product<'_>]) -> Option<Request> {
         let dimensions = space.dimensions();
+        if !space.budget.spend(dimensions as usize * 4 + 1) {
+            self.too_complex = true;
+            return None;
+        }
         let mut asserted: Vec<Vec<(u32, bool)>> = vec![Vec::new(); dimensions as usize];
         for literal in inside {
             let own = asserted.get_mut(literal.dimension as usize)?;
@@ -67,13 +71,17 @@ impl Solver {
     fn leave(&mut self, space: &mut Space<'_>, mut here: Request, outside: &[&Product<'_>], cuts: u32) -> Option<Request> {
         'states: loop {
             self.states = self.states.saturating_sub(1);
-            if self.states == 0 || cuts > MOST_CUTS || !space.budget.spend(outside.len()) {
+            if self.states == 0 || cuts > MOST_CUTS || !space.budget.spend(outside.len() * 2) {
                 self.too_complex = true;
                 return None;
             }
             let Some(open) = here.narrowest(space, outside) else { return Some(here) };
             let (last, others) = open.split_last()?;
             for literal in others {
+                if !space.budget.spend(here.size()) {
+                    self.too_complex = true;
+                    return None;
+                }
                 let mut child = here.clone();
                 if self.assert(space, &mut child, !*literal)
                     && let Some(found) = self.leave(space, child, outside, cuts + 1)
@@ -135,15 +143,22 @@ impl Request {
         let mut open = Vec::new();
         for literal in &product.literals {
             let at = literal.dimension as usize;
-            let asserted = self.asserted.get(at)?.iter().find(|(set, _)| *set == literal.set);
+            let own = self.asserted.get(at)?;
+            let asserted = own.get(own.partition_point(|(set, _)| *set < literal.set)).filter(|(set, _)| *set == literal.set);
             match asserted {
                 Some((_, holds)) if *holds == literal.holds => {}
                 Some(_) => return None,
+                None if !space.budget.spend(1) => return None,
                 None if space.holds(literal.dimension, literal.set, self.points.get(at)?) == literal.holds => open.push(*literal),
                 None => return None,
             }
         }
         Some(open)
+    }
+
+    /// How much a copy of it takes.
+    fn size(&self) -> usize {
+        self.points.len() * 4 + self.asserted.iter().map(Vec::len).sum::<usize>()
     }
 
     /// The literals asserted in one dimension.

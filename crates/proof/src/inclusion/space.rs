@@ -98,7 +98,7 @@ pub(super) struct Known<'p> {
 }
 
 impl<'p> Space<'p> {
-    pub(super) fn new(kind: PolicyKind, filling: Filling, catalogue: &'p Catalogue) -> Space<'p> {
+    pub(super) fn new(kind: PolicyKind, filling: Filling, catalogue: &'p Catalogue, budget: Budget) -> Space<'p> {
         Space {
             kind,
             catalogue,
@@ -106,7 +106,7 @@ impl<'p> Space<'p> {
             resources: Resources::new(),
             callers: Callers::new(kind == PolicyKind::Identity),
             keys: Vec::new(),
-            budget: Budget::full(),
+            budget,
             variables: BTreeSet::new(),
             unfilled: BTreeSet::new(),
             exact: BTreeSet::new(),
@@ -161,7 +161,7 @@ impl<'p> Space<'p> {
         at
     }
 
-    /// The products of the statements with that effect.
+    /// The products of the statements with that effect; too few when the budget is spent on the way.
     pub(super) fn products(&mut self, policies: &[&'p Policy], effect: Effect) -> Vec<Product<'p>> {
         let mut all = Vec::new();
         for (document, policy) in policies.iter().enumerate() {
@@ -173,6 +173,9 @@ impl<'p> Space<'p> {
                     let mut literals: Vec<Literal> = base.iter().chain(place).copied().collect();
                     literals.sort_unstable();
                     literals.dedup();
+                    if !self.budget.spend(literals.len() * 2 + 4) {
+                        return all;
+                    }
                     let contradictory = literals.windows(2).any(|w| matches!(w, [a, b] if *a == !*b));
                     if !contradictory {
                         all.push(Product { literals, document, statement });
@@ -219,6 +222,9 @@ impl<'p> Space<'p> {
     /// The line of a condition block, as alternatives, at most so many, of each of which all literals have to hold; none when it never holds.
     fn line(&mut self, condition: &'p Condition, variables: bool, most: usize) -> Option<Vec<Vec<Literal>>> {
         let operator = Operator::parse(&condition.operator.what)?;
+        if !self.budget.spend(condition.values.iter().map(|value| value.what.len() / 2 + 8).sum()) {
+            return None;
+        }
         let mut written: Vec<&'p str> = condition.values.iter().map(|value| &*value.what).collect();
         written.sort_unstable();
         written.dedup();
@@ -281,6 +287,10 @@ impl<'p> Space<'p> {
                 self.exact.insert(text);
             }
         }
+        let size: usize = element.patterns.iter().map(|pattern| pattern.what.len() / 2 + 8).sum();
+        if !self.budget.spend(size) {
+            return None;
+        }
         let texts = element.patterns.iter().map(|pattern| (&*pattern.what, variables && variables::has_variable(&pattern.what)));
         let sets = self.resources.add_element(texts, &self.filling);
         let everything = sets.iter().any(|set| self.resources.is_everything(*set));
@@ -302,6 +312,9 @@ impl<'p> Space<'p> {
         if let Some(known) = self.answers.get(&question) {
             return known.clone();
         }
+        if !self.budget.spend(asserted.len() + 4) {
+            return Found::TooComplex;
+        }
         let budget = &self.budget;
         let answer = match dimension {
             ACTION => point(self.names.find(asserted, budget), Point::Action),
@@ -312,6 +325,8 @@ impl<'p> Space<'p> {
                 None => Found::None,
             },
         };
+        // When the budget is spent on the way, that nothing was found says nothing.
+        let answer = if matches!(answer, Found::None) && budget.is_spent() { Found::TooComplex } else { answer };
         self.answers.insert(question, answer.clone());
         answer
     }
@@ -319,10 +334,10 @@ impl<'p> Space<'p> {
     /// Whether a set of a dimension holds a point of it.
     pub(super) fn holds(&self, dimension: u32, set: u32, point: &Point) -> bool {
         match point {
-            Point::Action(name) => self.names.holds(set, name),
-            Point::Resource(place) => self.resources.holds(set, place),
+            Point::Action(name) => self.names.holds(set, name, &self.budget),
+            Point::Resource(place) => self.resources.holds(set, place, &self.budget),
             Point::Caller(caller) => self.callers.holds(set, caller),
-            Point::Key(state) => self.key_of(dimension).is_some_and(|key| key.holds(set, state)),
+            Point::Key(state) => self.key_of(dimension).is_some_and(|key| key.holds(set, state, &self.budget)),
         }
     }
 }

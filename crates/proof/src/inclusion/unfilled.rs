@@ -109,34 +109,36 @@ impl<'p> Space<'p> {
         if singles.len() > MOST_COMPARED {
             return;
         }
-        let budget = Budget::full();
-        let mut follows: Vec<(u32, u32)> = Vec::new();
+        // By dimension: what holds too where the value with variables holds, and what does not where it does not.
+        let (mut forth, mut back): (Follows, Follows) = (BTreeMap::new(), BTreeMap::new());
         for (one, from) in &singles {
             for (other, to) in &singles {
-                if from != to && one.0 == other.0 && one.1 == other.1 && lies_within(one, other, &budget) {
-                    follows.push((FIRST_KEY + from, FIRST_KEY + to));
+                if from != to && one.0 == other.0 && one.1 == other.1 && lies_within(one, other, &self.budget) {
+                    forth.entry(FIRST_KEY + from).or_default().push(FIRST_KEY + to);
+                    back.entry(FIRST_KEY + to).or_default().push(FIRST_KEY + from);
                 }
             }
         }
         for product in products {
-            let literals = &product.literals;
-            let more: Vec<Literal> = follows
-                .iter()
-                .flat_map(|(from, to)| {
-                    let has = |dimension: u32, holds: bool| literals.contains(&Literal { dimension, set: 0, holds });
-                    let forth = has(*from, true).then_some(Literal { dimension: *to, set: 0, holds: true });
-                    let back = has(*to, false).then_some(Literal { dimension: *from, set: 0, holds: false });
-                    forth.into_iter().chain(back)
-                })
-                .collect();
+            let mut more: Vec<Literal> = Vec::new();
+            for literal in &product.literals {
+                let follows = if literal.holds { &forth } else { &back }.get(&literal.dimension);
+                more.extend(follows.into_iter().flatten().map(|at| Literal { dimension: *at, set: 0, holds: literal.holds }));
+            }
+            if !self.budget.spend(product.literals.len() + more.len()) {
+                return;
+            }
             let wide = |literal: &Literal| literal.holds.then(|| self.known.unfilled.wide.get(&literal.dimension)).flatten();
-            let wide: Vec<Literal> = literals.iter().chain(&more).filter_map(wide).copied().collect();
+            let wide: Vec<Literal> = product.literals.iter().chain(&more).filter_map(wide).copied().collect();
             product.literals.extend(more.into_iter().chain(wide));
             product.literals.sort_unstable();
             product.literals.dedup();
         }
     }
 }
+
+/// By dimension, the dimensions of other values with variables.
+type Follows = BTreeMap<u32, Vec<u32>>;
 
 /// Whether all texts of one value are texts of the other, whatever the variables stand for.
 fn lies_within(one: &Single, other: &Single, budget: &Budget) -> bool {

@@ -338,9 +338,7 @@ impl<'c, 'p> Requests<'c, 'p> {
     /// The services whose known names stand for `service`: itself, or, for the one that nobody names, all those
     /// that no statement names.
     fn named_services(&self, left: &Clause<'_>, service: &str, known: &mut KnownNames<'_>) -> Vec<String> {
-        let mentioned = |service: &str| {
-            std::iter::once(left).chain(self.groups.iter().copied()).any(|c| c.set().of_service(service).len() > 0)
-        };
+        let mentioned = |service: &str| left.set().of_service(service).len() > 0 || self.services.contains(service);
         if mentioned(service) {
             return vec![service.to_owned()];
         }

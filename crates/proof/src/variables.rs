@@ -87,6 +87,11 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 /// The length of the variable that `text` begins with. A quoted brace does not end it; `${}` is none.
 fn length(text: &str) -> Option<usize> {
     let inside = text.strip_prefix("${")?;
+    // Most texts without an end are told quickly; a character has four bytes at most.
+    let near = inside.as_bytes().get(..LONGEST * 4).unwrap_or(inside.as_bytes());
+    if !near.contains(&b'}') {
+        return None;
+    }
     let mut quoted = false;
     for (at, c) in inside.char_indices().take(LONGEST) {
         match c {

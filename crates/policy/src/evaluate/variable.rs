@@ -110,6 +110,11 @@ impl<'a> Iterator for Pieces<'a> {
 /// default does not end it; something unclosed, empty or longer than [`LONGEST`] is no variable.
 fn variable_length(text: &str) -> Option<usize> {
     let inside = text.strip_prefix("${")?;
+    // Most texts without an end are told quickly; a character has four bytes at most.
+    let near = inside.as_bytes().get(..LONGEST * 4).unwrap_or(inside.as_bytes());
+    if !near.contains(&b'}') {
+        return None;
+    }
     let mut quoted = false;
     for (at, c) in inside.char_indices().take(LONGEST) {
         match c {

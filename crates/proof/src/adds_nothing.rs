@@ -171,7 +171,7 @@ impl<'c, 'p> Requests<'c, 'p> {
                 witness.refined = Some(left.statement.index);
                 best = Some(Ranked { rank: TOO_COMPLEX, witness });
             }
-            if best.as_ref().is_some_and(|b| b.rank == CATALOGUED) {
+            if best.as_ref().is_some_and(|b| b.rank == CATALOGUED) || budget.is_spent() {
                 break;
             }
         }

@@ -234,13 +234,22 @@ impl<'p> Attempt<'p> {
 struct Index<'a, 'p> {
     /// By the last literal, which is about a condition or a caller if the product has one.
     by_last: HashMap<Literal, Vec<&'a Product<'p>>>,
+    /// All of them, where they are few.
+    few: Vec<&'a Product<'p>>,
     /// Whether there is one that holds everywhere.
     has_everything: bool,
 }
 
+/// Up to how many products are looked at one by one.
+const MAX_FEW: usize = 64;
+
 impl<'a, 'p> Index<'a, 'p> {
-    fn of(products: impl Iterator<Item = &'a Product<'p>>) -> Index<'a, 'p> {
-        let mut index = Index { by_last: HashMap::new(), has_everything: false };
+    fn of(products: impl ExactSizeIterator<Item = &'a Product<'p>>) -> Index<'a, 'p> {
+        let mut index = Index { by_last: HashMap::new(), few: Vec::new(), has_everything: false };
+        if products.len() <= MAX_FEW {
+            index.few.extend(products);
+            return index;
+        }
         for product in products {
             match product.literals.last() {
                 Some(last) => index.by_last.entry(*last).or_default().push(product),
@@ -257,7 +266,9 @@ impl<'a, 'p> Index<'a, 'p> {
             budget.spend(product.literals.len()) && product.literals.iter().all(|literal| inside.contains(literal))
         };
         self.has_everything
-            || inside.iter().any(|literal| self.by_last.get(literal).is_some_and(|products| products.iter().any(within)))
+            || self.few.iter().any(within)
+            || (!self.by_last.is_empty()
+                && inside.iter().any(|literal| self.by_last.get(literal).is_some_and(|products| products.iter().any(within))))
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) struct EvidenceOptions {
     /// CloudTrail: delivered files, `lookup-events`, CSV exports; folders of any depth.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     cloudtrail: Vec<PathBuf>,
-    /// Outputs of `aws cloudtrail describe-trails` and `get-event-selectors`.
+    /// Outputs of `aws cloudtrail describe-trails`, `get-event-selectors` and `get-trail-status`, `aws account list-regions`,
+    /// and `aws organizations list-accounts`.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     trails: Vec<PathBuf>,
     /// The provider's service reference, one file a service; it is the catalogue of the analysis.
@@ -65,10 +66,11 @@ pub(crate) struct EvidenceOptions {
     /// Count only what its sessions call as activity of a role, as AWS does: being assumed is none.
     #[arg(long)]
     requests_only: bool,
-    /// The logs look in all regions, although they show one only.
+    /// You say that the trails look in all regions, although no description does.
     #[arg(long)]
     all_regions: bool,
-    /// The logs are complete although no rhythm of delivery shows, and lookups and exports in them were not filtered.
+    /// You say that the logs are complete although no rhythm of delivery shows, that all management events are in them where no
+    /// event selectors are given, and that lookups and exports were not filtered.
     #[arg(long)]
     complete_logs: bool,
     /// Data events of this resource type are all logged, such as AWS::S3::Object.
@@ -200,10 +202,7 @@ impl Evidence {
         #[cfg(feature = "ingest")]
         self.recall(&mut collector, &mut observed, &mut problems);
         let described = self.described_trails(&mut problems);
-        for mut coverage in observed.coverage(&self.trails) {
-            described.apply(&mut coverage);
-            collector.ledger().cover(coverage);
-        }
+        observed.timelines(&described, &self.trails).into_iter().for_each(|timeline| collector.ledger().cover(timeline));
         let mut reports = LastAccessedReader::default();
         self.each(Kind::LastAccessed, &mut problems, &mut |name, bytes, _| reports.add(name, bytes));
         let (reports, unread) = reports.finish();
@@ -235,6 +234,14 @@ impl Evidence {
         let paths: Vec<PathBuf> = self.of(Kind::Logs).cloned().collect();
         let mut reading = leastwise_history::read(&paths, &self.reading, visit);
         problems.extend(std::mem::take(&mut reading.problems).into_iter().map(of_history));
+        for (path, why) in &reading.refused {
+            problems.push(InputProblem { affects: Affects::Nobody, ..InputProblem::of_file(path, why.as_str(), None) });
+        }
+        if reading.masked > 0 {
+            let message = format!("{} events share an `eventID` with a different event; each is counted", reading.masked);
+            let help = Some("event ids seem to be masked: copies of an event cannot be told from repetitions");
+            problems.push(InputProblem { affects: Affects::Nobody, ..InputProblem::of_file("cloudtrail", message, help) });
+        }
         reading
     }
 

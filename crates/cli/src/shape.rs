@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use leastwise::access::Affects;
 use leastwise::analysis::InputProblem;
 
+use leastwise_history::refused;
+
 use crate::failure::Failure;
 
 /// The kinds of input.
@@ -42,7 +44,10 @@ pub(crate) fn find(
         .map_err(|error| Failure::bad_input(format!("{}: {error}", path.display()), "check the path and its permissions"))?;
     match kind {
         Some(Kind::Logs) => files.push((Kind::Logs, path.to_owned())),
-        _ if facts.is_dir() => below(path, kind, files, problems),
+        _ if facts.is_dir() => {
+            let root = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            below(path, &root, kind, files, problems);
+        }
         Some(kind) => files.push((kind, path.to_owned())),
         None => match of_beginning(path) {
             Some(kind) => files.push((kind, path.to_owned())),
@@ -55,7 +60,7 @@ pub(crate) fn find(
     Ok(())
 }
 
-fn below(folder: &Path, kind: Option<Kind>, files: &mut Vec<(Kind, PathBuf)>, problems: &mut Vec<InputProblem>) {
+fn below(folder: &Path, root: &Path, kind: Option<Kind>, files: &mut Vec<(Kind, PathBuf)>, problems: &mut Vec<InputProblem>) {
     let unread = |path: &Path, error: std::io::Error| {
         InputProblem::of_file(&path.display().to_string(), format!("cannot be read: {error}"), Some("check its permissions"))
     };
@@ -76,10 +81,15 @@ fn below(folder: &Path, kind: Option<Kind>, files: &mut Vec<(Kind, PathBuf)>, pr
         if name.starts_with('.') || name.starts_with(STORE) {
             continue;
         }
+        if let Some(why) = refused(&path, file_type, root) {
+            let problem = InputProblem::of_file(&path.display().to_string(), why, None);
+            problems.push(InputProblem { affects: Affects::Nobody, ..problem });
+            continue;
+        }
         if file_type.is_dir() {
             match kind.or_else(|| of_folder(&name)) {
                 Some(Kind::Logs) => files.push((Kind::Logs, path)),
-                hint => below(&path, hint, files, problems),
+                hint => below(&path, root, hint, files, problems),
             }
             continue;
         }
@@ -139,7 +149,7 @@ fn kind_of(head: &[u8]) -> Option<Kind> {
             () => None,
         };
     }
-    const MARKS: [(&str, Kind); 19] = [
+    const MARKS: [(&str, Kind); 26] = [
         ("\"UserDetailList\"", Kind::Account),
         ("\"GroupDetailList\"", Kind::Account),
         ("\"RoleDetailList\"", Kind::Account),
@@ -154,6 +164,13 @@ fn kind_of(head: &[u8]) -> Option<Kind> {
         ("\"trailList\"", Kind::Trails),
         ("\"EventSelectors\"", Kind::Trails),
         ("\"AdvancedEventSelectors\"", Kind::Trails),
+        ("\"IsMultiRegionTrail\"", Kind::Trails),
+        ("\"IsLogging\"", Kind::Trails),
+        ("\"RegionOptStatus\"", Kind::Trails),
+        ("\"JoinedMethod\"", Kind::Trails),
+        ("\"QueryResultRows\"", Kind::Logs),
+        ("\"event_code\"", Kind::Logs),
+        ("\"logStreamName\"", Kind::Logs),
         ("\"Records\"", Kind::Logs),
         ("\"Events\"", Kind::Logs),
         ("\"eventVersion\"", Kind::Logs),

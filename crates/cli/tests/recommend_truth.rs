@@ -28,7 +28,7 @@ use leastwise::refine::Choices;
 use leastwise::usage::sources::last_accessed::LastAccessedReader;
 use leastwise::usage::{Collector, Event, EventMapper, Rules, TrackingPeriod, UsageLedger};
 use leastwise_demo::{Damage, FileKind, Options};
-use leastwise_history::{ReadOptions, Reading, TrailFacts};
+use leastwise_history::{DescribedTrails, ReadOptions, Reading, TrailFacts};
 use leastwise_policy::Catalogue;
 use leastwise_policy::catalogue::import::{ImportHints, SourceFile, import};
 use serde_json::Value;
@@ -83,8 +83,12 @@ impl Demo {
         let mut collector = Collector::new(mapper);
         if self.logs.exists() {
             let reading = self.read(&mut |event| collector.record(event));
-            let trails = TrailFacts { all_regions: true, ..TrailFacts::default() };
-            reading.observed.coverage(&trails).into_iter().for_each(|coverage| collector.ledger().cover(coverage));
+            let trails = TrailFacts { all_regions: true, complete: true, ..TrailFacts::default() };
+            reading
+                .observed
+                .timelines(&DescribedTrails::default(), &trails)
+                .into_iter()
+                .for_each(|coverage| collector.ledger().cover(coverage));
         }
         let mut reports = LastAccessedReader::default();
         for (name, bytes) in self.files.iter().filter(|(name, _)| name.starts_with("last-accessed/")) {

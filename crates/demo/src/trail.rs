@@ -346,6 +346,9 @@ impl Account<'_> {
             out.push_str(",\"errorCode\":\"");
             out.push_str(code);
             out.push_str("\",\"errorMessage\":\"User is not authorized to perform this action\"");
+        } else if source == "cloudtrail.amazonaws.com" && !reads {
+            // A use that changes nothing: the account's own trail stays as it is described.
+            out.push_str(",\"errorCode\":\"TrailNotFoundException\",\"errorMessage\":\"Unknown trail\"");
         }
         for (key, value) in [
             (",\"requestParameters\":", parameters.as_str()),

@@ -16,6 +16,8 @@ pub(crate) enum Found<'p> {
     Digest,
     /// A file that is not called as logs are.
     Other(&'p Path),
+    /// What is no file, or is none of the folder, with the reason. Nothing is known to be missing for it.
+    Refused(&'p Path, String),
     /// A path that cannot be looked at, with the reason.
     Unreadable(&'p Path, String),
 }
@@ -24,10 +26,33 @@ pub(crate) enum Found<'p> {
 pub(crate) fn walk(path: &Path, found: &mut dyn FnMut(Found<'_>)) {
     match std::fs::metadata(path) {
         Err(error) => found(Found::Unreadable(path, format!("cannot be read: {error}"))),
-        Ok(facts) if facts.is_dir() => below(path, found),
+        Ok(facts) if facts.is_dir() => {
+            let root = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            below(path, &root, found);
+        }
+        // A pipe that is named is read to its end: that is how shells hand over what a command prints.
         Ok(_) => found(log(path)),
     }
 }
+
+/// Why a path in a folder, whose true path is `root`, is not read, whatever it is called: what is no file could block for ever, and what a link leads to outside
+/// of the folder was not given to be read.
+#[must_use]
+pub fn refused(path: &Path, kind: std::fs::FileType, root: &Path) -> Option<String> {
+    if kind.is_symlink() {
+        return match std::fs::canonicalize(path) {
+            Err(error) => Some(format!("is a link that leads nowhere: {error}")),
+            Ok(target) if !target.starts_with(root) => Some("is a link out of the folder, and is not followed".to_owned()),
+            // A linked folder could lead round in a circle, and what is in it stands elsewhere in the folder anyway.
+            Ok(target) if target.is_dir() => None,
+            Ok(target) if !target.is_file() => Some(NO_FILE.to_owned()),
+            Ok(_) => None,
+        };
+    }
+    (!kind.is_dir() && !kind.is_file()).then(|| NO_FILE.to_owned())
+}
+
+const NO_FILE: &str = "is a pipe, a socket or a device, and is not read";
 
 /// A log, when it can be called by its name, which is what tells it from others.
 fn log(path: &Path) -> Found<'_> {
@@ -37,7 +62,7 @@ fn log(path: &Path) -> Found<'_> {
     }
 }
 
-fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
+fn below(folder: &Path, root: &Path, found: &mut dyn FnMut(Found<'_>)) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => return found(Found::Unreadable(folder, format!("cannot be read: {error}"))),
@@ -55,10 +80,14 @@ fn below(folder: &Path, found: &mut dyn FnMut(Found<'_>)) {
     }
     paths.sort_by(|a, b| a.0.cmp(&b.0));
     for (path, kind) in &paths {
+        if let Some(why) = kind.as_ref().ok().and_then(|kind| refused(path, *kind, root)) {
+            found(Found::Refused(path, why));
+            continue;
+        }
         match kind {
             Err(error) => found(Found::Unreadable(path, format!("cannot be read: {error}"))),
-            Ok(kind) if kind.is_dir() => below(path, found),
-            // A link to a folder could lead round in a circle; one to a file is read.
+            Ok(kind) if kind.is_dir() => below(path, root, found),
+            // What is in it stands elsewhere in the folder.
             Ok(kind) if kind.is_symlink() && path.is_dir() => found(Found::Other(path)),
             Ok(_) if is_digest(path) => found(Found::Digest),
             Ok(_) if is_called_a_log(path) && !is_of_another_service(path) => found(log(path)),

@@ -5,8 +5,9 @@
 //! covers. A bad record or file is counted and shown and the run goes on. It maps and judges nothing.
 
 mod columns;
-mod coverage;
+mod copies;
 mod files;
+mod forms;
 mod marks;
 mod reading;
 mod record;
@@ -16,22 +17,24 @@ mod rows;
 mod scan;
 mod split;
 mod structs;
-mod trails;
+mod trail;
 mod unpack;
 mod whole;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use leastwise::access::Timestamp;
 use leastwise::usage::Event;
 
-use coverage::FileFacts;
-pub use coverage::Observed;
+use copies::{Arrival, Copies};
+pub use files::refused;
 use reading::{FileReader, Origin};
-pub use trails::{DescribedTrails, StatedTrail};
+pub use trail::configuration::DescribedTrails;
+use trail::deliveries::FileFacts;
+pub use trail::deliveries::Observed;
 
 /// How to read.
 #[derive(Debug, Clone)]
@@ -71,12 +74,16 @@ pub struct Reading {
     pub files: u64,
     /// Events that were given to the visitor.
     pub events: u64,
-    /// Events that were left out because one with the same `eventID` came before.
+    /// Copies that were left out: events that agree with an earlier one in id, time, source, name, region and identity.
     pub duplicates: u64,
+    /// Events that have the `eventID` of another event and say something else, such as where ids are masked. They were given.
+    pub masked: u64,
     /// Digest files of CloudTrail, which hold no events.
     pub digests: u64,
     /// Files in a folder that do not look like logs, by their names.
     pub ignored: Vec<String>,
+    /// What is no file, or a link out of the folder, and was passed over, with the reason.
+    pub refused: Vec<(String, String)>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// What they show of the trails.
@@ -117,12 +124,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// Reads every log at `paths`, files or folders of any depth, in the order of their names, and gives each event once
 /// to `visit`.
 pub fn read(paths: &[PathBuf], options: &ReadOptions, visit: &mut dyn FnMut(&Event<'_>)) -> Reading {
-    let mut reader = Reader { options, visit, files: FileReader::new(), reading: Reading::default(), seen: HashSet::new() };
+    let mut reader = Reader { options, visit, files: FileReader::new(), reading: Reading::default(), seen: Copies::default() };
     for path in paths {
         files::walk(path, &mut |found| match found {
             files::Found::Log(path) => reader.file(path),
             files::Found::Digest => reader.reading.digests += 1,
             files::Found::Other(path) => reader.reading.ignored.push(path.display().to_string()),
+            files::Found::Refused(path, why) => reader.reading.refused.push((path.display().to_string(), why)),
             files::Found::Unreadable(path, error) => reader.unreadable(path, error),
         });
     }
@@ -134,7 +142,7 @@ struct Reader<'r> {
     visit: &'r mut dyn FnMut(&Event<'_>),
     files: FileReader,
     reading: Reading,
-    seen: HashSet<u128>,
+    seen: Copies,
 }
 
 impl Reader<'_> {
@@ -148,13 +156,16 @@ impl Reader<'_> {
         let Reader { options, visit, files, reading, seen } = self;
         reading.files += 1;
         let read = files.read(Origin::File(path), &path.display().to_string(), options, &mut |event, _| {
-            // Events without an id are all new.
-            if event.id.as_deref().is_none_or(|id| seen.insert(number_of(id))) {
-                reading.events += 1;
-                visit(event);
-            } else {
-                reading.duplicates += 1;
+            match seen.add(event) {
+                Arrival::Copy => {
+                    reading.duplicates += 1;
+                    return;
+                }
+                Arrival::Masked => reading.masked += 1,
+                Arrival::New => {}
             }
+            reading.events += 1;
+            visit(event);
         });
         reading.problems.extend(read.problems);
         reading.observed.file(read.facts);

@@ -9,10 +9,10 @@ use std::path::Path;
 
 use leastwise::usage::Event;
 
-use crate::coverage::FileFacts;
 use crate::files::{GZ, Opened, sniff};
+use crate::trail::deliveries::FileFacts;
 use crate::unpack::Unpacker;
-use crate::{Problem, ReadOptions, columns, record, rows, split, whole};
+use crate::{Problem, ReadOptions, columns, forms, record, rows, split, whole};
 
 /// A log that is read as a whole has at most so many bytes, packed and unpacked.
 pub(crate) const IN_MEMORY: usize = 16 << 20;
@@ -113,6 +113,9 @@ impl FileReader {
                 return;
             }
         }
+        if forms::is_query(text) {
+            return one.query(text);
+        }
         one.stream(Box::new(Cursor::new(text)));
     }
 }
@@ -202,6 +205,23 @@ impl OneFile<'_> {
         }
     }
 
+    /// Reads the answer of a query, which may have been filtered.
+    fn query(&mut self, text: &[u8]) {
+        self.facts.is_export = true;
+        let rows = std::str::from_utf8(text).map_err(|_| "is not valid UTF-8".to_owned()).and_then(forms::rows_of);
+        match rows {
+            Ok(rows) => {
+                for row in rows {
+                    self.record += 1;
+                    if let Err(message) = record::visit_row(&row, &mut |event| self.event(event)) {
+                        self.problem(Some(self.record), message);
+                    }
+                }
+            }
+            Err(message) => self.problem(None, message),
+        }
+    }
+
     fn csv(&mut self, input: impl BufRead) {
         self.facts.is_export = true;
         let mut rows = rows::Rows::new(input, self.options.max_record);
@@ -226,6 +246,12 @@ impl OneFile<'_> {
     }
 
     fn end(mut self) -> FileReading {
+        if let Some(what) = self.facts.disagrees.clone() {
+            self.problem(None, format!("holds events of another {what} than its name says"));
+        }
+        if self.count == 0 && self.record == 0 && self.facts.delivered.is_some() {
+            self.problem(None, "holds no records, which CloudTrail never delivers".to_owned());
+        }
         if self.count > PROBLEMS_PER_FILE {
             let message = format!("has {} more problems", self.count - PROBLEMS_PER_FILE);
             self.problems.push(Problem { file: self.name.to_owned(), record: None, message });

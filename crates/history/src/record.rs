@@ -16,6 +16,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use sonic_rs::LazyValue;
 
+use crate::forms;
+
 /// A text, borrowed where it has no escapes; numbers and truth values are written as one.
 #[derive(Debug, Clone)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
@@ -106,6 +108,8 @@ pub(crate) struct Record<'a> {
     indexed: Option<LazyValue<'a>>,
     #[serde(borrow)]
     message: Option<LazyValue<'a>>,
+    #[serde(borrow, rename = "logStreamName")]
+    stream: Option<Text<'a>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -223,7 +227,20 @@ fn unwrap(text: &str, depth: u32, looked_up: &mut bool, give: &mut dyn FnMut(&Ev
         let message = error.to_string();
         format!("is not a record: {}", message.lines().next().unwrap_or_default().trim_end_matches(':'))
     })?;
+    if record.source.is_none() && record.name.is_none() && depth > 0 && forms::is_ocsf(text) {
+        *looked_up = true;
+        return forms::of_ocsf(text)?.map_or(Ok(()), |record| unwrap(&record, 0, looked_up, give));
+    }
     record.give(depth, looked_up, give)
+}
+
+/// Reads a row of the result of a query, which may have been filtered.
+pub(crate) fn visit_row(text: &str, give: &mut dyn FnMut(&Event<'_>)) -> Result<(), String> {
+    // Two readers want the events one after the other, never at once.
+    let give = std::cell::RefCell::new(give);
+    forms::row(text, &mut |message| visit(message, &mut true, &mut |event| (give.borrow_mut())(event)), &mut |event| {
+        (give.borrow_mut())(event);
+    })
 }
 
 impl Record<'_> {
@@ -233,6 +250,8 @@ impl Record<'_> {
                 *looked_up = true;
                 return unwrap(&inner.0, depth - 1, looked_up, give);
             }
+            // As `aws logs filter-log-events` prints it.
+            *looked_up |= self.stream.is_some();
             if let Some(inner) = self.detail.as_ref().or(self.indexed.as_ref()).or(self.message.as_ref()) {
                 let inner = text_of(inner.as_raw_str());
                 if inner.trim_start().starts_with('{') {
@@ -240,8 +259,11 @@ impl Record<'_> {
                 }
             }
         }
-        // What tells of calls that are out of the common, and is none.
-        if self.source.is_none() && self.kind.as_ref().is_some_and(|kind| EventKind::parse(&kind.0) == EventKind::Insight) {
+        // What tells of calls that are out of the common, or sums up many, and is none.
+        let is = |text: &Option<Text<'_>>, words: [&str; 2]| text.as_ref().is_some_and(|text| words.contains(&text.0.as_ref()));
+        if self.source.is_none()
+            && (is(&self.kind, ["AwsCloudTrailInsight", "AwsAggregatedEvent"]) || is(&self.category, ["Insight", "Aggregated"]))
+        {
             return Ok(());
         }
         give(&self.into_event()?);
@@ -434,6 +456,24 @@ mod tests {
         let insight = r#"{"eventTime":"2026-03-01T12:00:00Z","eventType":"AwsCloudTrailInsight","eventCategory":"Insight",
             "insightDetails":{"state":"Start","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}}"#;
         assert_eq!(summary(insight).as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn an_aggregated_event_is_no_call_and_no_problem() {
+        for told in [r#""eventType":"AwsAggregatedEvent""#, r#""eventCategory":"Aggregated""#] {
+            let text = format!(r#"{{"eventTime":"2026-03-01T12:00:00Z",{told},"summary":{{"count":12}}}}"#);
+            assert_eq!(summary(&text).as_deref(), Ok(""));
+        }
+        assert!(summary(r#"{"eventTime":"2026-03-01T12:00:00Z","eventCategory":"Management"}"#).is_err());
+    }
+
+    #[test]
+    fn events_of_log_groups_are_what_a_query_found() {
+        let text = serde_json::to_string(RECORD).unwrap();
+        assert_eq!(
+            summary(&format!(r#"{{"logStreamName":"s","timestamp":1,"message":{text}}}"#)),
+            Ok(format!("{TOLD} looked up"))
+        );
     }
 
     #[test]

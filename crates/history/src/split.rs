@@ -1,6 +1,6 @@
 //! Cuts a stream of JSON into records without holding more than one of them.
 //!
-//! Knows `{"Records":[…]}` and `{"Events":[…]}`, lists, and values one after the other (NDJSON), pretty-printed or
+//! Knows `{"Records":[…]}`, `{"Events":[…]}` and `{"events":[…]}`, lists, and values one after the other (NDJSON), pretty-printed or
 //! not. It only finds where records begin and end; what is in them is read by `record`. A record that is broken ends at
 //! the next line that begins a new one, if there is such a line; too long a one is passed over.
 
@@ -54,7 +54,7 @@ pub(crate) struct Splitter<R> {
 }
 
 const BLOCK: usize = 256 << 10;
-const WRAPPERS: [&[u8]; 3] = [b"\"Records\"", b"\"Events\"", b"\"records\""];
+const WRAPPERS: [&[u8]; 4] = [b"\"Records\"", b"\"Events\"", b"\"records\"", b"\"events\""];
 
 impl<R: Read> Splitter<R> {
     pub(crate) fn new(input: R, max: usize) -> Splitter<R> {

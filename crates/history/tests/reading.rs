@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use leastwise::usage::{RegionScope, TrailCoverage, attribute};
-use leastwise_history::{ReadOptions, Reading, TrailFacts, read};
+use leastwise::usage::{GapCause, Ground, RecordKind, Span, TrailTimeline, attribute};
+use leastwise_history::{DescribedTrails, ReadOptions, Reading, TrailFacts, read};
 
 /// A folder of its own, gone at the end.
 struct Folder(PathBuf);
@@ -235,45 +235,65 @@ fn deliver(folder: &Folder, days: i64, missing: impl Fn(i64) -> bool) {
         for (region, kind) in [("eu-west-1", 0), ("us-east-1", 1)] {
             let time = leastwise::access::Timestamp::from_seconds(start + hour * 3600 + 300).to_string();
             let stamp: String = time.chars().filter(|c| *c != '-' && *c != ':').take(13).collect();
-            let event = record((hour * 2 + kind) as u64, "DescribeInstances", &time).replace("eu-west-1", region);
-            let event = if kind == 0 { event } else { event.replace("\"readOnly\":true", "\"readOnly\":false") };
+            let reads = record((hour * 4 + kind) as u64, "DescribeInstances", &time).replace("eu-west-1", region);
+            let writes = record((hour * 4 + kind + 2) as u64, "CreateTags", &time).replace("eu-west-1", region);
+            let writes = writes.replace("\"readOnly\":true", "\"readOnly\":false");
             folder.put(
                 &format!("AWSLogs/111122223333/CloudTrail/{region}/111122223333_CloudTrail_{region}_{stamp}Z_x.json"),
-                format!("{{\"Records\":[{event}]}}"),
+                format!("{{\"Records\":[{reads},{writes}]}}"),
             );
         }
     }
 }
 
-/// What follows from what was read alone.
-fn covered(reading: &Reading) -> Vec<TrailCoverage> {
-    reading.observed.clone().coverage(&TrailFacts::default())
+/// What follows from what was read, with the description of a trail of all regions.
+fn covered(reading: &Reading) -> Vec<TrailTimeline> {
+    let mut trails = DescribedTrails::default();
+    let text = r#"{"trailList":[{"TrailARN":"arn:aws:cloudtrail:eu-west-1:111122223333:trail/all","IsMultiRegionTrail":true,"HasCustomEventSelectors":false}]}"#;
+    trails.add("trails.json", text.as_bytes()).unwrap();
+    reading.observed.clone().timelines(&trails, &TrailFacts::default())
+}
+
+fn spans(timeline: &TrailTimeline, region: Option<&str>, kind: RecordKind) -> Vec<String> {
+    let own = timeline.spans.get(&(region.map(str::to_owned), kind));
+    own.into_iter().flatten().map(|Span { from, to, ground }| format!("{from} {to} {}", ground.as_str())).collect()
 }
 
 #[test]
-fn an_hourly_trail_of_several_regions_covers_its_window() {
+fn an_hourly_trail_of_all_regions_shows_its_window_in_every_region() {
     let folder = Folder::new("hourly");
     deliver(&folder, 6, |_| false);
     folder
         .put("AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/111122223333_CloudTrail-Digest_eu-west-1_t_x.json.gz", "not read");
     let (reading, _) = folder.read();
     let trail = &covered(&reading)[0];
-    assert_eq!((trail.account.as_str(), &trail.regions, &trail.gaps), ("111122223333", &RegionScope::All, &Vec::new()));
-    assert_eq!(
-        (trail.window.from.to_string().as_str(), trail.window.to.to_string().as_str()),
-        ("2026-01-01T00:05:00Z", "2026-01-06T23:05:00Z")
-    );
-    assert!(
-        trail.management_reads
-            && trail.management_writes
-            && trail.excluded_services.contains("kms")
-            && trail.data_types.is_empty()
-    );
+    assert_eq!((trail.account.as_str(), trail.looks_everywhere(), &trail.gaps), ("111122223333", true, &Vec::new()));
+    for region in [Some("eu-west-1"), Some("us-east-1"), None] {
+        for kind in [RecordKind::Reads, RecordKind::Writes] {
+            assert_eq!(spans(trail, region, kind), ["2026-01-01T00:05:00Z 2026-01-06T23:05:01Z described"]);
+        }
+    }
+    assert_eq!(trail.data_types().count(), 0);
     assert_eq!(reading.digests, 1);
 }
 
 #[test]
-fn a_missing_hour_or_day_and_a_bad_file_are_gaps() {
+fn without_a_description_deliveries_show_kinds_and_nothing_is_concluded_from_them() {
+    let folder = Folder::new("undescribed");
+    deliver(&folder, 6, |_| false);
+    let (reading, _) = folder.read();
+    let of = |facts: &TrailFacts| reading.observed.clone().timelines(&DescribedTrails::default(), facts).remove(0);
+    let alone = of(&TrailFacts::default());
+    assert!(!alone.looks_everywhere() && !alone.selectors_known && alone.set_up.is_empty());
+    assert!(spans(&alone, Some("us-east-1"), RecordKind::Reads)[0].ends_with(Ground::Delivered.as_str()));
+    assert!(alone.gaps.iter().any(|gap| matches!(gap.cause, GapCause::NoSelectors(_))));
+    let said = of(&TrailFacts { all_regions: true, complete: true, ..TrailFacts::default() });
+    assert!(said.looks_everywhere());
+    assert!(spans(&said, None, RecordKind::Writes)[0].ends_with(Ground::Asserted.as_str()));
+}
+
+#[test]
+fn a_missing_hour_or_day_and_a_bad_file_are_gaps_of_their_region() {
     let folder = Folder::new("gaps");
     deliver(&folder, 10, |hour| hour == 50 || (96..120).contains(&hour));
     folder.put(
@@ -281,17 +301,17 @@ fn a_missing_hour_or_day_and_a_bad_file_are_gaps() {
         &gz(records(0..9))[..40],
     );
     let (reading, _) = folder.read();
-    let gaps: Vec<String> = covered(&reading)[0].gaps.iter().map(|g| format!("{} {} {:?}", g.from, g.to, g.region)).collect();
-    assert_eq!(
-        gaps,
-        [
-            "2026-01-02T08:05:00Z 2026-01-03T09:05:00Z Some(\"eu-west-1\")",
-            "2026-01-03T02:00:00Z 2026-01-03T03:00:00Z Some(\"eu-west-1\")",
-            "2026-01-03T02:00:00Z 2026-01-03T03:00:00Z Some(\"us-east-1\")",
-            "2026-01-05T00:00:00Z 2026-01-06T00:00:00Z Some(\"eu-west-1\")",
-            "2026-01-05T00:00:00Z 2026-01-06T00:00:00Z Some(\"us-east-1\")",
-        ]
-    );
+    let covered = covered(&reading);
+    let of = |region: &str| -> Vec<String> {
+        let own = covered[0].gaps.iter().filter(|gap| gap.region.as_deref() == Some(region));
+        let own = own.filter(|gap| matches!(gap.cause, GapCause::NoDelivery | GapCause::Unreadable(_)));
+        own.map(|g| format!("{} {}", g.from, g.to)).collect()
+    };
+    let missing = ["2026-01-03T02:00:00Z 2026-01-03T03:00:00Z", "2026-01-05T00:00:00Z 2026-01-06T00:00:00Z"];
+    assert_eq!(of("us-east-1"), missing);
+    assert_eq!(of("eu-west-1"), [&["2026-01-02T08:05:00Z 2026-01-03T09:05:00Z"], &missing[..]].concat());
+    assert_eq!(spans(&covered[0], Some("us-east-1"), RecordKind::Reads).len(), 1, "how the trail was set up before is not known");
+    assert_eq!(spans(&covered[0], Some("eu-west-1"), RecordKind::Reads), ["2026-01-06T00:00:00Z 2026-01-10T23:05:01Z described"]);
 }
 
 #[test]
@@ -300,8 +320,31 @@ fn a_bad_file_without_a_name_or_event_leaves_every_account_in_doubt() {
     deliver(&folder, 5, |_| false);
     folder.put("unknown.json", "{\"Records\":[{\"eventName\"");
     let (reading, _) = folder.read();
-    let gap = &covered(&reading)[0].gaps[0];
-    assert!(gap.from <= covered(&reading)[0].window.from && gap.to > covered(&reading)[0].window.to);
+    let trail = &covered(&reading)[0];
+    assert!(trail.spans.values().flatten().all(|span| span.ground == Ground::Delivered), "{:?}", trail.spans);
+    assert!(trail.gaps.iter().any(|gap| matches!(gap.cause, GapCause::Unreadable(_)) && gap.from <= trail.window.from));
+}
+
+#[test]
+fn a_delivered_file_without_records_or_of_another_place_or_day_is_a_flaw() {
+    let folder = Folder::new("disagree");
+    let name = |region: &str, day: &str| format!("111122223333_CloudTrail_{region}_202603{day}T1205Z_x.json");
+    let good = records(0..1);
+    folder
+        .put(&name("eu-west-1", "01"), &good)
+        .put(&name("us-east-1", "01"), good.replace("0000-000000000000", "0000-000000000001"))
+        .put(&name("eu-west-1", "09"), good.replace("0000-000000000000", "0000-000000000002"))
+        .put("444455556666_CloudTrail_eu-west-1_20260301T1205Z_x.json", good.replace("0000-000000000000", "0000-000000000003"))
+        .put(&name("eu-west-1", "02"), r#"{"Records":[]}"#);
+    let (reading, names) = folder.read();
+    assert_eq!(names.len(), 4, "what they hold counts all the same");
+    let mut told: Vec<String> = reading.problems.iter().map(|problem| problem.message.clone()).collect();
+    told.sort();
+    let other = |what: &str| format!("holds events of another {what} than its name says");
+    assert_eq!(
+        told,
+        [other("account"), other("day"), other("region"), "holds no records, which CloudTrail never delivers".to_owned()]
+    );
 }
 
 #[test]
@@ -309,6 +352,7 @@ fn too_few_events_show_no_rhythm_and_cover_nothing() {
     let folder = Folder::new("sparse");
     folder.put("a.json", records(0..3));
     let (reading, _) = folder.read();
-    assert_eq!(covered(&reading)[0].gaps.len(), 1);
-    assert!(matches!(covered(&reading)[0].regions, RegionScope::Only(_)));
+    let trail = &covered(&reading)[0];
+    assert!(trail.spans.values().flatten().all(|span| span.ground == Ground::Delivered), "{:?}", trail.spans);
+    assert!(trail.gaps.iter().any(|gap| gap.cause == GapCause::NoRhythm));
 }

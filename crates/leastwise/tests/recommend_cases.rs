@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::BTreeSet;
-
 use leastwise::access::{AccountId, AccountsReader, Principal, Timestamp};
 use leastwise::analysis::{Analysis, Records};
 use leastwise::backtest::{RequestLog, Scope, Verdict, judge};
 use leastwise::recommend::{Advisor, Basis, Change, GroupWay, ManagedWay, NotJudged, Obstacle};
 use leastwise::refine::Choices;
 use leastwise::usage::{
-    Collector, Event, EventCategory, EventKind, EventMapper, Identity, ObservationWindow, RegionScope, Rules, TrackingPeriod,
-    TrailCoverage,
+    Collector, Event, EventCategory, EventKind, EventMapper, Identity, ObservationWindow, RecordKind, Rules, TrackingPeriod,
+    TrailTimeline,
 };
 use leastwise_policy::Catalogue;
 use serde_json::{Value, json};
@@ -114,16 +112,10 @@ impl World {
         for (arn, source, name, at) in &self.calls {
             collector.record(&event(arn, source, name, at));
         }
-        collector.ledger().cover(TrailCoverage {
-            account: AccountId::parse(ACCOUNT).unwrap(),
-            regions: RegionScope::All,
-            window: ObservationWindow { from: time("2025-06-01"), to: time("2026-04-02") },
-            gaps: Vec::new(),
-            management_reads: true,
-            management_writes: true,
-            excluded_services: BTreeSet::new(),
-            data_types: BTreeSet::new(),
-        });
+        let window = ObservationWindow { from: time("2025-06-01"), to: time("2026-04-02") };
+        let account = AccountId::parse(ACCOUNT).unwrap();
+        let kinds = [RecordKind::Reads, RecordKind::Writes];
+        collector.ledger().cover(TrailTimeline::complete(account, window, &["us-east-1"], kinds));
         let ledger = collector.finish();
         let text = json!({
             "UserDetailList": self.users, "GroupDetailList": self.groups, "RoleDetailList": self.roles,

@@ -15,7 +15,8 @@ use leastwise::usage::{
 };
 
 use super::row::{Key, Outcome, PrincipalType};
-use crate::{digest, number_of};
+use crate::copies::key_of;
+use crate::digest;
 
 pub(crate) use leastwise::access::time::DAY;
 
@@ -292,7 +293,7 @@ impl Batch {
     /// Adds an event, of the `record`th record of its file, counted from 1. Events without an id are told apart by where they stand.
     pub(crate) fn add(&mut self, event: &Event<'_>, mapper: &EventMapper<'_>, file: u128, record: u64) {
         let id = match event.id.as_deref() {
-            Some(id) => number_of(id),
+            Some(id) => key_of(id, event),
             None => {
                 // Counted from 0, as it always was: what is in a rollup must be known again.
                 let place = file.to_be_bytes().into_iter().chain(record.saturating_sub(1).to_be_bytes());

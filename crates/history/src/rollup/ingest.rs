@@ -25,8 +25,8 @@ use super::store::{JOURNAL, Stage, Store};
 use super::stores::{StoreOptions, is_remote};
 use super::upgrade::{names, stage_all};
 use super::{MANIFEST, MARK, RollupError, VERSION, mark, version_of};
-use crate::coverage::{FileFacts, Flaw, Observation};
 use crate::reading::{FileReader, FileReading, Give, Origin, READER_MEMORY};
+use crate::trail::deliveries::{FileFacts, Flaw, Observation};
 use crate::{Problem, ReadOptions, digest};
 
 /// How to ingest.
@@ -188,6 +188,7 @@ pub fn ingest(
     let mut writer = work.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
     writer.commit(batches, done.into_iter().flatten().chain(unread), threads)?;
     let Writer { merged: Merged { new, doubles }, mut problems, .. } = writer;
+    problems.extend(inputs.refused);
     problems.sort();
     let stopped = read < logs.len() as u64;
     Ok(Ingested { listed, read, too_old: inputs.too_old, ignored: inputs.ignored, events, new, doubles, stopped, problems })

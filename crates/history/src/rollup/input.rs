@@ -55,6 +55,8 @@ pub(crate) struct Inputs {
     /// Paths that were looked at, as they are called now.
     pub(crate) roots: Vec<String>,
     pub(crate) ignored: u64,
+    /// What is no file, or a link out of its folder, with the reason.
+    pub(crate) refused: Vec<Problem>,
     /// Logs that were delivered too early to matter.
     pub(crate) too_old: u64,
     /// Who talks to stores, when a path is in one.
@@ -145,6 +147,7 @@ impl Inputs {
             }
             Found::Digest => {}
             Found::Other(_) => self.ignored += 1,
+            Found::Refused(path, message) => self.refused.push(problem(path, message)),
             Found::Unreadable(path, message) => self.problems.push(problem(path, message)),
         });
     }

@@ -104,6 +104,7 @@ impl Intake {
         let logs = logs.collect();
         // What cannot be looked at is told at once; with it a folder becomes a rollup.
         writer.change(inputs.problems.into_iter().map(Done::unread), true, |_| Ok(Some(Merged::default())))?;
+        writer.problems.append(&mut inputs.refused);
         let out = std::fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
         // Also when no log is new.
         #[cfg(feature = "s3")]

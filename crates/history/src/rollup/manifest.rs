@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::table::{batches, counts, numbers, texts, written};
 use crate::Problem;
-use crate::coverage::Flaw;
+use crate::trail::deliveries::Flaw;
 
 /// What is known of one file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

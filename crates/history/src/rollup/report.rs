@@ -3,15 +3,13 @@
 //! Whoever reads logs on other machines sends one of these for each of them to whoever commits. It holds what the manifest
 //! and the coverage are made of; how it is written down is nobody else's business, and lasts no longer than a run.
 
-use std::collections::BTreeSet;
-
 use leastwise::access::{AccountId, Timestamp};
 use serde_json::{Value, json};
 
 use super::manifest::ReadFile;
 use crate::Problem;
-use crate::coverage::{Kinds, Observation, Origin};
 use crate::reading::FileReading;
+use crate::trail::deliveries::{Day, Kinds, Observation, Origin};
 
 /// Who wrote what travels in a run: programs of different versions may read differently, and must not share one.
 pub(crate) const BY: &str = env!("CARGO_PKG_VERSION");
@@ -107,40 +105,58 @@ impl FileReport {
 }
 
 fn written(observation: &Observation) -> Value {
-    let Observation { account, region, origin, hours, window: (from, to), kinds } = observation;
-    let kinds = [kinds.reads, kinds.writes, kinds.kms, kinds.rds_data];
-    json!([account.to_string(), region, *origin == Origin::Export, hours, from.seconds(), to.seconds(), kinds])
+    let Observation { account, region, origin, number, day, window: (from, to), organization, changes } = observation;
+    let kinds = [day.kinds.reads, day.kinds.writes, day.kinds.kms, day.kinds.rds_data];
+    let of = [*origin == Origin::Export, *organization];
+    json!([account.to_string(), region, of, number, day.hours, from.seconds(), to.seconds(), kinds, day.kinds.data, changes])
 }
 
 fn read(value: &Value) -> Option<Observation> {
-    let [account, region, export, hours, from, to, kinds] = value.as_array()?.as_slice() else { return None };
+    let [account, region, of, number, hours, from, to, kinds, data, changes] = value.as_array()?.as_slice() else { return None };
     let [reads, writes, kms, rds_data] = kinds.as_array()?.as_slice() else { return None };
+    let [export, organization] = of.as_array()?.as_slice() else { return None };
+    let kinds = Kinds {
+        reads: reads.as_bool()?,
+        writes: writes.as_bool()?,
+        kms: kms.as_bool()?,
+        rds_data: rds_data.as_bool()?,
+        data: data.as_array()?.iter().map(|kind| kind.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+    };
     Some(Observation {
         account: AccountId::parse(account.as_str()?)?,
         region: region.as_str()?.to_owned(),
         origin: if export.as_bool()? { Origin::Export } else { Origin::Trail },
-        hours: hours.as_array()?.iter().map(Value::as_i64).collect::<Option<BTreeSet<i64>>>()?,
+        number: number.as_i64()?,
+        day: Day { hours: u32::try_from(hours.as_u64()?).ok()?, kinds },
         window: (Timestamp::from_seconds(from.as_i64()?), Timestamp::from_seconds(to.as_i64()?)),
-        kinds: Kinds { reads: reads.as_bool()?, writes: writes.as_bool()?, kms: kms.as_bool()?, rds_data: rds_data.as_bool()? },
+        organization: organization.as_bool()?,
+        changes: serde_json::from_value(changes.clone()).ok()?,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coverage::Flaw;
+    use crate::trail::changes::{Change, TrailChange, TrailName};
+    use crate::trail::deliveries::Flaw;
 
     #[test]
     fn a_report_survives_the_way_to_another_machine() {
         let account = AccountId::parse("111122223333").unwrap();
         let at = |seconds| Timestamp::from_seconds(seconds);
+        let trail = TrailName::of_arn("arn:aws:cloudtrail:eu-west-1:111122223333:trail/all").unwrap();
         let observation = Observation {
             account,
             region: "eu-west-1".to_owned(),
             origin: Origin::Export,
-            hours: [-3, 490_000].into(),
+            number: -3,
+            day: Day {
+                hours: 0x80_0001,
+                kinds: Kinds { reads: true, kms: true, data: ["x".to_owned()].into(), ..Kinds::default() },
+            },
             window: (at(-9), at(1_700_000_000)),
-            kinds: Kinds { reads: true, kms: true, ..Kinds::default() },
+            organization: true,
+            changes: [TrailChange { time: 3, trail, what: Change::Stopped }].into(),
         };
         let problem = Problem { file: "a \"b\"".to_owned(), record: Some(3), message: "is `\u{0}`".to_owned() };
         let flaw =

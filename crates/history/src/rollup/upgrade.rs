@@ -5,6 +5,8 @@
 //!
 //! Versions 1 and 2 had no `principalId` (taken to be untold: names count) and no `accessKeyId` (untold: any key of a user).
 //! Version 1 had no `mayTag` (taken to be true: the calls may have set tags) and no `resourceLevel` (0: it kept no patterns).
+//! Version 2 had no changes of trails and no types of data events in its coverage (`cover`): any trail may have been
+//! changed on its days, so that descriptions hold for later ones only, and less is concluded.
 
 use std::fs;
 use std::path::{Path, PathBuf};

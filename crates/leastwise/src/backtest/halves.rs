@@ -11,7 +11,7 @@ use super::requests::RequestLog;
 use super::{Cut, denied_by};
 use crate::access::{AccessModel, PrincipalArn, Timestamp};
 use crate::recommend::Proposal;
-use crate::usage::{ObservationWindow, TrackingPeriod, TrailCoverage, UsageLedger};
+use crate::usage::{ObservationWindow, TrackingPeriod, TrailTimeline, UsageLedger};
 
 /// Where the window of the logs is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ const DAY: i64 = 86_400;
 impl Halves {
     /// Cuts the time that all trails cover in the middle; none when it is shorter than two days.
     #[must_use]
-    pub fn of(coverage: &[TrailCoverage]) -> Option<Halves> {
+    pub fn of(coverage: &[TrailTimeline]) -> Option<Halves> {
         let from = coverage.iter().map(|trail| trail.window.from).max()?;
         let to = coverage.iter().map(|trail| trail.window.to).max()?;
         let middle = from.seconds() + (to.seconds() - from.seconds()) / 2;
@@ -93,12 +93,9 @@ impl Halves {
     }
 
     /// Tells a ledger of the first half what the trails cover there.
-    pub fn cover(&self, ledger: &mut UsageLedger, coverage: &[TrailCoverage]) {
+    pub fn cover(&self, ledger: &mut UsageLedger, coverage: &[TrailTimeline]) {
         for trail in coverage {
-            let mut trail = trail.clone();
-            trail.window.to = trail.window.to.min(self.learning.end);
-            trail.gaps.retain(|gap| gap.from < self.learning.end);
-            ledger.cover(trail);
+            ledger.cover(trail.up_to(self.learning.end));
         }
     }
 

@@ -9,7 +9,7 @@ use super::{Exclusions, Judged};
 use crate::access::{AccountId, Principal, PrincipalKind, Timestamp};
 use crate::analysis::Analysis;
 use crate::usage::sources::last_accessed::REPORT_DELAY;
-use crate::usage::{Recorded, ReportStatus, Shortfall, State, TrailCoverage};
+use crate::usage::{Recorded, ReportStatus, Shortfall, State, TrailTimeline};
 
 /// How many actions of a principal, or of many, are in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub struct AccountSources<'a> {
     /// A use that the credential report does not know of: nothing is concluded from it then.
     pub credentials_refuted_by: Option<Timestamp>,
     /// Its trails, each with what it lacks for the whole period.
-    pub trails: Vec<(&'a TrailCoverage, Option<Shortfall>)>,
+    pub trails: Vec<(&'a TrailTimeline, Option<Shortfall>)>,
     /// Reports of last access of its principals.
     pub reports: ReportCounts,
 }

@@ -10,7 +10,7 @@ use crate::access::Timestamp;
 use crate::analysis::{Analysis, InputProblem};
 use crate::findings::coverage::{AccountSources, ReportCounts};
 use crate::findings::{Coverage, Details, Finding, Found, Permissions, StateCounts};
-use crate::usage::{GapCause, ObservationWindow, RegionScope, Shortfall, TrackingPeriod, TrailCoverage};
+use crate::usage::{ObservationWindow, Shortfall, TrackingPeriod, TrailTimeline};
 
 /// Name and version of this form; the number grows when a reader would have to change.
 pub const SCHEMA: &str = "leastwise.findings/1";
@@ -370,7 +370,11 @@ struct UnmappedRow<'a> {
 pub fn lacks(shortfall: &Shortfall) -> String {
     match shortfall {
         Shortfall::Window(window) => format!("it only reaches from {} to {}", window.from, window.to),
-        Shortfall::Gap(gap) => format!("it has a gap from {} to {}", gap.from, gap.to),
+        Shortfall::NotRecorded(kind) => format!("no trail records all {kind}"),
+        Shortfall::Gap(gap) => {
+            let region = gap.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+            format!("it has a gap from {} to {}{region}: {}", gap.from, gap.to, gap.cause)
+        }
         Shortfall::Regions(regions) => {
             let names: Vec<&str> = regions.iter().map(String::as_str).collect();
             format!("it is only known to look in {}", if names.is_empty() { "no region".to_owned() } else { names.join(", ") })
@@ -379,23 +383,20 @@ pub fn lacks(shortfall: &Shortfall) -> String {
 }
 
 impl TrailRow {
-    fn new(trail: &TrailCoverage, shortfall: Option<&Shortfall>) -> TrailRow {
+    fn new(trail: &TrailTimeline, shortfall: Option<&Shortfall>) -> TrailRow {
         let gap = |gap: &crate::usage::Gap| GapRow {
             from: gap.from.to_string(),
             to: gap.to.to_string(),
             region: gap.region.clone(),
-            why: match &gap.cause {
-                GapCause::NoDelivery => "nothing was delivered".to_owned(),
-                GapCause::Unreadable(file) => format!("`{file}` could not be read"),
-            },
+            why: gap.cause.to_string(),
         };
         TrailRow {
             window: trail.window.into(),
             complete: shortfall.is_none(),
             lacks: shortfall.map(lacks),
-            all_regions: trail.regions == RegionScope::All,
-            data_events: trail.data_types.iter().cloned().collect(),
-            excluded_services: trail.excluded_services.iter().cloned().collect(),
+            all_regions: trail.looks_everywhere(),
+            data_events: trail.data_types().map(str::to_owned).collect(),
+            excluded_services: trail.excluded.iter().cloned().collect(),
             gaps: trail.gaps.iter().take(GAPS).map(gap).collect(),
             more_gaps: trail.gaps.len().saturating_sub(GAPS),
         }

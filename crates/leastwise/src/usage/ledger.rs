@@ -13,7 +13,7 @@ use super::mapping::NotAnApiCall;
 use super::principal::Unattributable;
 use super::shelf::{Kept, Shelf, narrow, wide};
 use super::sources::last_accessed::{LastAccessedReport, ReportStatus};
-use super::window::TrailCoverage;
+use super::timeline::TrailTimeline;
 use crate::access::{AccessKeyId, AccountId, Principal, PrincipalArn, PrincipalKind, Timestamp};
 
 /// The use of one action by one principal, as events show it.
@@ -185,7 +185,7 @@ pub struct UsageLedger {
     actions: Vec<ActionName>,
     by_action: HashMap<ActionName, u32>,
     shelf: Shelf,
-    coverage: Vec<TrailCoverage>,
+    coverage: Vec<TrailTimeline>,
     pub(super) recorded: Recorded,
 }
 
@@ -198,7 +198,7 @@ impl UsageLedger {
 
     /// What the trails cover, in the order in which they were told.
     #[must_use]
-    pub fn coverage(&self) -> &[TrailCoverage] {
+    pub fn coverage(&self) -> &[TrailTimeline] {
         &self.coverage
     }
 
@@ -393,7 +393,7 @@ impl UsageLedger {
     }
 
     /// Adds what a trail covers.
-    pub fn cover(&mut self, coverage: TrailCoverage) {
+    pub fn cover(&mut self, coverage: TrailTimeline) {
         self.coverage.push(coverage);
     }
 

@@ -15,6 +15,7 @@ pub mod resource;
 mod shelf;
 pub mod sources;
 pub mod state;
+pub mod timeline;
 pub mod window;
 
 pub use assumption::{assumes_role, renames_user};
@@ -27,4 +28,5 @@ pub use principal::{Attribution, Unattributable, attribute};
 pub use resource::{ResourceRecipe, resource_arns};
 pub use sources::last_accessed::{LastAccessedReader, LastAccessedReport, ReportProblem, ReportStatus, ServiceAccess};
 pub use state::{DeniedAttempts, Evidence, PrincipalUse, Reason, RoleActivity, Rules, ServiceUse, Source, State};
-pub use window::{Gap, GapCause, ObservationWindow, RegionScope, Shortfall, TrackingPeriod, TrailCoverage};
+pub use timeline::{Ground, RecordKind, RecordedIn, Span, TrailTimeline, recording_region};
+pub use window::{Gap, GapCause, ObservationWindow, Shortfall, TrackingPeriod};

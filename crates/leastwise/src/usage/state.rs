@@ -4,13 +4,16 @@
 //! looked during the whole tracking period and is silent makes a permission unused (`evidence.md`). A source that failed
 //! or has a gap makes it unknown, one that cannot see it leaves it unobservable, and a use that any source saw wins.
 
+use std::cell::RefCell;
+
 use leastwise_policy::ActionName;
 use leastwise_policy::catalogue::AccessLevel;
 
 use super::ledger::{Bar, UsageLedger, Use};
 use super::mapping::{EventMapper, Observability};
 use super::sources::last_accessed::{LastAccessedReport, REPORT_DELAY, ReportStatus, ServiceAccess};
-use super::window::{ObservationWindow, Shortfall, TrackingPeriod, TrailCoverage};
+use super::timeline::{RecordKind, RecordedIn, TrailTimeline, recording_region};
+use super::window::{ObservationWindow, Shortfall, TrackingPeriod};
 use crate::access::{PrincipalArn, Timestamp};
 
 /// What may be concluded about a permission. Only `Unused` ever leads to a removal.
@@ -186,6 +189,9 @@ enum Silence {
     Blind(Reason),
 }
 
+/// Over which window a trail observed a kind of events, or what it lacks.
+type Answer = Result<ObservationWindow, Shortfall>;
+
 /// One principal's part of a ledger, over one period.
 #[derive(Debug)]
 pub struct PrincipalUse<'l> {
@@ -194,7 +200,9 @@ pub struct PrincipalUse<'l> {
     principal: &'l PrincipalArn,
     period: TrackingPeriod,
     rules: Rules,
-    trails: Vec<(&'l TrailCoverage, Option<Shortfall>)>,
+    trails: Vec<&'l TrailTimeline>,
+    /// What the trails answered so far: many actions ask the same.
+    asked: RefCell<Vec<(usize, RecordedIn, RecordKind, Answer)>>,
     report: Option<LastAccessedReport>,
     bars: Vec<&'l Bar>,
 }
@@ -221,11 +229,11 @@ impl UsageLedger {
         period: TrackingPeriod,
         rules: Rules,
     ) -> PrincipalUse<'l> {
-        let own_trails = self.coverage().iter().filter(|trail| trail.account == principal.account());
-        let trails = own_trails.map(|trail| (trail, trail.shortfall(&period, i64::from(rules.tolerance)))).collect();
+        let trails = self.coverage().iter().filter(|trail| trail.account == principal.account()).collect();
         let bars =
             self.bars(principal).into_iter().chain(self.shadow_bars(principal)).filter(|bar| bar.last >= period.start).collect();
-        PrincipalUse { ledger: self, mapper, principal, period, rules, trails, report: self.report(principal), bars }
+        let asked = RefCell::default();
+        PrincipalUse { ledger: self, mapper, principal, period, rules, trails, asked, report: self.report(principal), bars }
     }
 }
 
@@ -265,42 +273,90 @@ impl<'l> PrincipalUse<'l> {
             }
             Observability::Management | Observability::Data(_) => {}
         }
-        let of_trail = |(trail, shortfall): &(&TrailCoverage, Option<Shortfall>)| {
-            let recorded = match observability {
-                Observability::Data(kinds) => {
-                    let missing: Vec<String> = kinds.iter().filter(|kind| !trail.shows_data_of(kind)).cloned().collect();
-                    if missing.is_empty() { Ok(()) } else { Err(Reason::DataNotRecorded(missing)) }
-                }
-                _ if self.records_management(trail, action) => Ok(()),
-                _ => Err(Reason::ManagementNotRecorded),
+        let partition = self.principal.as_str().split(':').nth(1).unwrap_or_default();
+        let place = recording_region(action.service(), partition);
+        let of_trail = |(at, trail): (usize, &&TrailTimeline)| {
+            let kinds = self.kinds_of(action, observability, trail);
+            let answers: Vec<Answer> = kinds.into_iter().map(|kind| self.ask(at, trail, place, kind)).collect();
+            let missing = |answer: &Answer| match answer {
+                Err(Shortfall::NotRecorded(RecordKind::Data(kind))) => Some(kind.clone()),
+                _ => None,
             };
-            match (recorded, shortfall) {
-                (Err(reason), _) => Silence::Blind(reason),
-                (Ok(()), Some(shortfall)) => Silence::Failed(Reason::TrailIncomplete(shortfall.clone())),
-                (Ok(()), None) => Silence::Telling(Reason::SilentTrail(trail.window)),
+            let missing: Vec<String> = answers.iter().filter_map(missing).collect();
+            if !missing.is_empty() {
+                return Silence::Blind(Reason::DataNotRecorded(missing));
+            }
+            match answers.into_iter().collect::<Result<Vec<_>, _>>() {
+                Err(Shortfall::NotRecorded(_)) => Silence::Blind(Reason::ManagementNotRecorded),
+                Err(shortfall) => Silence::Failed(Reason::TrailIncomplete(shortfall)),
+                Ok(_) => Silence::Telling(Reason::SilentTrail(trail.window)),
             }
         };
-        self.trails.iter().map(of_trail).collect()
+        self.trails.iter().enumerate().map(of_trail).collect()
     }
 
-    /// Whether the trail records management events of the action's service and kind. Which kind CloudTrail takes an
-    /// action for is not known for certain; where a trail records one kind only, only the clear cases count.
-    fn records_management(&self, trail: &TrailCoverage, action: &ActionName) -> bool {
+    fn ask(&self, at: usize, trail: &TrailTimeline, place: RecordedIn, kind: RecordKind) -> Answer {
+        let known = |asked: &&(usize, RecordedIn, RecordKind, Answer)| asked.0 == at && asked.1 == place && asked.2 == kind;
+        if let Some(found) = self.asked.borrow().iter().find(known) {
+            return found.3.clone();
+        }
+        let answer = trail.observed(place, &kind, &self.period, i64::from(self.rules.tolerance)).map(|seen| seen.window);
+        self.asked.borrow_mut().push((at, place, kind, answer.clone()));
+        answer
+    }
+
+    /// The kinds of events that a use of the action may be recorded as. What CloudTrail takes for a read is not known for certain
+    /// (`sts:AssumeRole` and `kms:Decrypt` are writes to IAM, and reads to CloudTrail): only where access level and name agree
+    /// one kind is enough.
+    fn kinds_of(&self, action: &ActionName, observability: &Observability, trail: &TrailTimeline) -> Vec<RecordKind> {
+        if let Observability::Data(types) = observability {
+            return types.iter().cloned().map(RecordKind::Data).collect();
+        }
         let service = action.service().to_ascii_lowercase();
-        if trail.excluded_services.contains(&service) {
-            return false;
-        }
-        if trail.management_reads && trail.management_writes {
-            return true;
-        }
         let known = self.mapper.catalogue().service(&service).and_then(|service| service.action(action.name()));
-        let Some(levels) = known.map(|action| action.access_levels()).filter(|levels| !levels.is_empty()) else { return false };
-        let reads = |level| matches!(level, AccessLevel::List | AccessLevel::Read);
-        let all_read = levels.iter().all(reads);
-        let all_write = !levels.iter().any(reads);
-        (trail.management_reads && all_read) || (trail.management_writes && all_write)
+        let levels = known.map(|action| action.access_levels()).unwrap_or_default();
+        let is_read = |level| matches!(level, AccessLevel::List | AccessLevel::Read);
+        let begins = |words: &[&str]| words.iter().any(|word| action.name().starts_with(word));
+        let reads = !levels.is_empty() && levels.iter().all(is_read) && begins(&READING);
+        let writes = !levels.is_empty() && !levels.iter().any(is_read) && begins(&WRITING);
+        let of = |write| trail.management_of(&service, write);
+        match (reads, writes) {
+            (true, _) => vec![of(false)],
+            (_, true) => vec![of(true)],
+            _ => vec![of(false), of(true)],
+        }
     }
 }
+
+/// How operations are called that CloudTrail takes for reads.
+const READING: [&str; 4] = ["Describe", "Get", "List", "BatchGet"];
+/// How operations are called that it takes for writes.
+const WRITING: [&str; 24] = [
+    "Add",
+    "Associate",
+    "Attach",
+    "Create",
+    "Delete",
+    "Deregister",
+    "Detach",
+    "Disable",
+    "Disassociate",
+    "Enable",
+    "Modify",
+    "Put",
+    "Reboot",
+    "Register",
+    "Remove",
+    "Restore",
+    "Run",
+    "Set",
+    "Start",
+    "Stop",
+    "Tag",
+    "Terminate",
+    "Untag",
+    "Update",
+];
 
 impl ServiceUse<'_, '_> {
     /// The state of one action of the service, and how it is known.

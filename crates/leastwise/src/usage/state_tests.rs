@@ -4,8 +4,9 @@ use super::super::collector::Collector;
 use super::super::event::tests::event;
 use super::super::event::{Event, Identity};
 use super::super::sources::last_accessed::LastAccessedReader;
-use super::super::window::tests::{at, quarter, trail};
-use super::super::window::{Gap, GapCause, RegionScope};
+use super::super::timeline::tests::trail;
+use super::super::timeline::{Ground, Span};
+use super::super::window::tests::{at, quarter};
 use super::*;
 use leastwise_policy::Catalogue;
 
@@ -20,13 +21,19 @@ fn call(source: &'static str, name: &'static str, time: &str) -> Event<'static> 
 
 struct Case {
     events: Vec<Event<'static>>,
-    trail: Option<TrailCoverage>,
+    trail: Option<TrailTimeline>,
     report: Option<String>,
     rules: Rules,
 }
 
 fn case() -> Case {
     Case { events: Vec::new(), trail: Some(trail()), report: None, rules: Rules::default() }
+}
+
+/// A trail of these data types besides management events.
+fn recording(types: &[&str]) -> TrailTimeline {
+    let kinds = types.iter().map(|kind| RecordKind::Data((*kind).to_owned())).chain([RecordKind::Reads, RecordKind::Writes]);
+    TrailTimeline::complete(trail().account, trail().window, &["us-east-1"], kinds)
 }
 
 impl Case {
@@ -101,14 +108,14 @@ fn data_events_that_the_trail_does_not_record_leave_data_unobservable() {
     let mut case = case();
     assert_eq!(case.reason("s3:GetObject"), Reason::DataNotRecorded(vec!["AWS::S3::Object".into()]));
     assert_eq!(case.state("s3:GetObject"), State::Unobservable);
-    case.trail.as_mut().unwrap().data_types.insert("AWS::S3::Object".into());
+    case.trail = Some(recording(&["AWS::S3::Object"]));
     assert_eq!(case.state("s3:GetObject"), State::Unused);
 }
 
 #[test]
 fn what_no_source_shows_is_unobservable_even_with_all_sources() {
     let mut case = case();
-    case.trail.as_mut().unwrap().data_types.insert("*".into());
+    case.trail = Some(recording(&["*"]));
     case.report = Some(report(r#"{"ServiceNamespace":"iam"},{"ServiceNamespace":"rds-db"}"#));
     assert_eq!(case.state("iam:PassRole"), State::Unobservable);
     assert_eq!(case.state("rds-db:connect"), State::Unobservable);
@@ -118,24 +125,31 @@ fn what_no_source_shows_is_unobservable_even_with_all_sources() {
 #[test]
 fn a_gap_or_a_short_window_makes_unknown() {
     let mut gappy = case();
-    gappy.trail.as_mut().unwrap().gaps =
-        vec![Gap { from: at("2026-02-01T03:00:00Z"), to: at("2026-02-01T04:00:00Z"), region: None, cause: GapCause::NoDelivery }];
+    for spans in gappy.trail.as_mut().unwrap().spans.values_mut() {
+        *spans = [("2025-12-01", "2026-02-01T03:00:00Z"), ("2026-02-01T04:00:00Z", "2026-04-02")]
+            .map(|(from, to)| Span { from: at(from), to: at(to), ground: Ground::Described })
+            .into();
+    }
     assert_eq!(gappy.state("ec2:RunInstances"), State::Unknown);
     let mut short = case();
     short.trail.as_mut().unwrap().window.from = at("2026-01-10");
     assert_eq!(short.state("ec2:RunInstances"), State::Unknown);
     let mut regional = case();
-    regional.trail.as_mut().unwrap().regions = RegionScope::Only(["eu-west-1".to_owned()].into());
+    regional.trail.as_mut().unwrap().spans.retain(|(region, _), _| region.is_some());
     assert_eq!(regional.state("ec2:RunInstances"), State::Unknown);
+    assert_eq!(regional.state("iam:CreateRole"), State::Unused, "a global service records in one region");
 }
 
 #[test]
 fn a_trail_that_records_writes_only_says_nothing_about_reads() {
     let mut case = case();
-    case.trail.as_mut().unwrap().management_reads = false;
+    let of_trail = case.trail.as_mut().unwrap();
+    of_trail.set_up.remove(&RecordKind::Reads);
+    of_trail.spans.retain(|(_, kind), _| *kind != RecordKind::Reads);
     assert_eq!(case.state("ec2:DescribeInstances"), State::Unobservable);
     assert_eq!(case.state("ec2:TerminateInstances"), State::Unused);
-    case.trail.as_mut().unwrap().excluded_services.insert("kms".into());
+    assert_eq!(case.state("sts:AssumeRole"), State::Unobservable, "CloudTrail takes it for a read, whatever IAM says");
+    case.trail.as_mut().unwrap().excluded.insert("kms".into());
     assert_eq!(case.state("kms:CreateKey"), State::Unobservable);
 }
 

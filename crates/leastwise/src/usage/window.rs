@@ -4,8 +4,10 @@
 //! completely, and if not, what is missing. It never fills a gap with a likelihood.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use crate::access::{AccountId, Timestamp};
+use super::timeline::RecordKind;
+use crate::access::Timestamp;
 
 /// The time over which a permission must have gone unused, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,68 +64,76 @@ pub enum GapCause {
     NoDelivery,
     /// This file could not be read, or not to its end.
     Unreadable(String),
+    /// The region delivers too seldom to show what is missing, and no digest files list its deliveries.
+    NoRhythm,
+    /// Digest files list a delivery that is missing or altered, or are not whole themselves.
+    Digests(String),
+    /// The kind is recorded, and deliveries show nothing of it although they did on most days.
+    KindMissing(RecordKind),
+    /// The trails did not record the kind completely then.
+    LeftOut(RecordKind),
+    /// Several trails are described, not all record the kind, and nothing shows whose deliveries these are.
+    Ambiguous(RecordKind),
+    /// No description, and no change in the log, says which events are recorded; a trail may leave some of the kind out.
+    NoSelectors(RecordKind),
+    /// The configuration of this trail before the end of the gap is not known: a change then replaced it, or could have
+    /// happened unseen.
+    FormerConfiguration(String),
+    /// No trail recorded in regions without deliveries then.
+    NoRegions,
+    /// The trail of that name was not logging.
+    NotLogging(String),
+    /// Nothing says that the kind was recorded then.
+    NotKnown(RecordKind),
 }
 
-/// In which regions a trail looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RegionScope {
-    /// In all, those without any event included.
-    All,
-    /// In these only, or in these at least and the others are not known.
-    Only(BTreeSet<String>),
+impl GapCause {
+    /// The kind of events that is concerned; none for all.
+    #[must_use]
+    pub fn kind(&self) -> Option<&RecordKind> {
+        match self {
+            GapCause::KindMissing(kind)
+            | GapCause::LeftOut(kind)
+            | GapCause::Ambiguous(kind)
+            | GapCause::NoSelectors(kind)
+            | GapCause::NotKnown(kind) => Some(kind),
+            _ => None,
+        }
+    }
 }
 
-/// What one trail of one account shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrailCoverage {
-    /// The account whose calls it records.
-    pub account: AccountId,
-    /// In which regions.
-    pub regions: RegionScope,
-    /// From when to when.
-    pub window: ObservationWindow,
-    /// Where it is blind in between.
-    pub gaps: Vec<Gap>,
-    /// Whether management events that read are recorded.
-    pub management_reads: bool,
-    /// Whether management events that write are recorded.
-    pub management_writes: bool,
-    /// Prefixes of services whose management events are left out (`kms` and `rds-data` can be).
-    pub excluded_services: BTreeSet<String>,
-    /// Resource types whose data events are all recorded, such as `AWS::S3::Object`; `*` stands for every type.
-    pub data_types: BTreeSet<String>,
+impl fmt::Display for GapCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GapCause::NoDelivery => f.write_str("nothing was delivered"),
+            GapCause::Unreadable(file) => write!(f, "`{file}` could not be read"),
+            GapCause::NoRhythm => f.write_str("deliveries are too rare to show what is missing; digest files would"),
+            GapCause::Digests(what) => f.write_str(what),
+            GapCause::KindMissing(kind) => write!(f, "deliveries show no {kind}"),
+            GapCause::LeftOut(kind) => write!(f, "no trail recorded all {kind}"),
+            GapCause::Ambiguous(kind) => {
+                write!(f, "not every described trail records {kind}, and it is unknown whose logs these are")
+            }
+            GapCause::NoSelectors(kind) => write!(f, "no event selectors say that all {kind} are recorded"),
+            GapCause::FormerConfiguration(trail) => write!(f, "what trail {trail} recorded before is not known"),
+            GapCause::NoRegions => f.write_str("no trail is known to have recorded in the other regions"),
+            GapCause::NotLogging(trail) => write!(f, "trail {trail} was not logging"),
+            GapCause::NotKnown(kind) => write!(f, "nothing says that {kind} were recorded"),
+        }
+    }
 }
 
 /// Why a trail does not cover a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shortfall {
+    /// No trail was set up to record the kind completely.
+    NotRecorded(RecordKind),
     /// It begins too late or ends too early.
     Window(ObservationWindow),
     /// It has a gap in it; the first one.
     Gap(Gap),
     /// It is not known to look in all regions.
     Regions(BTreeSet<String>),
-}
-
-impl TrailCoverage {
-    /// What is missing for the whole period; none when the trail covers it.
-    #[must_use]
-    pub fn shortfall(&self, period: &TrackingPeriod, tolerance: i64) -> Option<Shortfall> {
-        if let RegionScope::Only(regions) = &self.regions {
-            return Some(Shortfall::Regions(regions.clone()));
-        }
-        if !self.window.covers(period, tolerance) {
-            return Some(Shortfall::Window(self.window));
-        }
-        let inside = |gap: &&Gap| gap.to > period.start && gap.from <= period.end;
-        self.gaps.iter().filter(inside).min().cloned().map(Shortfall::Gap)
-    }
-
-    /// Whether data events of the resource type are all recorded.
-    #[must_use]
-    pub fn shows_data_of(&self, kind: &str) -> bool {
-        self.data_types.contains(kind) || self.data_types.contains("*")
-    }
 }
 
 #[cfg(test)]
@@ -138,44 +148,10 @@ pub(crate) mod tests {
         TrackingPeriod::ending(at("2026-04-01"), 90).unwrap()
     }
 
-    pub(crate) fn trail() -> TrailCoverage {
-        TrailCoverage {
-            account: AccountId::parse("111122223333").unwrap(),
-            regions: RegionScope::All,
-            window: ObservationWindow { from: at("2025-12-01"), to: at("2026-04-01") },
-            gaps: Vec::new(),
-            management_reads: true,
-            management_writes: true,
-            excluded_services: BTreeSet::new(),
-            data_types: BTreeSet::new(),
-        }
-    }
-
     #[test]
     fn a_period_has_one_to_365_days() {
         assert!(TrackingPeriod::ending(at("2026-04-01"), 0).is_none());
         assert!(TrackingPeriod::ending(at("2026-04-01"), 366).is_none());
         assert_eq!(quarter().start, at("2026-01-01"));
-    }
-
-    #[test]
-    fn a_window_that_begins_late_or_ends_early_does_not_cover_the_period() {
-        let mut short = trail();
-        assert_eq!(short.shortfall(&quarter(), 0), None);
-        short.window.to = at("2026-03-31T23:00:00Z");
-        assert!(matches!(short.shortfall(&quarter(), 0), Some(Shortfall::Window(_))));
-        assert_eq!(short.shortfall(&quarter(), 3600), None);
-        short.window = ObservationWindow { from: at("2026-01-02"), to: at("2026-04-01") };
-        assert!(matches!(short.shortfall(&quarter(), 3600), Some(Shortfall::Window(_))));
-    }
-
-    #[test]
-    fn a_gap_counts_only_inside_the_period() {
-        let mut gappy = trail();
-        let gap = |from: &str, to: &str| Gap { from: at(from), to: at(to), region: None, cause: GapCause::NoDelivery };
-        gappy.gaps = vec![gap("2025-12-20", "2026-01-01")];
-        assert_eq!(gappy.shortfall(&quarter(), 0), None);
-        gappy.gaps.push(gap("2026-02-01T03:00:00Z", "2026-02-01T04:00:00Z"));
-        assert!(matches!(gappy.shortfall(&quarter(), 0), Some(Shortfall::Gap(_))));
     }
 }

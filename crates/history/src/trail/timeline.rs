@@ -18,6 +18,8 @@ use super::selectors::Amount;
 use crate::TrailFacts;
 
 const DAY: i64 = 24 * HOUR;
+/// Data events on fewer days show no rhythm that could stop.
+const FEWEST_DATA_DAYS: usize = 14;
 
 impl Observed {
     /// What each account's trails show when, sorted by account.
@@ -296,7 +298,10 @@ impl<'w> World<'w> {
             missing = Intervals::of([(from, to)]);
             gap(from, to, None, GapCause::KindMissing(kind.clone()));
         } else if let Some((own, days)) = all_days.iter().find(|(own, _)| region == Some(own)) {
-            let runs = missing_days(&days_of(days), &days.keys().copied().collect());
+            let own_days = days_of(days);
+            // Data is used in bursts; a few days in a row are no rhythm of it.
+            let is_burst = matches!(kind, RecordKind::Data(_)) && own_days.len() < FEWEST_DATA_DAYS;
+            let runs = if is_burst { Vec::new() } else { missing_days(&own_days, &days.keys().copied().collect()) };
             missing = Intervals::of(runs.into_iter().map(|(from, to)| (from * DAY, to * DAY)));
             missing.iter().for_each(|(from, to)| gap(from, to, Some(own), GapCause::KindMissing(kind.clone())));
         }

@@ -12,6 +12,7 @@ use leastwise::report::View;
 use leastwise::report::batch::ErrorLine;
 use leastwise_policy::Policy;
 use leastwise_policy::json::{self, Node, Value};
+use leastwise_policy::members::{Known, unknown};
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 
@@ -67,9 +68,9 @@ pub(crate) fn written(result: &impl View, exit: Exit) -> Answered {
     line.map(|line| (line, exit)).map_err(|e| LineError { kind: "internal", message: e.to_string(), exit: Exit::Fault })
 }
 
-/// Runs every case of a file; `-` is standard input. `members` says what a case looks like. Gives the worst status:
-/// 2 when a line was bad, and whatever the results ask for.
-pub(crate) fn run(path: &Path, members: &str, answer: impl Fn(&Line<'_>) -> Answered + Sync) -> Result<Exit, Failure> {
+/// Runs every case of a file; `-` is standard input. `members` are what a case may have; any other is refused. Gives the
+/// worst status: 2 when a line was bad, and whatever the results ask for.
+pub(crate) fn run(path: &Path, members: &[Known], answer: impl Fn(&Line<'_>) -> Answered + Sync) -> Result<Exit, Failure> {
     let fail = |e: std::io::Error| Failure::bad_input(format!("{}: {e}", name(path)), "check the path and its permissions");
     let (source, length): (Box<dyn Read>, u64) = if path == Path::new("-") {
         (Box::new(std::io::stdin().lock()), 0)
@@ -155,10 +156,12 @@ impl LineError {
 }
 
 /// The result line of the input line with that number, without its end; empty for an empty line.
-fn result(line: &Option<Vec<u8>>, number: u64, members: &str, answer: &impl Fn(&Line<'_>) -> Answered) -> (String, Exit) {
+fn result(line: &Option<Vec<u8>>, number: u64, members: &[Known], answer: &impl Fn(&Line<'_>) -> Answered) -> (String, Exit) {
     let Some(bytes) = line else {
         return error_line(None, number, &LineError::bad("json", format!("the line has more than {MAX_LINE_BYTES} bytes")));
     };
+    // A byte-order mark may stand before the first line.
+    let bytes = if number == 1 { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes) } else { bytes };
     let Ok(text) = std::str::from_utf8(bytes) else {
         return error_line(None, number, &LineError::bad("json", "the line is not UTF-8"));
     };
@@ -170,10 +173,15 @@ fn result(line: &Option<Vec<u8>>, number: u64, members: &str, answer: &impl Fn(&
         Err(e) => return error_line(None, number, &LineError::bad("json", format!("{e}; {}", e.help))),
     };
     if node.as_object().is_none() {
-        let message = format!("the line is {}, not a case {members}", node.kind());
+        let names = members.iter().map(|known| format!("\"{}\"", known.name)).collect::<Vec<_>>().join(", ");
+        let message = format!("the line is {}, not a case {{{names}}}", node.kind());
         return error_line(None, number, &LineError::bad("case", message));
     }
     let id = node.member("id").and_then(|m| RawValue::from_string(m.value.span.of(text).to_owned()).ok());
+    if let Some(error) = unknown(&node, members) {
+        let message = format!("{}: {}", json::Position::of(text, error.member.key_span.start), error.message);
+        return error_line(id.as_deref(), number, &LineError::bad("case", message));
+    }
     match answer(&Line { text, node: &node, id: id.as_deref() }) {
         Ok(done) => done,
         Err(error) => error_line(id.as_deref(), number, &error),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use leastwise::report::evaluation::EvaluationReport;
+use leastwise::report::visible;
 use leastwise_policy::Policy;
 use leastwise_policy::evaluate::{Case, CaseResult, Decision, PolicySet, Request};
 use leastwise_policy::json::{self, Position};
@@ -16,17 +17,32 @@ use crate::output::{Colours, print};
 /// Runs the command.
 pub(crate) fn run(arguments: &EvaluateArguments) -> Result<Exit, Failure> {
     if let Some(path) = &arguments.batch {
-        return batch::run(path, "{\"id\", \"request\", \"identity\", …}", case);
+        return batch::run(path, &Case::MEMBERS, case);
     }
     let inputs = Inputs::default();
     let Some(path) = &arguments.request else {
         return Err(Failure::bad_input("a request is needed", "see `leastwise evaluate --help`"));
     };
+    if let Some(owner) = arguments.object_owner.as_deref().filter(|owner| !leastwise_policy::arn::is_account_number(owner)) {
+        return Err(Failure::bad_input(format!("`{owner}` is not the number of an account"), "write its twelve digits"));
+    }
     let request = request(&inputs, path)?;
     let all = |paths: &[PathBuf]| paths.iter().map(|path| policies(&inputs, path)).collect::<Result<Vec<_>, Failure>>();
     let (identity, boundaries, session) = (all(&arguments.identity)?, all(&arguments.boundary)?, all(&arguments.session)?);
     let (service_control, resource_control) = (all(&arguments.scp)?, all(&arguments.rcp)?);
-    let resource = arguments.resource_policy.as_deref().map(|path| inputs.policy(path)).transpose()?;
+    let one = |path: &Option<PathBuf>, what: &str| match path {
+        None => Ok(None),
+        Some(path) => {
+            let mut own = policies(&inputs, path)?;
+            if own.len() > 1 {
+                let message = format!("{}: {} policies; {what} has one", name(path), own.len());
+                return Err(Failure::bad_input(message, "join their statements in one policy"));
+            }
+            Ok(own.pop())
+        }
+    };
+    let resource = one(&arguments.resource_policy, "a resource")?;
+    let endpoint = one(&arguments.vpc_endpoint_policy, "an endpoint")?;
     let set = PolicySet {
         identity: identity.iter().flatten().collect(),
         resource: resource.as_ref(),
@@ -34,10 +50,12 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<Exit, Failure> {
         session: session.iter().flatten().collect(),
         service_control: service_control.iter().map(|level| level.iter().collect()).collect(),
         resource_control: resource_control.iter().map(|level| level.iter().collect()).collect(),
+        endpoint: endpoint.as_ref(),
+        object_owner: arguments.object_owner.as_deref(),
     };
     let evaluation = set.evaluate(&request);
     let explanation = arguments.explain.then(|| set.explain(&request).iter().map(ToString::to_string).collect::<Vec<String>>());
-    let result = CaseResult::of(None, &evaluation);
+    let result = CaseResult::of(None, &set, &request);
     match arguments.format {
         EvaluateFormat::Json => {
             let json = serde_json::to_string_pretty(&EvaluationReport::single(&result, explanation))
@@ -50,17 +68,29 @@ pub(crate) fn run(arguments: &EvaluateArguments) -> Result<Exit, Failure> {
             let mut out = match result.decision {
                 Decision::Allowed => colours.green(word),
                 Decision::ImplicitlyDenied | Decision::ExplicitlyDenied => colours.red(word),
+                Decision::Undecided => colours.yellow(word),
             } + "\n";
-            evaluation.deciding.iter().for_each(|place| out.push_str(&format!("  by {place}\n")));
+            evaluation.deciding.iter().for_each(|place| out.push_str(&format!("  by {}\n", visible(&place.to_string()))));
             result.lacking.iter().for_each(|lacking| out.push_str(&format!("  {lacking}\n")));
+            result.rule.iter().for_each(|rule| out.push_str(&format!("  {rule}\n")));
+            result.unclear.iter().for_each(|unclear| out.push_str(&format!("  cannot decide: {}\n", visible(unclear))));
+            result.notes.iter().for_each(|note| out.push_str(&format!("  note: {}\n", visible(note))));
             if let Some(explanation) = explanation {
                 out.push_str(&format!("\n{}\n", colours.bold("Statements")));
-                explanation.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+                explanation.iter().for_each(|line| out.push_str(&format!("  {}\n", visible(line))));
             }
             print(&out)?;
         }
     }
-    Ok(if result.decision == Decision::Allowed { Exit::Clean } else { Exit::Findings })
+    Ok(exit(result.decision))
+}
+
+fn exit(decision: Decision) -> Exit {
+    match decision {
+        Decision::Allowed => Exit::Clean,
+        Decision::ImplicitlyDenied | Decision::ExplicitlyDenied => Exit::Findings,
+        Decision::Undecided => Exit::BadInput,
+    }
 }
 
 /// One case of a batch.
@@ -69,7 +99,9 @@ fn case(line: &Line<'_>) -> Answered {
         let kind = if line.node.member("request").is_none() { "case" } else { "input" };
         LineError::bad(kind, format!("{}: {e}; {}", Position::of(line.text, e.span.start), e.help))
     })?;
-    batch::written(&EvaluationReport::line(line.id, &case.result()), Exit::Clean)
+    let result = case.result();
+    let exit = if result.decision == Decision::Undecided { Exit::BadInput } else { Exit::Clean };
+    batch::written(&EvaluationReport::line(line.id, &result), exit)
 }
 
 fn request(inputs: &Inputs, path: &Path) -> Result<Request, Failure> {
@@ -83,8 +115,7 @@ fn request(inputs: &Inputs, path: &Path) -> Result<Request, Failure> {
 fn policies(inputs: &Inputs, path: &Path) -> Result<Vec<Policy>, Failure> {
     let text = inputs.text(path)?;
     if !text.trim_start_matches('\u{feff}').trim_start().starts_with('[') {
-        let policy = Policy::parse(&text).map_err(|e| Failure::bad_input(format!("{}: {e}", name(path)), e.help))?;
-        return Ok(vec![policy]);
+        return Ok(vec![inputs.policy_in(path, &text)?]);
     }
     let node = json::parse(&text).map_err(|e| Failure::bad_input(format!("{}: {e}", name(path)), e.help))?;
     let items = node.as_array().unwrap_or_default();

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::Read;
 use std::path::Path;
 
+use leastwise::sources::{self, text_of};
 use leastwise_policy::unused::UnusedError;
 use leastwise_policy::{Catalogue, Policy, Unused};
 
@@ -35,15 +36,36 @@ impl Inputs {
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(Failure::bad_input(format!("{shown}: larger than {MAX_FILE_BYTES} bytes"), "is this the right file?"));
         }
-        String::from_utf8(bytes).map_err(|e| {
-            let place = e.utf8_error().valid_up_to();
-            Failure::bad_input(format!("{shown}: not UTF-8 at byte {place}"), "save the file as UTF-8; AWS tools write UTF-8")
-        })
+        text_of(bytes).map_err(|e| Failure::bad_input(format!("{shown}: {}", e.message), e.help))
     }
 
-    /// A policy document.
+    /// A policy document, or the only one in a file that wraps it.
     pub(crate) fn policy(&self, path: &Path) -> Result<Policy, Failure> {
-        Policy::parse(&self.text(path)?).map_err(|e| Failure::bad_input(format!("{}: {e}", name(path)), e.help))
+        self.policy_in(path, &self.text(path)?)
+    }
+
+    /// The same, of the text of a file that was read before.
+    pub(crate) fn policy_in(&self, path: &Path, text: &str) -> Result<Policy, Failure> {
+        let error = match Policy::parse(text) {
+            Ok(policy) => return Ok(policy),
+            Err(error) => error,
+        };
+        let wrapped = sources::find(text).ok().filter(|found| !found.guessed).map(|found| found.sources).unwrap_or_default();
+        match wrapped.as_slice() {
+            [source] if source.document != text => {
+                if !source.open.is_empty() {
+                    let message = format!("{}: {}: only the deployment knows `{}`", name(path), source.path, source.open.join("`, `"));
+                    return Err(Failure::bad_input(message, "give the policy of the deployed stack"));
+                }
+                Policy::parse(&source.document)
+                    .map_err(|e| Failure::bad_input(format!("{}: {}: {}", name(path), source.path, e.message), e.help))
+            }
+            [_, _, ..] => Err(Failure::bad_input(
+                format!("{}: {} policies are in it; one is needed", name(path), wrapped.len()),
+                "take out the one that is meant",
+            )),
+            _ => Err(Failure::bad_input(format!("{}: {error}", name(path)), error.help)),
+        }
     }
 
     /// An unused list.

@@ -6,10 +6,12 @@ mod analyze;
 mod args;
 #[cfg(feature = "serve")]
 mod backup;
+mod baseline;
 mod batch;
 mod catalog;
 mod certificate;
 mod check;
+mod check_output;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod demo;
@@ -27,6 +29,7 @@ mod key;
 mod oidc;
 mod output;
 mod plan_text;
+mod policies;
 mod prove;
 mod recommend;
 mod refine;
@@ -95,7 +98,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "leastwise", &mut script);
-            output::print(&String::from_utf8_lossy(&script))?;
+            output::print_exactly(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Clean)
         }
     }

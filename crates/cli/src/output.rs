@@ -1,16 +1,56 @@
 //! Prints, colours, and writes files as a whole or not at all.
+//!
+//! Whatever is printed for people is made safe for a terminal here: control characters from files are shown, not obeyed.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use leastwise::report::visible_lines;
 
 use crate::failure::Failure;
 
 /// Writes to standard output. A reader that has left is no failure, but ends the run.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_exactly(&styled(text))
+}
+
+/// Writes to standard output byte by byte, for programs to read.
+pub(crate) fn print_exactly(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| print_failure(&e))
+}
+
+/// Stands where a style begins or ends, with the style's place behind it, until the text has been made safe.
+const STYLE_MARK: char = '\u{fdd0}';
+/// Every style of the program; [`STYLE_MARK`] and a letter from `a` on stand for one of them, and `z` for their end.
+const STYLES: [Style; 5] = [
+    AnsiColor::Red.on_default(),
+    AnsiColor::Green.on_default(),
+    AnsiColor::Yellow.on_default(),
+    Style::new().bold(),
+    Style::new().dimmed(),
+];
+
+/// The text made safe, with its styles.
+fn styled(text: &str) -> String {
+    let mut pieces = text.split(STYLE_MARK);
+    let mut out = visible_lines(pieces.next().unwrap_or_default()).into_owned();
+    for piece in pieces {
+        let letter = piece.bytes().next().unwrap_or_default();
+        let style = STYLES.get(usize::from(letter.wrapping_sub(b'a')));
+        match style {
+            Some(style) => out.push_str(&style.render().to_string()),
+            None if letter == b'z' => out.push_str(&Style::new().bold().render_reset().to_string()),
+            None => {
+                out.push_str("\\ufdd0");
+                out.push_str(&visible_lines(piece));
+                continue;
+            }
+        }
+        out.push_str(&visible_lines(piece.get(1..).unwrap_or_default()));
+    }
+    out
 }
 
 /// What becomes of an error while printing.
@@ -24,7 +64,7 @@ pub(crate) fn print_failure(error: &std::io::Error) -> Failure {
 /// Says something on standard error.
 pub(crate) fn remark(text: &str) {
     // A remark that nobody can read is not worth failing for.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", visible_lines(text));
 }
 
 /// Writes a file beside its place and renames it, so that no half of it is ever seen there.
@@ -89,27 +129,43 @@ impl Colours {
         Colours { on: false }
     }
 
-    fn paint(self, style: Style, text: &str) -> String {
-        if self.on { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    /// The text between marks of the style with that letter; [`print`] puts the style there.
+    fn paint(self, letter: char, text: &str) -> String {
+        if self.on { format!("{STYLE_MARK}{letter}{text}{STYLE_MARK}z") } else { text.to_owned() }
     }
 
     pub(crate) fn red(self, text: &str) -> String {
-        self.paint(AnsiColor::Red.on_default(), text)
+        self.paint('a', text)
     }
 
     pub(crate) fn green(self, text: &str) -> String {
-        self.paint(AnsiColor::Green.on_default(), text)
+        self.paint('b', text)
     }
 
     pub(crate) fn yellow(self, text: &str) -> String {
-        self.paint(AnsiColor::Yellow.on_default(), text)
+        self.paint('c', text)
     }
 
     pub(crate) fn bold(self, text: &str) -> String {
-        self.paint(Style::new().bold(), text)
+        self.paint('d', text)
     }
 
     pub(crate) fn dim(self, text: &str) -> String {
-        self.paint(Style::new().dimmed(), text)
+        self.paint('e', text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_styles_are_kept() {
+        let colours = Colours { on: true };
+        let text = format!("{} x\u{1b}[31m\u{9b}2J\r\n", colours.red("FAIL"));
+        let shown = styled(&text);
+        assert!(shown.starts_with("\u{1b}[31mFAIL\u{1b}[0m x"), "{shown:?}");
+        assert!(shown.ends_with("x\\u001b[31m\\u009b2J\\u000d\n"), "{shown:?}");
+        assert_eq!(styled("\u{fdd0}é"), "\\ufdd0é");
     }
 }

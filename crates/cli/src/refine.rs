@@ -6,6 +6,7 @@ use leastwise::refine::{
 use leastwise::report::diff::{DiffLine, diff};
 use leastwise::report::refinement::{Refined, RefinementReport};
 use leastwise_policy::document::{minified, quota_size};
+use leastwise_policy::members::Known;
 use leastwise_policy::{Catalogue, Policy, Unused};
 use leastwise_proof::{Claim, Refuted, Verified, certify};
 
@@ -14,7 +15,7 @@ use crate::batch::{self, Answered, Line, LineError};
 use crate::certificate;
 use crate::failure::{Exit, Failure};
 use crate::input::{Inputs, name};
-use crate::output::{Colours, print, remark, write_file};
+use crate::output::{Colours, print, print_exactly, remark, write_file};
 
 /// What the arguments ask of every case.
 #[derive(Debug, Clone, Copy)]
@@ -84,8 +85,8 @@ pub(crate) fn run(arguments: &RefineArguments) -> Result<Exit, Failure> {
     let own = inputs.catalogue(arguments.catalogue.catalog.as_deref())?;
     let catalogue = own.as_ref().unwrap_or_else(|| Catalogue::embedded());
     if let Some(path) = &arguments.batch {
-        let members = "{\"id\", \"policy\", \"unused\"}";
-        return batch::run(path, members, |line| case(line, catalogue, settings));
+        let members = [Known::plain("id"), Known::plain("policy"), Known::plain("unused")];
+        return batch::run(path, &members, |line| case(line, catalogue, settings));
     }
     let (Some(policy_path), Some(unused_path)) = (&arguments.policy, &arguments.unused) else {
         return Err(Failure::bad_input("a policy and an unused list are needed", "see `leastwise refine --help`"));
@@ -121,7 +122,7 @@ pub(crate) fn run(arguments: &RefineArguments) -> Result<Exit, Failure> {
         let proved = outcome.split.as_ref().map_or_else(|| result.certificate(), |parts| parts.certificate());
         write_file(path, &certificate::text(proved))?;
     }
-    print(&shown)?;
+    if arguments.format == RefineFormat::Policy { print_exactly(&shown)? } else { print(&shown)? }
     if result.text.is_none() {
         remark("nothing is left to grant: detach the policy instead of replacing it");
     } else if arguments.format == RefineFormat::Policy {

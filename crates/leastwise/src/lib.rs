@@ -11,4 +11,5 @@ pub mod findings;
 pub mod recommend;
 pub mod refine;
 pub mod report;
+pub mod sources;
 pub mod usage;

@@ -52,6 +52,19 @@ pub fn is_account_number(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// What stands behind the service in the short form of a resource that API Gateway's resource policies may use,
+/// `execute-api:/stage/VERB/path`: the slash and the rest. Nothing for other patterns.
+///
+/// ```
+/// use leastwise_policy::arn::api_gateway_short;
+/// assert_eq!(api_gateway_short("execute-api:/prod/GET/pets"), Some("/prod/GET/pets"));
+/// assert_eq!(api_gateway_short("arn:aws:execute-api:*:*:*"), None);
+/// ```
+#[must_use]
+pub fn api_gateway_short(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix("execute-api:").filter(|rest| rest.starts_with('/'))
+}
+
 /// One unit of a pattern into which values may have been put: what came from a value is never a wildcard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {

@@ -238,6 +238,20 @@ impl Policy {
         &self.unknown_keys
     }
 
+    /// The first key of the statement that the grammar does not know.
+    #[must_use]
+    pub fn unknown_element_of(&self, statement: &Statement) -> Option<&str> {
+        let inside = |span: &Span| statement.span.start <= span.start && span.end <= statement.span.end;
+        self.unknown_keys.iter().find(|(_, span)| inside(span)).map(|(key, _)| &**key)
+    }
+
+    /// The first key of the document itself that the grammar does not know.
+    #[must_use]
+    pub fn unknown_element(&self) -> Option<&str> {
+        let inside = |span: &Span| self.statements.iter().any(|s| s.span.start <= span.start && span.end <= s.span.end);
+        self.unknown_keys.iter().find(|(_, span)| !inside(span)).map(|(key, _)| &**key)
+    }
+
     /// The size that IAM's quotas count: characters without white space ("IAM and STS quotas").
     /// White space inside strings counts, as it cannot be left out.
     #[must_use]

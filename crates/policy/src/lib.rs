@@ -13,6 +13,8 @@ pub mod glob;
 pub mod global_keys;
 pub mod json;
 pub mod known;
+pub mod members;
+pub mod nearest;
 mod percent;
 pub mod unused;
 

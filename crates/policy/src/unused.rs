@@ -53,7 +53,7 @@ impl UnusedError {
     pub const HELP: &'static str = "an unused list has one of three forms:\n  \
         1. rows: [{\"serviceNamespace\": \"s3\", \"actions\": [\"GetBucketAcl\"]}, {\"serviceNamespace\": \"sqs\"}]\n  \
         2. findings: the output of `aws accessanalyzer get-finding-v2`, one or many\n  \
-        3. lines: `s3:GetBucketAcl` for an action, `sqs` for a whole service";
+        3. lines, or a list of strings: `s3:GetBucketAcl` for an action, `sqs` or `sqs:*` for a whole service";
 }
 
 impl fmt::Display for UnusedError {
@@ -220,18 +220,7 @@ impl Unused {
             }
             seen = true;
             let error = |message: String| UnusedError { message, position: Position { line: index + 1, column: 1 } };
-            if glob::has_wildcard(entry) {
-                return Err(error(format!("`{entry}` has a wildcard; an unused list names actions and services")));
-            }
-            match entry.split_once(':') {
-                None if plain(entry) => list.add_service(entry),
-                Some((service, name)) if plain(service) && plain(name) => {
-                    if let Some(action) = ActionName::of(service, name) {
-                        list.push(action);
-                    }
-                }
-                _ => return Err(error(format!("`{entry}` is neither `service:Action` nor a service prefix"))),
-            }
+            list.entry(entry).map_err(error)?;
         }
         if !seen {
             let message = "the list is empty; write `[]` to say that nothing is unused".to_owned();
@@ -240,11 +229,31 @@ impl Unused {
         Ok(list.settled())
     }
 
+    /// Adds an action (`s3:GetObject`) or a whole service (`s3`, or `s3:*`), as one line or one string says it.
+    fn entry(&mut self, entry: &str) -> Result<(), String> {
+        match entry.split_once(':') {
+            None if plain(entry) => self.add_service(entry),
+            Some((service, "*")) if plain(service) => self.add_service(service),
+            Some((service, name)) if plain(service) && plain(name) => {
+                if let Some(action) = ActionName::of(service, name) {
+                    self.push(action);
+                }
+            }
+            _ if glob::has_wildcard(entry) => {
+                return Err(format!("`{entry}` has a wildcard; an unused list names actions, and services as `s3` or `s3:*`"));
+            }
+            _ => return Err(format!("`{entry}` is neither `service:Action` nor a service prefix")),
+        }
+        Ok(())
+    }
+
     fn read(&mut self, text: &str, node: &Node) -> Result<(), UnusedError> {
         match &node.value {
             Value::Array(items) => {
                 for item in items {
-                    if item.member("findingDetails").is_some() {
+                    if let Some(entry) = item.as_str() {
+                        self.entry(entry.trim()).map_err(|message| refuse(text, item, message))?;
+                    } else if item.member("findingDetails").is_some() {
                         self.read_finding(text, item)?;
                     } else {
                         self.read_row(text, item)?;
@@ -320,6 +329,10 @@ impl Unused {
             let Some(written) = written else {
                 return Err(refuse(text, item, "an action is neither a string nor an object with `action`".to_owned()));
             };
+            if written == "*" || written.strip_suffix(":*").is_some_and(|own| own.eq_ignore_ascii_case(service)) {
+                self.add_service(service);
+                continue;
+            }
             let full = if written.bytes().any(|b| b == b':') { ActionName::parse(written) } else { None };
             let action = match full {
                 Some(action) if action.service().eq_ignore_ascii_case(service) => Some(action),
@@ -369,6 +382,12 @@ mod tests {
         for text in [rows, finding, lines] {
             assert_eq!(Unused::parse(text).unwrap().canonical(), expected, "{text}");
         }
+        for strings in [r#"["s3:GetBucketAcl", "s3:PutObject", "sqs"]"#, r#"["s3:getbucketacl", "s3:PutObject", "sqs:*"]"#] {
+            assert_eq!(Unused::parse(strings).unwrap().canonical(), expected, "{strings}");
+        }
+        let star = r#"[{"serviceNamespace":"s3","actions":["GetBucketAcl","PutObject"]},{"serviceNamespace":"sqs","actions":["sqs:*"]}]"#;
+        assert_eq!(Unused::parse(star).unwrap().canonical(), expected);
+        assert_eq!(Unused::parse("s3:GetBucketAcl\ns3:PutObject\nsqs:*\n").unwrap().canonical(), expected);
         let many = format!("[{finding},{finding}]");
         assert_eq!(Unused::parse(&many).unwrap().canonical(), expected);
         assert_eq!(Unused::parse(&format!("{finding}\n{finding}")).unwrap().canonical(), expected);
@@ -403,6 +422,8 @@ mod tests {
             ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"GetObject\\nsqs\"]}]", 1, 38),
             ("[{\"serviceNamespace\":\"s3\",\"actions\":[\"\"]}]", 1, 38),
             ("s3:GetObject\ns3:Get*", 2, 1),
+            ("*", 1, 1),
+            ("[\"s3:Get*\"]", 1, 2),
             ("what is this", 1, 1),
             ("[{\"findingDetails\":[{\"unusedIamRoleDetails\":{}}]}]", 1, 2),
         ] {

@@ -165,6 +165,8 @@ fn whole_case(file: &Table, case: &Table) -> String {
         ("sessionPolicy", field("session").map(policy)),
         ("scps", field("scps").map(levels)),
         ("rcps", field("rcps").map(levels)),
+        ("vpcEndpointPolicy", field("vpc_endpoint_policy").map(policy)),
+        ("objectOwner", field("object_owner").map(as_json)),
     ] {
         if let Some(written) = written {
             let _ = write!(line, ", \"{json_key}\": {written}");

@@ -97,6 +97,7 @@ fn set(policies: &[Vec<Policy>; 6]) -> PolicySet<'_> {
         session: session.iter().collect(),
         service_control: service.iter().map(|policy| vec![policy]).collect(),
         resource_control: control.iter().map(|policy| vec![policy]).collect(),
+        ..PolicySet::default()
     }
 }
 

@@ -190,6 +190,7 @@ impl Recorded {
                 },
                 None => Applies::No,
             },
+            Outcome::Unclear(_) => Applies::Open,
             Outcome::Fails(..) | Outcome::NotConsulted(_) => Applies::No,
         }
     }

@@ -5,9 +5,12 @@
 use std::fmt;
 
 use leastwise_policy::evaluate::Request;
+use leastwise_policy::nearest::nearest;
 use leastwise_policy::{ActionPattern, Catalogue, Policy};
 
 use super::compare::{self, Comparison, PolicyKind};
+use super::fitness::unfit;
+use super::readings::{self, Reading};
 use super::subject::PolicyType;
 
 /// PASS or FAIL.
@@ -52,6 +55,8 @@ pub struct Answer {
     pub reasons: Vec<Reason>,
     /// For FAIL, a request that shows it; none when it cannot be decided.
     pub witness: Option<Request>,
+    /// Whether it cannot be decided; it fails then.
+    pub undecided: bool,
 }
 
 /// Actions and resources, as `access-not-granted` asks about them. An empty list stands for all.
@@ -97,16 +102,44 @@ impl Access {
             }
         }
         let mut patterns = Vec::with_capacity(actions.len());
+        for text in actions.iter().chain(&resources) {
+            if text.is_empty() || text.contains(|c: char| c.is_whitespace()) || actions.contains(text) && text.contains(',') {
+                return error(format!("`{text}` is not one action or ARN"), "name each by itself, without blanks");
+            }
+        }
         for action in actions {
             match ActionPattern::parse(&action) {
                 Ok(pattern) => patterns.push(pattern),
                 Err(e) => return error(format!("`{action}` {}", e.message()), e.help()),
             }
         }
-        match resources.iter().find(|r| *r != "*" && !r.starts_with("arn:")) {
+        // Only a star at its end stands for the parts that are missing.
+        let no_arn = |text: &str| !text.starts_with("arn:") || text.split(':').count() < 6 && !text.ends_with('*');
+        match resources.iter().find(|r| *r != "*" && no_arn(r)) {
             Some(resource) => error(format!("`{resource}` is no ARN"), "write an ARN, in which wildcards may stand, or `*`"),
             None => Ok(Access { actions: patterns, resources }),
         }
+    }
+
+    /// The actions that match nothing in the catalogue, each with what was probably meant, if anything.
+    #[must_use]
+    pub fn unknown(&self, catalogue: &Catalogue) -> Vec<(String, Option<String>)> {
+        let mut unknown = Vec::new();
+        for pattern in &self.actions {
+            let Some(prefix) = pattern.service() else { continue };
+            match catalogue.service(prefix) {
+                None => {
+                    let near = nearest(prefix, catalogue.services().map(|service| service.prefix()));
+                    unknown.push((pattern.to_string(), near.map(|near| format!("{near}:{}", pattern.name_glob()))));
+                }
+                Some(service) if !service.action_names().any(|name| pattern.matches(prefix, name)) => {
+                    let near = nearest(pattern.name_glob(), service.action_names());
+                    unknown.push((pattern.to_string(), near.map(|near| format!("{prefix}:{near}"))));
+                }
+                Some(_) => {}
+            }
+        }
+        unknown
     }
 
     /// The actions; empty for all.
@@ -145,7 +178,18 @@ pub fn no_new_access(existing: &Policy, new: &Policy, kind: PolicyType, catalogu
         pass: "the new policy allows nothing that the existing one does not allow",
         fail: "the new policy allows what the existing one does not",
     };
-    words.answer(compare::no_new_access(existing, new, plain(kind), catalogue), new)
+    if let Some(refused) = refusal(existing, kind, "the existing policy").or_else(|| refusal(new, kind, "the new policy")) {
+        return refused;
+    }
+    let full = (readings::in_full(existing, false), readings::in_full(new, false));
+    let (existing, new) = (full.0.as_ref().unwrap_or(existing), full.1.as_ref().unwrap_or(new));
+    let ours = words.answer(compare::no_new_access(existing, new, plain(kind), catalogue), new);
+    let other = (readings::of_short_patterns(existing, Reading::Narrowest), readings::of_short_patterns(new, Reading::Widest));
+    if ours.outcome == Outcome::Fail || existing.text() == new.text() || other.0.is_none() && other.1.is_none() {
+        return ours;
+    }
+    let (least, most) = (other.0.as_ref().unwrap_or(existing), other.1.as_ref().unwrap_or(new));
+    in_doubt(ours, words.answer(compare::no_new_access(least, most, plain(kind), catalogue), most), &[new, existing])
 }
 
 /// Whether the policy allows none of the actions on any of the resources (`CheckAccessNotGranted`).
@@ -164,7 +208,18 @@ pub fn no_new_access(existing: &Policy, new: &Policy, kind: PolicyType, catalogu
 #[must_use]
 pub fn access_not_granted(policy: &Policy, access: &Access, kind: PolicyType, catalogue: &Catalogue) -> Answer {
     let words = Words { pass: "the policy allows nothing of that access", fail: "the policy allows some of that access" };
-    words.answer(compare::access_not_granted(policy, access, plain(kind), catalogue), policy)
+    if let Some(refused) = refusal(policy, kind, "the policy") {
+        return refused;
+    }
+    let full = readings::in_full(policy, true);
+    let policy = full.as_ref().unwrap_or(policy);
+    let ours = words.answer(compare::access_not_granted(policy, access, plain(kind), catalogue), policy);
+    match readings::of_short_patterns(policy, Reading::Widest) {
+        Some(other) if ours.outcome == Outcome::Pass => {
+            in_doubt(ours, words.answer(compare::access_not_granted(&other, access, plain(kind), catalogue), &other), &[policy])
+        }
+        _ => ours,
+    }
 }
 
 /// Whether the policy of a resource of that type, such as `AWS::S3::Bucket`, opens it to nobody unknown (`CheckNoPublicAccess`).
@@ -182,8 +237,58 @@ pub fn access_not_granted(policy: &Policy, access: &Access, kind: PolicyType, ca
 #[must_use]
 pub fn no_public_access(policy: &Policy, resource_type: &str, catalogue: &Catalogue) -> Answer {
     let words = Words { pass: "the policy gives no public access", fail: "the policy gives public access" };
-    words.answer(compare::no_public_access(policy, resource_type, catalogue), policy)
+    if let Some(refused) = refusal(policy, PolicyType::Resource, "the policy") {
+        return refused;
+    }
+    let full = readings::in_full(policy, false);
+    let policy = full.as_ref().unwrap_or(policy);
+    let ours = words.answer(compare::no_public_access(policy, resource_type, catalogue), policy);
+    match readings::of_short_patterns(policy, Reading::Widest) {
+        Some(other) if ours.outcome == Outcome::Pass => {
+            in_doubt(ours, words.answer(compare::no_public_access(&other, resource_type, catalogue), &other), &[policy])
+        }
+        _ => ours,
+    }
 }
+
+/// The answer about a document of which nobody can say what it means.
+fn refusal(policy: &Policy, kind: PolicyType, which: &str) -> Option<Answer> {
+    let found = unfit(policy, kind);
+    if found.is_empty() {
+        return None;
+    }
+    let reasons = found.into_iter().map(|unfit| Reason {
+        statement_id: unfit.statement.and_then(|at| policy.statements().get(at)).and_then(|s| s.sid.clone()),
+        statement_index: unfit.statement,
+        description: format!("cannot decide: {which}: {}; {}", unfit.message, unfit.help),
+    });
+    Some(Answer {
+        outcome: Outcome::Fail,
+        message: UNDECIDED.to_owned(),
+        reasons: reasons.collect(),
+        witness: None,
+        undecided: true,
+    })
+}
+
+/// The answer in two readings, ours of which passes: it stands only if the other passes as well.
+fn in_doubt(ours: Answer, other: Answer, policies: &[&Policy]) -> Answer {
+    if other.outcome == Outcome::Pass {
+        return ours;
+    }
+    let reasons = policies.iter().filter_map(|policy| readings::short_arn_pattern(policy)).map(|(statement, pattern)| Reason {
+        statement_id: statement.sid.clone(),
+        statement_index: Some(statement.index),
+        description: format!(
+            "cannot decide: statement {} compares an ARN with `{pattern}`, which has fewer than six parts; AWS does not say \
+             whether that matches nothing or everything, so write all six: `arn:*:*:*:*:*`",
+            statement.index
+        ),
+    });
+    Answer { outcome: Outcome::Fail, message: UNDECIDED.to_owned(), reasons: reasons.collect(), witness: None, undecided: true }
+}
+
+const UNDECIDED: &str = "it cannot be decided, so it does not pass";
 
 /// Organization policies are compared as what they limit: principals' policies, or resources'.
 fn plain(kind: PolicyType) -> PolicyKind {
@@ -203,22 +308,25 @@ impl Words {
     fn answer(&self, comparison: Comparison, policy: &Policy) -> Answer {
         match comparison {
             Comparison::Included => {
-                Answer { outcome: Outcome::Pass, message: self.pass.to_owned(), reasons: Vec::new(), witness: None }
+                let message = self.pass.to_owned();
+                Answer { outcome: Outcome::Pass, message, reasons: Vec::new(), witness: None, undecided: false }
             }
             Comparison::NotIncluded(example) => {
                 let index = example.statement;
                 let statement_id = policy.statements().get(index).and_then(|s| s.sid.clone());
                 let reason = Reason { statement_id, statement_index: Some(index), description: example.explanation };
                 let witness = Some(example.request);
-                Answer { outcome: Outcome::Fail, message: self.fail.to_owned(), reasons: vec![reason], witness }
+                let message = self.fail.to_owned();
+                Answer { outcome: Outcome::Fail, message, reasons: vec![reason], witness, undecided: false }
             }
             Comparison::Undecided(why) => {
                 let reason = Reason { statement_id: None, statement_index: None, description: format!("cannot decide: {why}") };
                 Answer {
                     outcome: Outcome::Fail,
-                    message: "it cannot be decided, so it does not pass".to_owned(),
+                    message: UNDECIDED.to_owned(),
                     reasons: vec![reason],
                     witness: None,
+                    undecided: true,
                 }
             }
         }

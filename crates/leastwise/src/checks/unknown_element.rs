@@ -8,7 +8,7 @@ use super::valid::Check;
 pub(super) const CHECK: Check =
     Check { code: "unknown-element", severity: Severity::Error, title: "a key is no element of a policy", run };
 
-const ELEMENTS: [&str; 12] = [
+pub(super) const ELEMENTS: [&str; 12] = [
     "Version",
     "Id",
     "Statement",

@@ -10,7 +10,7 @@ use super::valid::Check;
 pub(super) const CHECK: Check =
     Check { code: "unknown-operator", severity: Severity::Error, title: "a condition operator is not known", run };
 
-const OPERATORS: [&str; 27] = [
+pub(super) const OPERATORS: [&str; 27] = [
     "StringEquals",
     "StringNotEquals",
     "StringEqualsIgnoreCase",

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::evaluation::request_object;
 use super::refinement::CatalogRow;
-use crate::checks::{Answer, Finding, Outcome, PolicyType};
+use crate::checks::{Answer, ElementPath, Finding, Outcome, PolicyType};
 use leastwise_policy::Catalogue;
 
 /// Name and version of this form; the number grows when a reader would have to change.
@@ -22,6 +22,14 @@ pub struct CheckReport<'a> {
     check: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    known: bool,
     result: &'static str,
     #[serde(flatten)]
     body: Body<'a>,
@@ -56,6 +64,13 @@ struct FindingRow<'a> {
     end_column: usize,
     message: &'a str,
     help: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    known: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl<'a> CheckReport<'a> {
@@ -67,24 +82,49 @@ impl<'a> CheckReport<'a> {
             statement_index: r.statement_index,
             description: &r.description,
         };
-        CheckReport {
-            schema: None,
-            check: None,
-            id: None,
-            result: answer.outcome.as_str(),
-            body: Body::Answer {
+        CheckReport::of(
+            answer.outcome,
+            Body::Answer {
                 message: &answer.message,
                 reasons: answer.reasons.iter().map(reason).collect(),
                 witness: answer.witness.as_ref().map(request_object),
             },
+        )
+    }
+
+    fn of(outcome: Outcome, body: Body<'a>) -> CheckReport<'a> {
+        CheckReport {
+            schema: None,
+            check: None,
+            id: None,
+            file: None,
+            policy: None,
+            digest: None,
+            known: false,
+            result: outcome.as_str(),
+            body,
             catalog: None,
         }
     }
 
-    /// The result of `valid`, as the caller judges the findings.
+    /// The same with its file, the way to the policy in it (unless the file is the policy), and the policy's digest.
     #[must_use]
-    pub fn findings(outcome: Outcome, kind: PolicyType, findings: &'a [Finding]) -> CheckReport<'a> {
-        let row = |f: &'a Finding| FindingRow {
+    pub fn of_file(self, file: &'a str, policy: &ElementPath, digest: &'a str) -> CheckReport<'a> {
+        let policy = (!policy.0.is_empty()).then(|| policy.to_string());
+        CheckReport { file: Some(file), policy, digest: Some(digest), ..self }
+    }
+
+    /// The same, where the baseline has this failing answer.
+    #[must_use]
+    pub fn known(self, known: bool) -> CheckReport<'a> {
+        CheckReport { known, ..self }
+    }
+
+    /// The result of `valid`, as the caller judges the findings; `known` says which of them the baseline has.
+    #[must_use]
+    pub fn findings(outcome: Outcome, kind: PolicyType, findings: &'a [Finding], known: &[bool]) -> CheckReport<'a> {
+        let row = |(at, f): (usize, &'a Finding)| FindingRow {
+            known: known.get(at).copied().unwrap_or(false),
             code: f.code,
             severity: f.severity.as_str(),
             path: f.path.to_string(),
@@ -95,8 +135,8 @@ impl<'a> CheckReport<'a> {
             message: &f.message,
             help: &f.help,
         };
-        let body = Body::Findings { policy_type: kind.as_str(), findings: findings.iter().map(row).collect() };
-        CheckReport { schema: None, check: None, id: None, result: outcome.as_str(), body, catalog: None }
+        let body = Body::Findings { policy_type: kind.as_str(), findings: findings.iter().enumerate().map(row).collect() };
+        CheckReport::of(outcome, body)
     }
 
     /// The same with a batch case's id.

@@ -20,6 +20,14 @@ pub struct EvaluationReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lacking: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unclear: &'a [String],
+    #[serde(rename = "missingContextKeys", skip_serializing_if = "<[String]>::is_empty")]
+    missing_keys: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Vec<String>>,
 }
 
@@ -45,6 +53,10 @@ impl<'a> EvaluationReport<'a> {
             decision: result.decision.as_str(),
             deciding: result.deciding.iter().map(row).collect(),
             lacking: result.lacking.as_deref(),
+            rule: result.rule,
+            unclear: &result.unclear,
+            missing_keys: &result.missing_keys,
+            notes: &result.notes,
             explanation: None,
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod analysis_sarif;
 pub mod batch;
+pub mod check_runs;
 pub mod checks;
 pub mod diff;
 pub mod evaluation;
@@ -15,8 +16,10 @@ pub mod recommendation;
 pub mod refinement;
 pub mod sarif;
 mod sentence;
+mod visible;
 
 pub use sentence::{counted, day, sentence};
+pub use visible::{is_unsafe, visible, visible_lines};
 
 use serde::Serialize;
 

@@ -3,11 +3,28 @@
 //! Reads the JSON shape into owned policies and evaluates. It reads no file and prints nothing.
 
 use super::PolicySet;
-use super::decision::{Decision, Evaluation};
+use super::decision::{Decision, Evaluation, Unclear};
 use super::explain::Explanation;
-use super::request::{Request, RequestError};
+use super::request::{Request, RequestError, unknown_member};
+use crate::arn::is_account_number;
 use crate::document::Policy;
 use crate::json::{Node, Value};
+use crate::members::Known;
+
+const IDENTITY: Known = Known { name: "identity", also: &["identityPolicies"], elsewhere: &["policies", "policyInputList"] };
+const RESOURCE: Known = Known { name: "resourcePolicy", also: &[], elsewhere: &["bucketPolicy", "keyPolicy", "trustPolicy"] };
+const BOUNDARIES: Known = Known {
+    name: "boundaries",
+    also: &["boundary"],
+    elsewhere: &["permissionsBoundary", "permissionBoundary", "permissionsBoundaryPolicyInputList"],
+};
+const SESSION: Known = Known { name: "sessionPolicy", also: &["sessionPolicies", "session"], elsewhere: &[] };
+const SCPS: Known = Known { name: "scps", also: &[], elsewhere: &["serviceControlPolicies", "serviceControl"] };
+const RCPS: Known = Known { name: "rcps", also: &[], elsewhere: &["resourceControlPolicies", "resourceControl"] };
+const ENDPOINT: Known =
+    Known { name: "vpcEndpointPolicy", also: &[], elsewhere: &["endpointPolicy", "endpointPolicies", "vpcePolicy"] };
+const OBJECT_OWNER: Known = Known { name: "objectOwner", also: &[], elsewhere: &["objectAccount", "objectOwnerAccount"] };
+
 
 /// A request and its policies.
 #[derive(Debug, Clone)]
@@ -22,6 +39,8 @@ pub struct Case {
     session: Vec<Policy>,
     service_control: Vec<Vec<Policy>>,
     resource_control: Vec<Vec<Policy>>,
+    endpoint: Option<Policy>,
+    object_owner: Option<Box<str>>,
 }
 
 /// The answer to a case, in words that outlive its policies.
@@ -35,12 +54,20 @@ pub struct CaseResult {
     pub deciding: Vec<Decided>,
     /// For an implicit deny, who did not allow the request.
     pub lacking: Option<String>,
+    /// When allowed whatever the policies say: the rule of AWS by which it is.
+    pub rule: Option<&'static str>,
+    /// The statements that cannot be read and could be about the request, each in a sentence; see [`Evaluation::unclear`].
+    pub unclear: Vec<String>,
+    /// What else a reader should know ([`PolicySet::notes`]).
+    pub notes: Vec<String>,
+    /// The keys that the policies ask for and the request lacks ([`PolicySet::missing_keys`]).
+    pub missing_keys: Vec<String>,
 }
 
 /// A statement that decided, by the JSON member under which its policy was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
-    /// `identity`, `resourcePolicy`, `boundaries`, `sessionPolicy`, `scps` or `rcps`.
+    /// `identity`, `resourcePolicy`, `boundaries`, `sessionPolicy`, `scps`, `rcps` or `vpcEndpointPolicy`.
     pub member: &'static str,
     /// The level, from 0, for `scps` and `rcps`.
     pub level: Option<usize>,
@@ -53,12 +80,27 @@ pub struct Decided {
 }
 
 impl Case {
-    /// Reads `{"id"?, "request", "identity"?, "resourcePolicy"?, "boundaries"?, "sessionPolicy"?, "scps"?, "rcps"?}`.
-    /// A policy is an object, or a string that holds one as the IAM API writes it. One policy may stand
-    /// for a list of one; `boundary`, `session` and `sessionPolicies` are understood too. `text` is what `node` was parsed from.
+    /// The members of a case.
+    pub const MEMBERS: [Known; 10] = [
+        Known::plain("id"),
+        Known::plain("request"),
+        IDENTITY,
+        RESOURCE,
+        BOUNDARIES,
+        SESSION,
+        SCPS,
+        RCPS,
+        ENDPOINT,
+        OBJECT_OWNER,
+    ];
+
+    /// Reads `{"id"?, "request", "identity"?, "resourcePolicy"?, "boundaries"?, "sessionPolicy"?, "scps"?, "rcps"?,
+    /// "vpcEndpointPolicy"?, "objectOwner"?}`. A policy is an object, or a string that holds one as the IAM API writes it. One
+    /// policy may stand for a list of one; `identityPolicies`, `boundary`, `session` and `sessionPolicies` are understood
+    /// too. `text` is what `node` was parsed from.
     ///
     /// # Errors
-    /// When the request or a policy is not one; the message says which.
+    /// When the request or a policy is not one, a member is unknown, or one is said twice; the message says which.
     ///
     /// ```
     /// use leastwise_policy::evaluate::{Case, Decision};
@@ -75,6 +117,7 @@ impl Case {
     /// ```
     pub fn from_node(node: &Node, text: &str) -> Result<Case, RequestError> {
         let reader = Reader { text };
+        unknown_member(node, &Case::MEMBERS)?;
         let Some(request) = node.member("request") else {
             let help = "write {\"id\": …, \"request\": {…}, \"identity\": […]}";
             return Err(RequestError { message: "the case has no `request`".to_owned(), span: node.span, help });
@@ -86,12 +129,14 @@ impl Case {
         Ok(Case {
             id,
             request: Request::from_node(&request.value)?,
-            identity: reader.policies(node, &["identity", "identityPolicies"])?,
-            resource: reader.policies(node, &["resourcePolicy"])?.pop(),
-            boundaries: reader.policies(node, &["boundaries", "boundary"])?,
-            session: reader.policies(node, &["sessionPolicy", "sessionPolicies", "session"])?,
-            service_control: reader.levels(node, "scps")?,
-            resource_control: reader.levels(node, "rcps")?,
+            identity: reader.policies(node, IDENTITY)?,
+            resource: reader.at_most_one(node, RESOURCE)?,
+            boundaries: reader.policies(node, BOUNDARIES)?,
+            session: reader.policies(node, SESSION)?,
+            service_control: reader.levels(node, SCPS)?,
+            resource_control: reader.levels(node, RCPS)?,
+            endpoint: reader.at_most_one(node, ENDPOINT)?,
+            object_owner: object_owner(node)?,
         })
     }
 
@@ -105,6 +150,8 @@ impl Case {
             session: self.session.iter().collect(),
             service_control: by_level(&self.service_control),
             resource_control: by_level(&self.resource_control),
+            endpoint: self.endpoint.as_ref(),
+            object_owner: self.object_owner.as_deref(),
         }
     }
 
@@ -123,14 +170,15 @@ impl Case {
     /// Evaluates the case into a result of its own.
     #[must_use]
     pub fn result(&self) -> CaseResult {
-        CaseResult::of(self.id.clone(), &self.evaluate())
+        CaseResult::of(self.id.clone(), &self.policies(), &self.request)
     }
 }
 
 impl CaseResult {
-    /// The result of an evaluation, under the case's name if it has one.
+    /// Evaluates a request, under the case's name if it has one.
     #[must_use]
-    pub fn of(id: Option<Box<str>>, evaluation: &Evaluation<'_>) -> CaseResult {
+    pub fn of(id: Option<Box<str>>, set: &PolicySet<'_>, request: &Request) -> CaseResult {
+        let evaluation = set.evaluate(request);
         let deciding = evaluation.deciding.iter().map(|place| {
             let (member, levels) = place.kind.member();
             Decided {
@@ -146,6 +194,10 @@ impl CaseResult {
             decision: evaluation.decision,
             deciding: deciding.collect(),
             lacking: evaluation.lacking.as_ref().map(ToString::to_string),
+            rule: evaluation.rule,
+            unclear: evaluation.unclear.iter().map(Unclear::to_string).collect(),
+            notes: set.notes(request),
+            missing_keys: set.missing_keys(request),
         }
     }
 }
@@ -154,18 +206,41 @@ fn by_level(levels: &[Vec<Policy>]) -> Vec<Vec<&Policy>> {
     levels.iter().map(|level| level.iter().collect()).collect()
 }
 
+fn object_owner(node: &Node) -> Result<Option<Box<str>>, RequestError> {
+    let Some(member) = OBJECT_OWNER.of(node) else { return Ok(None) };
+    match &member.value.value {
+        Value::Null => Ok(None),
+        Value::String(account) if is_account_number(account) => Ok(Some(account.clone())),
+        _ => {
+            let message = "`objectOwner` is not the number of an account".to_owned();
+            Err(RequestError { message, span: member.value.span, help: "write the twelve digits as a string" })
+        }
+    }
+}
+
 struct Reader<'t> {
     text: &'t str,
 }
 
 impl Reader<'_> {
-    fn policies(&self, node: &Node, names: &[&str]) -> Result<Vec<Policy>, RequestError> {
-        let Some(member) = names.iter().find_map(|name| node.member(name)) else { return Ok(Vec::new()) };
+    fn policies(&self, node: &Node, known: Known) -> Result<Vec<Policy>, RequestError> {
+        let Some(member) = known.of(node) else { return Ok(Vec::new()) };
         self.list(&member.value, &member.key)
     }
 
-    fn levels(&self, node: &Node, name: &str) -> Result<Vec<Vec<Policy>>, RequestError> {
-        let Some(member) = node.member(name) else { return Ok(Vec::new()) };
+    fn at_most_one(&self, node: &Node, known: Known) -> Result<Option<Policy>, RequestError> {
+        let mut policies = self.policies(node, known)?;
+        if policies.len() > 1 {
+            let message = format!("`{}` holds {} policies; a resource or an endpoint has one", known.name, policies.len());
+            let span = known.of(node).map_or(node.span, |member| member.value.span);
+            return Err(RequestError { message, span, help: "join their statements in one policy" });
+        }
+        Ok(policies.pop())
+    }
+
+    fn levels(&self, node: &Node, known: Known) -> Result<Vec<Vec<Policy>>, RequestError> {
+        let name = known.name;
+        let Some(member) = known.of(node) else { return Ok(Vec::new()) };
         match &member.value.value {
             Value::Null => Ok(Vec::new()),
             // A list of policies without levels is one level.

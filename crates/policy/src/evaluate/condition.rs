@@ -1,8 +1,7 @@
 //! Whether one line of a `Condition` block holds: operator, key, values.
 //!
 //! Decides what several values, missing keys and set operators mean; the comparison of one value with another is
-//! the families' own. A condition with an unknown operator never holds, so that its statement never
-//! applies (AWS stores no such policy). The rules are written out in `docs/evaluation.md`.
+//! the families' own. The rules are written out in `docs/evaluation.md`.
 
 use super::number::Number;
 use super::operator::{Operator, Quantifier, Test};
@@ -13,8 +12,7 @@ use crate::document::Condition;
 use crate::glob::{self, Case};
 
 /// Whether the condition holds. `variables` says whether the document has policy variables.
-pub(super) fn holds(condition: &Condition, context: &Context, variables: bool) -> bool {
-    let Some(operator) = Operator::parse(&condition.operator.what) else { return false };
+pub(super) fn holds(condition: &Condition, operator: Operator, context: &Context, variables: bool) -> bool {
     let values = context.values(&condition.key.what);
     if operator.test == Test::Null {
         return condition.values.iter().any(|wanted| match truth(&wanted.what) {
@@ -24,10 +22,10 @@ pub(super) fn holds(condition: &Condition, context: &Context, variables: bool) -
     }
     let Some(values) = values else {
         return match operator.quantifier {
-            _ if operator.if_exists => true,
             Some(Quantifier::ForAllValues) => true,
+            // No value is there that could match; `IfExists` is about each value of the set.
             Some(Quantifier::ForAnyValue) => false,
-            None => operator.negated,
+            None => operator.negated || operator.if_exists,
         };
     };
     let variables = variables && operator.takes_variables();

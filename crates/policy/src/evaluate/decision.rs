@@ -13,16 +13,20 @@ pub enum Decision {
     ImplicitlyDenied,
     /// A Deny statement applies to the request.
     ExplicitlyDenied,
+    /// A statement that could change the answer has a part that AWS's grammar does not know; see
+    /// [`Evaluation::unclear`].
+    Undecided,
 }
 
 impl Decision {
-    /// The decision's name: `Allowed`, `ImplicitlyDenied` or `ExplicitlyDenied`.
+    /// The decision's name: `Allowed`, `ImplicitlyDenied`, `ExplicitlyDenied` or `Undecided`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Decision::Allowed => "Allowed",
             Decision::ImplicitlyDenied => "ImplicitlyDenied",
             Decision::ExplicitlyDenied => "ExplicitlyDenied",
+            Decision::Undecided => "Undecided",
         }
     }
 }
@@ -48,6 +52,8 @@ pub enum PolicyKind {
     ServiceControl,
     /// A resource control policy (RCP), on the resource's account or above.
     ResourceControl,
+    /// The policy of the VPC endpoint through which the request comes.
+    Endpoint,
 }
 
 impl PolicyKind {
@@ -61,6 +67,7 @@ impl PolicyKind {
             PolicyKind::Session => "session policy",
             PolicyKind::ServiceControl => "service control policy",
             PolicyKind::ResourceControl => "resource control policy",
+            PolicyKind::Endpoint => "VPC endpoint policy",
         }
     }
 
@@ -74,6 +81,7 @@ impl PolicyKind {
             PolicyKind::Session => ("sessionPolicy", false),
             PolicyKind::ServiceControl => ("scps", true),
             PolicyKind::ResourceControl => ("rcps", true),
+            PolicyKind::Endpoint => ("vpcEndpointPolicy", false),
         }
     }
 }
@@ -117,14 +125,51 @@ pub struct Lacking {
     pub kind: PolicyKind,
     /// The level, for service control policies.
     pub level: usize,
+    /// Why no policy can allow the request, or which policy it needs that was not given.
+    pub because: Option<&'static str>,
 }
 
 impl fmt::Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            PolicyKind::ServiceControl => write!(f, "no {} of level {} allows it", self.kind, self.level),
-            kind => write!(f, "no {kind} allows it"),
+        match (self.because, self.kind) {
+            (Some(because), _) => f.write_str(because),
+            (None, PolicyKind::ServiceControl) => write!(f, "no {} of level {} allows it", self.kind, self.level),
+            (None, kind) => write!(f, "no {kind} allows it"),
         }
+    }
+}
+
+/// A statement, or a whole document, of which AWS's grammar does not say what it means, and which could be about the
+/// request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclear<'a> {
+    /// The kind of its policy.
+    pub kind: PolicyKind,
+    /// The level of the organization, from 0.
+    pub level: usize,
+    /// The policy's place within its kind and level, from 0.
+    pub policy: usize,
+    /// The statement's place, from 0; none for the document.
+    pub statement: Option<usize>,
+    /// The statement's `Sid`.
+    pub sid: Option<&'a str>,
+    /// What is not known, in a sentence.
+    pub why: String,
+}
+
+impl fmt::Display for Unclear<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.policy)?;
+        if self.kind.member().1 {
+            write!(f, " of level {}", self.level)?;
+        }
+        if let Some(statement) = self.statement {
+            write!(f, ", statement {statement}")?;
+        }
+        if let Some(sid) = self.sid {
+            write!(f, " `{sid}`")?;
+        }
+        write!(f, ": {}", self.why)
     }
 }
 
@@ -139,4 +184,8 @@ pub struct Evaluation<'a> {
     pub deciding: Vec<Place<'a>>,
     /// When implicitly denied: the first kind of policy that had to allow the request and did not.
     pub lacking: Option<Lacking>,
+    /// When allowed whatever the policies say: the rule of AWS by which it is.
+    pub rule: Option<&'static str>,
+    /// The statements that could be about the request but cannot be read; they are what an undecided answer waits for.
+    pub unclear: Vec<Unclear<'a>>,
 }

@@ -37,7 +37,8 @@ impl Request {
         }
     }
 
-    /// The keys that principal and resource determine, with their values, whatever the context says.
+    /// The keys that principal, action and resource determine, with their values, whatever the context says of them. Each
+    /// is in every such request, by the page that `docs/evaluation.md` names.
     #[must_use]
     pub fn determined(&self) -> Vec<(&'static str, Vec<Box<str>>)> {
         let mut keys: Vec<(&'static str, Vec<Box<str>>)> = Vec::new();
@@ -58,8 +59,33 @@ impl Request {
             }
             Principal::Federated(_) | Principal::CanonicalUser(_) => {}
         }
+        let mut add = |key, value: &str| keys.push((key, vec![value.into()]));
+        let through_service = ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"];
+        let via = through_service.iter().any(|key| self.context.values(key).is_some());
+        add("aws:ViaAWSService", if via { "true" } else { "false" });
+        let is = |service: &str| self.action.service().eq_ignore_ascii_case(service);
         if let Some(owner) = self.owner() {
-            keys.push(("aws:ResourceAccount", vec![owner.into()]));
+            add("aws:ResourceAccount", owner);
+            if is("s3") {
+                add("s3:ResourceAccount", owner);
+            }
+        }
+        if let (true, Some(account)) = (is("kms"), self.principal.account()) {
+            add("kms:CallerAccount", account);
+        }
+        if let Some(arn) = Arn::parse(&self.resource) {
+            if !arn.region.is_empty() && !arn.region.contains(['*', '?']) {
+                add("aws:RequestedRegion", arn.region);
+                if is("ec2") {
+                    add("ec2:Region", arn.region);
+                }
+            }
+            if let (true, Some(rest)) = (is("s3") && arn.service == "s3", arn.resource.strip_prefix("accesspoint/")) {
+                let name = rest.split('/').next().unwrap_or_default();
+                let point = format!("arn:{}:s3:{}:{}:accesspoint/{name}", arn.partition, arn.region, arn.account);
+                add("s3:DataAccessPointArn", &point);
+                add("s3:DataAccessPointAccount", arn.account);
+            }
         }
         keys
     }
@@ -136,7 +162,8 @@ mod tests {
             (r#"{"CanonicalUser": "abc"}"#, ""),
         ] {
             let mut expected: Vec<String> = keys.split_whitespace().map(|key| format!("aws:{key}")).collect();
-            expected.sort();
+            expected.push("aws:ViaAWSService=false".to_owned());
+            expected.sort_by_key(|key| key.to_ascii_lowercase());
             assert_eq!(determined(principal), expected, "{principal}");
         }
     }

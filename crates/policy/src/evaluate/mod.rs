@@ -15,18 +15,21 @@ mod date;
 mod decision;
 mod determined;
 mod explain;
+mod fixed;
+mod notes;
 mod number;
 mod operator;
 mod principal;
 mod request;
 mod statement;
 mod variable;
+mod wording;
 
 pub use address::AddressRange;
 pub use case::{Case, CaseResult, Decided};
 pub use condition::truth;
 pub use date::parse as date;
-pub use decision::{Decision, Evaluation, Lacking, Place, PolicyKind};
+pub use decision::{Decision, Evaluation, Lacking, Place, PolicyKind, Unclear};
 pub use explain::{Explanation, Outcome};
 pub use number::Number;
 pub use operator::{Comparison, Operator, Quantifier, Test};
@@ -53,6 +56,10 @@ pub struct PolicySet<'a> {
     pub service_control: Vec<Vec<&'a Policy>>,
     /// Resource control policies by level. `RCPFullAWSAccess` is always attached, so they only deny.
     pub resource_control: Vec<Vec<&'a Policy>>,
+    /// The policy of the VPC endpoint through which the request comes; it has to allow.
+    pub endpoint: Option<&'a Policy>,
+    /// The account that owns the S3 object, where that is another than the bucket's (object ownership "Object writer").
+    pub object_owner: Option<&'a str>,
 }
 
 impl<'a> PolicySet<'a> {
@@ -89,6 +96,27 @@ impl<'a> PolicySet<'a> {
     #[must_use]
     pub fn evaluate(&self, request: &Request) -> Evaluation<'a> {
         combine::evaluate(self, request)
+    }
+
+    /// Decides a request by what the policies say alone, without the rules by which AWS allows `sts:GetCallerIdentity`
+    /// whatever they say, and lets no one change what it keeps itself. For comparing policies with each other.
+    #[must_use]
+    pub fn by_policies(&self, request: &Request) -> Evaluation<'a> {
+        combine::by_policies(self, request)
+    }
+
+    /// What a reader of the decision should know: keys that the policies ask for and the request lacks, statements that
+    /// can never apply where they stand, and parts of the request that are missing or look mistaken, each in a sentence.
+    #[must_use]
+    pub fn notes(&self, request: &Request) -> Vec<String> {
+        notes::notes(self, request)
+    }
+
+    /// The context keys that statements about the request's action ask for and that the request neither gives nor
+    /// determines, as first spelled, in the order of the policies (`MissingContextValues` of IAM's policy simulator).
+    #[must_use]
+    pub fn missing_keys(&self, request: &Request) -> Vec<String> {
+        notes::missing_keys(self, request)
     }
 
     /// Says of every statement whether it applies to the request, and if not, which clause fails and why.

@@ -1,7 +1,7 @@
 //! The condition operators by name: `ForAnyValue:StringNotLikeIfExists` taken apart.
 //!
 //! Only names; what an operator compares, and how, is in the modules of its family. A name that AWS does not
-//! know is refused here, and a condition with it never holds.
+//! know is refused here.
 
 /// A condition operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +109,11 @@ const OPERATORS: [(&str, Test, bool); 27] = [
     ("DateGreaterThanEquals", Test::Date(Comparison::GreaterOrEqual), false),
     ("BinaryEquals", Test::Binary, false),
 ];
+
+/// The operators' names, without prefixes and suffixes.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    OPERATORS.iter().map(|(name, ..)| *name)
+}
 
 impl Operator {
     /// The operator of that name, in whatever case; nothing when AWS has none. `Null` takes no `IfExists`.

@@ -9,6 +9,7 @@ use super::principal::Principal;
 use crate::action::{ActionName, compare_ignoring_case};
 use crate::arn::{Arn, is_account_number};
 use crate::json::{Node, Span, Value};
+use crate::members::{self, Known};
 
 /// One request to AWS.
 ///
@@ -100,6 +101,24 @@ impl fmt::Display for RequestError {
 
 impl std::error::Error for RequestError {}
 
+/// The members of a request.
+const MEMBERS: [Known; 5] = [
+    Known { name: "principal", also: &[], elsewhere: &["caller", "principalArn", "callerArn"] },
+    Known { name: "action", also: &[], elsewhere: &["actionName", "actionNames"] },
+    Known { name: "resource", also: &[], elsewhere: &["resourceArn", "resourceArns"] },
+    Known { name: "resourceAccount", also: &[], elsewhere: &["resourceOwner", "accountId", "resourceAccountId"] },
+    Known { name: "context", also: &[], elsewhere: &["contextEntries", "contextKeys", "contextVariables", "conditions"] },
+];
+
+/// The error of an object that has members which it should not have.
+pub(super) fn unknown_member(node: &Node, known: &[Known]) -> Result<(), RequestError> {
+    let help = "members are case-sensitive; `leastwise evaluate --help` and docs/evaluation.md list them";
+    match members::unknown(node, known) {
+        Some(error) => Err(RequestError { message: error.message, span: error.member.key_span, help }),
+        None => Ok(()),
+    }
+}
+
 impl Request {
     /// Reads `{"principal", "action", "resource", "resourceAccount"?, "context"?}`. The principal is an ARN, an
     /// account's number, `"*"` for an anonymous caller, or one of `{"AWS": …}`, `{"Service": …}`,
@@ -108,13 +127,14 @@ impl Request {
     /// ([`Request::complete`]): what the context says of a key counts, `null` too.
     ///
     /// # Errors
-    /// When a member is missing or of another kind, or the action is not `service:Name`.
+    /// When a member is missing, unknown or of another kind, or the action is not `service:Name`.
     pub fn from_node(node: &Node) -> Result<Request, RequestError> {
         let error = |span, message, help| RequestError { message, span, help };
         if node.as_object().is_none() {
             let help = "write {\"principal\": …, \"action\": …, \"resource\": …}";
             return Err(error(node.span, format!("the request is {}, not an object", node.kind()), help));
         }
+        unknown_member(node, &MEMBERS)?;
         let text = |key: &'static str| match node.member(key).map(|m| &m.value) {
             None | Some(Node { value: Value::Null, .. }) => Ok(None),
             Some(value) => value.as_str().map(|text| Some((text, value.span))).ok_or_else(|| {
@@ -128,16 +148,22 @@ impl Request {
         let Some((action, action_span)) = text("action")? else {
             return Err(error(node.span, "the request has no `action`".to_owned(), "add \"action\": \"s3:GetObject\""));
         };
-        let action = ActionName::parse(action).ok_or_else(|| {
-            error(action_span, format!("`{action}` is not the name of an action"), "write `service:Name`, without wildcards")
-        })?;
+        let action =
+            ActionName::parse(action).filter(|_| !action.contains([' ', '\t', '\n', ','])).ok_or_else(|| {
+                let help = "write one `service:Name`, without wildcards, blanks and commas";
+                error(action_span, format!("`{action}` is not the name of an action"), help)
+            })?;
         let mut context = Context::default();
         if let Some(member) = node.member("context").filter(|m| m.value.value != Value::Null) {
             let Some(keys) = member.value.as_object() else {
                 let message = format!("`context` is {}, not an object", member.value.kind());
                 return Err(error(member.value.span, message, "write {\"aws:username\": \"ana\"}"));
             };
-            for key in keys {
+            for (at, key) in keys.iter().enumerate() {
+                if keys.iter().take(at).any(|before| before.key.eq_ignore_ascii_case(&key.key)) {
+                    let message = format!("`{}` is given twice; keys are the same in any case", key.key);
+                    return Err(error(key.key_span, message, "keep one of the two"));
+                }
                 let values = if key.value.value == Value::Null { Vec::new() } else { context_values(&key.key, &key.value)? };
                 context.insert(&key.key, values);
             }
@@ -145,8 +171,20 @@ impl Request {
         let mut request = Request {
             principal: Principal::from_node(&principal.value)?,
             action,
-            resource: text("resource")?.map_or("*", |(text, _)| text).into(),
-            resource_account: text("resourceAccount")?.map(|(text, _)| text.into()),
+            resource: match text("resource")? {
+                Some(("", span)) => {
+                    let help = "write the ARN of one resource, or \"*\" for an action on none in particular";
+                    return Err(error(span, "`resource` is empty".to_owned(), help));
+                }
+                given => given.map_or("*", |(text, _)| text).into(),
+            },
+            resource_account: match text("resourceAccount")? {
+                Some((account, span)) if !is_account_number(account) => {
+                    let message = format!("`{account}` is not the number of an account");
+                    return Err(error(span, message, "write the twelve digits as a string"));
+                }
+                given => given.map(|(text, _)| text.into()),
+            },
             context,
         };
         request.complete();

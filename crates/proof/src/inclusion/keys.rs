@@ -313,9 +313,9 @@ type Demands = Vec<(u32, bool)>;
 
 fn when_missing(operator: Operator) -> bool {
     match operator.quantifier {
-        _ if operator.if_exists => true,
+        // `IfExists` is about each value of the set: without any, a set operator decides alone.
         Some(quantifier) => quantifier == Quantifier::ForAllValues,
-        None => operator.negated,
+        None => operator.negated || operator.if_exists,
     }
 }
 

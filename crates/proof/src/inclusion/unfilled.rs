@@ -67,7 +67,7 @@ impl<'p> Space<'p> {
         for value in own {
             alternatives.push(vec![self.single(base, key, value)?]);
         }
-        if operator.if_exists {
+        if operator.if_exists && operator.quantifier.is_none() {
             let missing = Operator { quantifier: None, test: Test::Null, ..base };
             alternatives.push(vec![self.exact_line(missing, key, vec!["true"], false)?]);
         }

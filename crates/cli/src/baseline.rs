@@ -54,13 +54,8 @@ impl Baseline {
     /// Says of each finding about a policy whether it was there before.
     pub(crate) fn known(&mut self, file: &str, policy: &str, findings: &[Finding]) -> Vec<bool> {
         let mut known = |finding: &Finding| {
-            let key = [
-                file.to_owned(),
-                policy.to_owned(),
-                finding.code.to_owned(),
-                finding.path.to_string(),
-                finding.message.clone(),
-            ];
+            let key =
+                [file.to_owned(), policy.to_owned(), finding.code.to_owned(), finding.path.to_string(), finding.message.clone()];
             match self.findings.get_mut(&key) {
                 Some(left) if *left > 0 => {
                     *left -= 1;

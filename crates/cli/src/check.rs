@@ -157,7 +157,8 @@ impl Run<'_> {
         });
         new.problems.splice(0..0, existing.problems.iter().cloned());
         for (file, old) in existing.all().filter(|_| !alone) {
-            let kept = new.all().any(|(own, source)| old.path == source.path && below(file, existing_path) == below(own, new_path));
+            let kept =
+                new.all().any(|(own, source)| old.path == source.path && below(file, existing_path) == below(own, new_path));
             if !kept {
                 let why = "the new policies have no counterpart: what it allows is taken away".to_owned();
                 new.skipped.push(SkippedRow { file: file.name.clone(), policy: old.path.to_string(), why });
@@ -178,7 +179,9 @@ impl Run<'_> {
             let unknown = access.unknown(catalogue);
             match unknown.first() {
                 None => Ok(access),
-                Some((name, Some(near))) => Err((format!("`{name}` is no action of the catalog"), format!("did you mean `{near}`?"))),
+                Some((name, Some(near))) => {
+                    Err((format!("`{name}` is no action of the catalog"), format!("did you mean `{near}`?")))
+                }
                 Some((name, None)) => Err((
                     format!("`{name}` is no action of the catalog"),
                     "`leastwise catalog list` shows its services; give a newer catalog with `--catalog`".to_owned(),
@@ -197,17 +200,14 @@ impl Run<'_> {
             });
         }
         let trimmed = |list: &[String]| list.iter().map(|item| item.trim().to_owned()).collect::<Vec<String>>();
-        let access =
-            Access::new(trimmed(actions), trimmed(resources)).map_err(|e| Failure::bad_input(e.to_string(), e.help))?;
+        let access = Access::new(trimmed(actions), trimmed(resources)).map_err(|e| Failure::bad_input(e.to_string(), e.help))?;
         let access = known(access).map_err(|(message, help)| Failure::bad_input(message, help))?;
         let mut policies = self.policies(paths)?;
         let checked = self.ask("access-not-granted", &mut policies, |file, source, policy| {
             let kind = kind.or(source.attached).unwrap_or_else(|| PolicyType::guess(policy));
             match first_unfit(policy, kind, file, source) {
                 Some(row) => Asked::Refused(row),
-                None => {
-                    Asked::Answer(Box::new(access_not_granted(policy, &access, kind, catalogue)), digest(&source.document))
-                }
+                None => Asked::Answer(Box::new(access_not_granted(policy, &access, kind, catalogue)), digest(&source.document)),
             }
         });
         self.finish("access-not-granted", &policies, &checked)
@@ -225,8 +225,8 @@ impl Run<'_> {
                 let Some(resource_type) = own else {
                     return Err(LineError::bad("case", "the case has no `resourceType`"));
                 };
-                let resource_type =
-                    checked_type(resource_type).map_err(|(message, help)| LineError::bad("case", format!("{message}; {help}")))?;
+                let resource_type = checked_type(resource_type)
+                    .map_err(|(message, help)| LineError::bad("case", format!("{message}; {help}")))?;
                 fit_for_line(&policy, PolicyType::Resource, "policy")?;
                 answered(line, &no_public_access(&policy, resource_type, catalogue))
             });

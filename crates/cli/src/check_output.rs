@@ -52,8 +52,12 @@ pub(crate) fn show(
         remark(&format!("error: {}", problem_text(problem)));
     }
     if policies.problems.is_empty() && checked.is_empty() {
-        let why = policies.skipped.first().map_or_else(|| "no policy is found".to_owned(), |row| format!("{}: {}", row.file, row.why));
-        return Err(Failure::reported(format!("nothing to check: {}", visible(&why)), "docs/inputs.md lists the files in which policies are found"));
+        let why =
+            policies.skipped.first().map_or_else(|| "no policy is found".to_owned(), |row| format!("{}: {}", row.file, row.why));
+        return Err(Failure::reported(
+            format!("nothing to check: {}", visible(&why)),
+            "docs/inputs.md lists the files in which policies are found",
+        ));
     }
     Ok(match passes {
         _ if !policies.problems.is_empty() => Exit::BadInput,
@@ -89,7 +93,11 @@ pub(crate) fn failure(arguments: &CheckArguments, failure: Failure) -> Result<Ex
 
 fn problem_text(problem: &ProblemRow) -> String {
     let within = if problem.policy.is_empty() { String::new() } else { format!(" at {}", visible(&problem.policy)) };
-    let place = if (problem.line, problem.column) == (1, 1) { String::new() } else { format!(": line {}, column {}", problem.line, problem.column) };
+    let place = if (problem.line, problem.column) == (1, 1) {
+        String::new()
+    } else {
+        format!(": line {}, column {}", problem.line, problem.column)
+    };
     format!("{}{place}{within}: {}\n  help: {}", visible(&problem.file), visible(&problem.message), visible(&problem.help))
 }
 
@@ -119,7 +127,11 @@ impl Shown<'_> {
                 Body::Findings { findings, known, .. } => out.push_str(&findings_text(&file.name, findings, known, colours)),
                 Body::Answer { answer, known, .. } => {
                     if !self.plain() {
-                        let within = if source.path.0.is_empty() { String::new() } else { format!(" at {}", visible(&source.path.to_string())) };
+                        let within = if source.path.0.is_empty() {
+                            String::new()
+                        } else {
+                            format!(" at {}", visible(&source.path.to_string()))
+                        };
                         out.push_str(&format!("{}{within}: ", visible(&file.name)));
                     }
                     out.push_str(&answer_text(answer, *known, colours));

@@ -54,7 +54,8 @@ impl Inputs {
         match wrapped.as_slice() {
             [source] if source.document != text => {
                 if !source.open.is_empty() {
-                    let message = format!("{}: {}: only the deployment knows `{}`", name(path), source.path, source.open.join("`, `"));
+                    let message =
+                        format!("{}: {}: only the deployment knows `{}`", name(path), source.path, source.open.join("`, `"));
                     return Err(Failure::bad_input(message, "give the policy of the deployed stack"));
                 }
                 Policy::parse(&source.document)

@@ -45,7 +45,9 @@ impl Policies {
         for path in paths {
             let before = named.len();
             match expand(path, &mut named) {
-                Ok(()) if named.len() == before => policies.problem(path, "no files are here", "name a file, or a folder that holds JSON or YAML"),
+                Ok(()) if named.len() == before => {
+                    policies.problem(path, "no files are here", "name a file, or a folder that holds JSON or YAML")
+                }
                 Ok(()) => {}
                 Err(message) => policies.problem(path, &message, "check the path and its permissions"),
             }
@@ -58,7 +60,9 @@ impl Policies {
         }
         policies.plain = match (paths, policies.files.as_slice()) {
             ([one], [file]) => {
-                !one.is_dir() && policies.skipped.is_empty() && matches!(file.sources.as_slice(), [source] if source.path.0.is_empty())
+                !one.is_dir()
+                    && policies.skipped.is_empty()
+                    && matches!(file.sources.as_slice(), [source] if source.path.0.is_empty())
             }
             _ => false,
         };

@@ -122,7 +122,11 @@ pub(crate) fn run(arguments: &RefineArguments) -> Result<Exit, Failure> {
         let proved = outcome.split.as_ref().map_or_else(|| result.certificate(), |parts| parts.certificate());
         write_file(path, &certificate::text(proved))?;
     }
-    if arguments.format == RefineFormat::Policy { print_exactly(&shown)? } else { print(&shown)? }
+    if arguments.format == RefineFormat::Policy {
+        print_exactly(&shown)?
+    } else {
+        print(&shown)?
+    }
     if result.text.is_none() {
         remark("nothing is left to grant: detach the policy instead of replacing it");
     } else if arguments.format == RefineFormat::Policy {

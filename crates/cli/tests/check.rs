@@ -64,12 +64,15 @@ fn access_is_granted_or_not() {
     assert_eq!(check(&["--actions", "s3:DeleteObject", "--resources", "arn:aws:s3:::other/a"]).status, 0);
     assert_eq!(check(&["--actions", "s3:Delete*", "--resources", "arn:aws:s3:::logs/*"]).status, 1);
     assert_eq!(check(&["--actions", "s3:Delete*", "--resources", "arn:aws:s3:::other/*"]).status, 0);
+    assert_eq!(check(&["--actions", "iam:PassRole, s3:GetObject"]).status, 1, "blanks behind commas");
     let ran = check(&["--actions", "iam:PassRole,s3:DeleteObject", "--resources", "arn:aws:s3:::logs/a"]);
     assert_eq!(ran.status, 1);
     assert!(ran.out.starts_with("FAIL  ") && ran.out.contains("Logs") && ran.out.contains("for instance"), "{}", ran.out);
     for (bad, part) in [
         (&["--actions", "GetObject"][..], "`GetObject` has no service prefix"),
         (&["--resources", "logs"], "`logs` is no ARN"),
+        (&["--actions", "s3:GetObjekt"], "did you mean `s3:GetObject`?"),
+        (&["--actions", "s4:GetObject"], "`s4:GetObject` is no action of the catalog"),
         (&[], "neither actions nor resources"),
     ] {
         let ran = check(bad);
@@ -136,8 +139,8 @@ fn a_clean_policy_passes_and_fail_on_lets_milder_findings_pass() {
     let ran = leastwise(&["check", "valid", &good], "");
     assert_eq!((ran.status, ran.out.as_str()), (0, "PASS  no findings\n"));
     let old = folder.file("old.json", policy("Read", "s3:GetObject", "*").replace("2012", "2008"));
-    assert_eq!(leastwise(&["check", "valid", &old], "").status, 1);
-    let ran = leastwise(&["check", "valid", &old, "--fail-on", "warning"], "");
+    assert_eq!(leastwise(&["check", "valid", &old, "--fail-on", "suggestion"], "").status, 1);
+    let ran = leastwise(&["check", "valid", &old], "");
     assert_eq!(ran.status, 0);
     assert!(ran.out.contains("SUGGESTION invalid-version") && ran.out.ends_with("PASS  1 finding\n"), "{}", ran.out);
     let ran = leastwise(&["check", "valid", &good, "--type", "resource"], "");

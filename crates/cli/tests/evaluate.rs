@@ -7,8 +7,7 @@ mod harness;
 use harness::{Folder, has_schema, leastwise};
 use serde_json::{Value, json};
 
-const REQUEST: &str =
-    r#"{"principal": "arn:aws:iam::111122223333:user/ana", "action": "s3:GetObject", "resource": "arn:aws:s3:::logs/a"}"#;
+const REQUEST: &str = r#"{"principal": "arn:aws:iam::111122223333:user/ana", "action": "s3:GetObject", "resource": "arn:aws:s3:::logs/a", "resourceAccount": "111122223333"}"#;
 const READ: &str =
     r#"{"Version": "2012-10-17", "Statement": [{"Sid": "Read", "Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}"#;
 const LIST: &str =
@@ -163,4 +162,91 @@ fn places_in_a_line_of_a_batch_are_columns() {
     assert!(message(0).starts_with("column 36: `ana` is not a principal"), "{}", message(0));
     assert!(message(1).starts_with("column 2: "), "{}", message(1));
     results.iter().for_each(|result| has_schema("evaluate", result));
+}
+
+const DENY_IN_DOUBT: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+    {"Sid": "Typo", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringEqual": {"aws:username": "ana"}}}]}"#;
+
+#[test]
+fn what_cannot_be_read_leaves_the_answer_undecided_with_status_2() {
+    let folder = Folder::new();
+    let (request, policy) = (folder.file("request.json", REQUEST), folder.file("policy.json", DENY_IN_DOUBT));
+    let ran = leastwise(&["evaluate", "--request", &request, "--identity", &policy], "");
+    assert_eq!(ran.status, 2);
+    let expected = "Undecided\n  cannot decide: identity policy 0, statement 1 `Typo`: `StringEqual` is not a condition operator; did you mean `StringEquals`?\n";
+    assert_eq!(ran.out, expected);
+    let line = format!(r#"{{"request": {REQUEST}, "identity": [{}]}}"#, DENY_IN_DOUBT.replace('\n', " "));
+    let ran = leastwise(&["evaluate", "--batch", "-"], &line);
+    let result: Value = serde_json::from_str(&ran.out).unwrap();
+    has_schema("evaluate", &result);
+    assert_eq!((ran.status, &result["decision"]), (2, &json!("Undecided")));
+    assert!(result["unclear"][0].as_str().unwrap().contains("StringEqual"));
+}
+
+#[test]
+fn members_that_are_not_known_are_refused_with_what_was_meant() {
+    let policy: Value = serde_json::from_str(NOTHING).unwrap();
+    let request: Value = serde_json::from_str(REQUEST).unwrap();
+    for (member, meant) in [
+        ("permissionsBoundary", "boundaries"),
+        ("Boundaries", "boundaries"),
+        ("scp", "scps"),
+        ("RCPs", "rcps"),
+        ("session_policy", "sessionPolicy"),
+        ("resource-policy", "resourcePolicy"),
+        ("Identity", "identity"),
+        ("endpointPolicy", "vpcEndpointPolicy"),
+    ] {
+        let mut case = json!({"id": member, "request": request});
+        case[member] = json!([policy]);
+        let ran = leastwise(&["evaluate", "--batch", "-"], &case.to_string());
+        assert_eq!(ran.status, 2, "{member}: {}", ran.out);
+        assert!(ran.out.contains(&format!("unknown member `{member}`; did you mean `{meant}`?")), "{}", ran.out);
+    }
+    for (member, meant) in [("Context", "context"), ("ResourceAccount", "resourceAccount"), ("actions", "action")] {
+        let mut bad = request.clone();
+        bad[member] = json!("x");
+        let ran = leastwise(&["evaluate", "--request", "-"], &bad.to_string());
+        assert_eq!(ran.status, 2);
+        assert!(ran.err.contains(&format!("did you mean `{meant}`?")), "{}", ran.err);
+    }
+    let two = json!({"request": request, "resourcePolicy": [policy, policy]});
+    assert!(leastwise(&["evaluate", "--batch", "-"], &two.to_string()).out.contains("holds 2 policies"));
+}
+
+#[test]
+fn what_the_request_lacks_or_gets_wrong_is_said() {
+    let folder = Folder::new();
+    let policy = folder.file(
+        "policy.json",
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1", "aws:PrincipalTag/team": "${aws:SourceVpce}"}}}}"#,
+    );
+    let run = |request: &str| {
+        let ran = leastwise(&["evaluate", "--request", "-", "--identity", &policy, "--format", "json"], request);
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        has_schema("evaluate", &report);
+        report
+    };
+    let report = run(REQUEST);
+    assert_eq!(report["missingContextKeys"], json!(["aws:SourceVpc", "aws:PrincipalTag/team", "aws:SourceVpce"]));
+    for (request, note) in [
+        (
+            r#"{"principal": "111122223333", "action": "s3:GetObjekt", "resource": "arn:aws:s3:::b/k"}"#,
+            "did you mean `GetObject`?",
+        ),
+        (r#"{"principal": "111122223333", "action": "s3:GetObject"}"#, "acts on a resource of type object"),
+        (
+            r#"{"principal": "111122223333", "action": "s3:GetObject", "resource": "arn:aws:s3:::b/*"}"#,
+            "taken as they are written",
+        ),
+        (r#"{"principal": "111122223333", "action": "s3:GetObject", "resource": "arn:aws:s3:::b/k"}"#, "is not given"),
+        (
+            r#"{"principal": "111122223333", "action": "s3:GetObject", "resource": "*", "context": {"aws:SourceIpp": "1.2.3.4"}}"#,
+            "did you mean `aws:SourceIp`?",
+        ),
+    ] {
+        let notes = run(request)["notes"].to_string();
+        assert!(notes.contains(note), "{request}: {notes}");
+    }
 }

@@ -4,12 +4,13 @@
 
 use std::fmt;
 
-use leastwise_policy::evaluate::Request;
+use leastwise_policy::evaluate::{self, Principal, Request};
 use leastwise_policy::nearest::nearest;
 use leastwise_policy::{ActionPattern, Catalogue, Policy};
 
-use super::compare::{self, Comparison, PolicyKind};
+use super::compare::{self, Comparison, Counterexample, PolicyKind};
 use super::fitness::unfit;
+use super::plain_witness;
 use super::readings::{self, Reading};
 use super::subject::PolicyType;
 
@@ -183,13 +184,18 @@ pub fn no_new_access(existing: &Policy, new: &Policy, kind: PolicyType, catalogu
     }
     let full = (readings::in_full(existing, false), readings::in_full(new, false));
     let (existing, new) = (full.0.as_ref().unwrap_or(existing), full.1.as_ref().unwrap_or(new));
-    let ours = words.answer(compare::no_new_access(existing, new, plain(kind), catalogue), new);
+    let added = |before: &Policy, after: &Policy, request: &Request| {
+        plain_witness::allows(after, alone(kind), request) && !plain_witness::allows(before, alone(kind), request)
+    };
+    let compared = compare::no_new_access(existing, new, plain(kind), catalogue);
+    let ours = words.answer(compared, new, |request| added(existing, new, request));
     let other = (readings::of_short_patterns(existing, Reading::Narrowest), readings::of_short_patterns(new, Reading::Widest));
     if ours.outcome == Outcome::Fail || existing.text() == new.text() || other.0.is_none() && other.1.is_none() {
         return ours;
     }
     let (least, most) = (other.0.as_ref().unwrap_or(existing), other.1.as_ref().unwrap_or(new));
-    in_doubt(ours, words.answer(compare::no_new_access(least, most, plain(kind), catalogue), most), &[new, existing])
+    let compared = compare::no_new_access(least, most, plain(kind), catalogue);
+    in_doubt(ours, words.answer(compared, most, |request| added(least, most, request)), &[new, existing])
 }
 
 /// Whether the policy allows none of the actions on any of the resources (`CheckAccessNotGranted`).
@@ -213,10 +219,19 @@ pub fn access_not_granted(policy: &Policy, access: &Access, kind: PolicyType, ca
     }
     let full = readings::in_full(policy, true);
     let policy = full.as_ref().unwrap_or(policy);
-    let ours = words.answer(compare::access_not_granted(policy, access, plain(kind), catalogue), policy);
+    let asked = |policy: &Policy, request: &Request| {
+        let (service, name) = (request.action.service(), request.action.name());
+        let action = access.actions().is_empty() || access.actions().iter().any(|pattern| pattern.matches(service, name));
+        let matched = |pattern: &String| leastwise_policy::arn::resource_matches(pattern, &request.resource);
+        let resource = access.resources().is_empty() || access.resources().iter().any(matched);
+        action && resource && plain_witness::allows(policy, alone(kind), request)
+    };
+    let compared = compare::access_not_granted(policy, access, plain(kind), catalogue);
+    let ours = words.answer(compared, policy, |request| asked(policy, request));
     match readings::of_short_patterns(policy, Reading::Widest) {
         Some(other) if ours.outcome == Outcome::Pass => {
-            in_doubt(ours, words.answer(compare::access_not_granted(&other, access, plain(kind), catalogue), &other), &[policy])
+            let compared = compare::access_not_granted(&other, access, plain(kind), catalogue);
+            in_doubt(ours, words.answer(compared, &other, |request| asked(&other, request)), &[policy])
         }
         _ => ours,
     }
@@ -242,12 +257,35 @@ pub fn no_public_access(policy: &Policy, resource_type: &str, catalogue: &Catalo
     }
     let full = readings::in_full(policy, false);
     let policy = full.as_ref().unwrap_or(policy);
-    let ours = words.answer(compare::no_public_access(policy, resource_type, catalogue), policy);
+    // Who asks and the state of the keys stay as they were found: they are what makes a stranger.
+    let open = |policy: &Policy, request: &Request| plain_witness::allows(policy, alone(PolicyType::Resource), request);
+    let compared = compare::no_public_access(policy, resource_type, catalogue);
+    let ours = of_another_account(words.answer(compared, policy, |request| open(policy, request)));
     match readings::of_short_patterns(policy, Reading::Widest) {
         Some(other) if ours.outcome == Outcome::Pass => {
-            in_doubt(ours, words.answer(compare::no_public_access(&other, resource_type, catalogue), &other), &[policy])
+            let compared = compare::no_public_access(&other, resource_type, catalogue);
+            in_doubt(ours, words.answer(compared, &other, |request| open(&other, request)), &[policy])
         }
         _ => ours,
+    }
+}
+
+/// The answer with its caller named as what they are: of an account that the policy does not know.
+fn of_another_account(mut answer: Answer) -> Answer {
+    if let Some(Principal::Aws(caller)) = answer.witness.as_ref().map(|request| &request.principal) {
+        let named = format!("to `{}`", caller.arn());
+        for reason in &mut answer.reasons {
+            reason.description = reason.description.replacen(&named, &format!("{named}, of any other account,"), 1);
+        }
+    }
+    answer
+}
+
+/// How the evaluator calls what a policy is attached to, if it decides alone.
+fn alone(kind: PolicyType) -> evaluate::PolicyKind {
+    match plain(kind) {
+        PolicyKind::Identity => evaluate::PolicyKind::Identity,
+        PolicyKind::Resource => evaluate::PolicyKind::Resource,
     }
 }
 
@@ -298,6 +336,28 @@ fn plain(kind: PolicyType) -> PolicyKind {
     }
 }
 
+/// A counterexample with a common action and a tidy ARN, where one shows the same, and its sentence.
+fn in_plain_words(example: Counterexample, policy: &Policy, shows: impl Fn(&Request) -> bool) -> (Request, String) {
+    let found = example.request;
+    let request = match policy.statements().get(example.statement) {
+        Some(statement) => plain_witness::plain(&found, statement, shows),
+        None => found.clone(),
+    };
+    let quoted = |text: &str| format!("`{text}`");
+    let (before, after) = (quoted(found.action.as_str()), quoted(request.action.as_str()));
+    let mut words = example.explanation.replacen(&before, &after, 1);
+    if *found.resource != *request.resource {
+        let (before, after) =
+            (format!("{after} on {}", quoted(&found.resource)), format!("{after} on {}", quoted(&request.resource)));
+        words = if *found.resource == *"*" {
+            words.replacen(&quoted(request.action.as_str()), &after, 1)
+        } else {
+            words.replacen(&before, &after, 1)
+        };
+    }
+    (request, words)
+}
+
 /// What a check says when it passes and when it fails.
 struct Words {
     pass: &'static str,
@@ -305,7 +365,8 @@ struct Words {
 }
 
 impl Words {
-    fn answer(&self, comparison: Comparison, policy: &Policy) -> Answer {
+    /// `shows` says of a request whether it would be a counterexample as well.
+    fn answer(&self, comparison: Comparison, policy: &Policy, shows: impl Fn(&Request) -> bool) -> Answer {
         match comparison {
             Comparison::Included => {
                 let message = self.pass.to_owned();
@@ -314,8 +375,9 @@ impl Words {
             Comparison::NotIncluded(example) => {
                 let index = example.statement;
                 let statement_id = policy.statements().get(index).and_then(|s| s.sid.clone());
-                let reason = Reason { statement_id, statement_index: Some(index), description: example.explanation };
-                let witness = Some(example.request);
+                let (request, description) = in_plain_words(*example, policy, shows);
+                let reason = Reason { statement_id, statement_index: Some(index), description };
+                let witness = Some(request);
                 let message = self.fail.to_owned();
                 Answer { outcome: Outcome::Fail, message, reasons: vec![reason], witness, undecided: false }
             }

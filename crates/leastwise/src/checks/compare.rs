@@ -4,7 +4,7 @@
 
 use leastwise_policy::{Catalogue, Policy};
 use leastwise_proof::inclusion;
-pub(super) use leastwise_proof::inclusion::{Comparison, PolicyKind};
+pub(super) use leastwise_proof::inclusion::{Comparison, Counterexample, PolicyKind};
 
 use super::access::Access;
 

@@ -92,7 +92,8 @@ pub fn unfit(policy: &Policy, kind: PolicyType) -> Vec<Unfit> {
         }
         // A trust policy has none.
         if statement.resources.is_none() && kind != PolicyType::Resource {
-            let message = format!("statement {index} ({effect}) has no `Resource`, so that it never applies as {}", article(kind));
+            let message =
+                format!("statement {index} ({effect}) has no `Resource`, so that it never applies as {}", article(kind));
             add(message, "add `Resource`; `*` is every resource".to_owned(), statement.span);
         }
     }

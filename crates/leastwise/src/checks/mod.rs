@@ -38,6 +38,7 @@ mod not_resource_with_allow;
 mod open_trust_policy;
 mod pass_role_on_star;
 mod pattern;
+mod plain_witness;
 mod private_address;
 mod rcp_perimeter;
 mod rcp_syntax;

@@ -19,7 +19,10 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("AWS::IAM::Role", "write AWS::IAM::AssumeRolePolicyDocument, the role's trust policy"),
     ("AWS::SecretsManager::ResourcePolicy", "write AWS::SecretsManager::Secret, whose policy it is"),
     ("AWS::Elasticsearch::Domain", "write AWS::OpenSearchService::Domain"),
-    ("AWS::ECR::Repository", "no check knows it: a repository is private unless its policy says `*`; look at AWS::ECR::PublicRepository apart"),
+    (
+        "AWS::ECR::Repository",
+        "no check knows it: a repository is private unless its policy says `*`; look at AWS::ECR::PublicRepository apart",
+    ),
     ("AWS::RDS::DBSnapshot", "it has no policy: a snapshot is public when it is restored by `all`"),
 ];
 

@@ -147,7 +147,8 @@ impl SarifRun {
         let mut log = serde_json::to_value(sarif::answer(self.rule, file, policy, answer)).unwrap_or_default();
         let place = |(result, reason): (&mut Value, &crate::checks::Reason)| {
             let (start, end) = place_of(source, policy, reason.statement_index, text);
-            let region = json!({"startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column});
+            let region =
+                json!({"startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column});
             if let Some(own) = result.pointer_mut("/locations/0/physicalLocation/region") {
                 *own = region;
             }
@@ -166,13 +167,16 @@ impl SarifRun {
     /// Adds what could not be checked, as errors of the rule `bad-input`.
     pub fn problem(&mut self, problem: &ProblemRow) {
         let mut log = serde_json::to_value(sarif::findings(&problem.file, &[])).unwrap_or_default();
-        let uri = problem.file.replace('\\', "/").replace('%', "%25").replace(' ', "%20");
+        let file = if problem.file == "standard input" { "stdin.json" } else { &problem.file };
+        let uri: String = file.replace('\\', "/").bytes().map(sarif::escaped).collect();
         let region = json!({"startLine": problem.line, "startColumn": problem.column});
+        let place = json!([{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}]);
         let result = json!({
             "ruleId": "bad-input",
             "level": "error",
             "message": {"text": format!("{}; {}", problem.message, problem.help)},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}],
+            // Arguments stand in no file.
+            "locations": if file.is_empty() { json!([]) } else { place },
         });
         with_results(&mut log, |results| results.push(result));
         if let Some(Value::Array(rules)) = log.pointer_mut("/runs/0/tool/driver/rules") {

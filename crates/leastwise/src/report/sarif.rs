@@ -127,7 +127,7 @@ fn location(file: &str, path: String, region: Region) -> [Location; 1] {
 }
 
 /// A byte of a path as a URI has it (RFC 3986).
-fn escaped(byte: u8) -> String {
+pub(super) fn escaped(byte: u8) -> String {
     match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     // Controls of C0 and C1, the marks that turn the direction of writing, line separators, and the byte-order mark.
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fdd0}'..='\u{fdef}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fdd0}'..='\u{fdef}')
 }
 
 /// The text with every such character as an escape, line ends and tabs included; for parts of a message.

@@ -233,9 +233,8 @@ impl<'t> Walk<'t> {
             }
             Value::Object(members) => {
                 let named = POLICY_MEMBERS.contains(&&*bare(context.key)) || context.key == "Document";
-                let has_statement = node
-                    .member("Statement")
-                    .is_some_and(|m| m.value.as_array().is_some() || m.value.as_object().is_some());
+                let has_statement =
+                    node.member("Statement").is_some_and(|m| m.value.as_array().is_some() || m.value.as_object().is_some());
                 // An object under such a member that has neither is a wrapper, or a policy that AWS would refuse.
                 if has_statement || named && !context.key.eq_ignore_ascii_case("policy") && node.member("Version").is_some() {
                     return self.object(node, path, context);
@@ -361,9 +360,9 @@ fn attachment(kind: &str, key: &str) -> (Option<PolicyType>, Option<&'static str
         ("AWS::Kinesis::ResourcePolicy", "kinesis_resource_policy", "AWS::Kinesis::Stream"),
         ("AWS::Lambda::Permission", "lambda_permission", "AWS::Lambda::Function"),
     ];
-    let of_type = resources.iter().find(|(cloudformation, terraform, _)| {
-        kind == *cloudformation || kind.starts_with("aws_") && kind_word == *terraform
-    });
+    let of_type = resources
+        .iter()
+        .find(|(cloudformation, terraform, _)| kind == *cloudformation || kind.starts_with("aws_") && kind_word == *terraform);
     match of_type {
         Some((.., resource_type)) => (Some(PolicyType::Resource), Some(resource_type)),
         None => (None, None),

@@ -33,7 +33,10 @@ fn answers_of_the_command_line_are_unwrapped() {
         (format!(r#"{{"RoleName": "r", "PolicyName": "p", "PolicyDocument": {POLICY}}}"#), vec!["PolicyDocument"]),
         (format!(r#"{{"Policy": {}}}"#, quoted()), vec!["Policy"]),
         (format!(r#"{{"Attributes": {{"Policy": {}}}}}"#, quoted()), vec!["Attributes.Policy"]),
-        (format!(r#"{{"Policy": {{"PolicySummary": {{"Type": "SERVICE_CONTROL_POLICY"}}, "Content": {}}}}}"#, quoted()), vec!["Policy.Content"]),
+        (
+            format!(r#"{{"Policy": {{"PolicySummary": {{"Type": "SERVICE_CONTROL_POLICY"}}, "Content": {}}}}}"#, quoted()),
+            vec!["Policy.Content"],
+        ),
         (format!(r#"{{"Role": {{"AssumeRolePolicyDocument": {POLICY}}}}}"#), vec!["Role.AssumeRolePolicyDocument"]),
         (
             format!(
@@ -51,7 +54,8 @@ fn answers_of_the_command_line_are_unwrapped() {
         let found: Vec<String> = ways(&text).into_iter().map(|(path, ..)| path).collect();
         assert_eq!(found, expected, "{text}");
     }
-    let organization = format!(r#"{{"Policy": {{"PolicySummary": {{"Type": "RESOURCE_CONTROL_POLICY"}}, "Content": {}}}}}"#, quoted());
+    let organization =
+        format!(r#"{{"Policy": {{"PolicySummary": {{"Type": "RESOURCE_CONTROL_POLICY"}}, "Content": {}}}}}"#, quoted());
     assert_eq!(ways(&organization)[0].1, Some(PolicyType::ResourceControl));
 }
 
@@ -100,7 +104,10 @@ fn a_plan_gives_the_policies_that_it_comes_to_and_names_those_that_are_not_known
         found,
         [
             ("planned_values.root_module.resources.aws_iam_policy.p.values.policy".to_owned(), Some(PolicyType::Identity)),
-            ("planned_values.root_module.resources.aws_iam_role.r.values.assume_role_policy".to_owned(), Some(PolicyType::Resource)),
+            (
+                "planned_values.root_module.resources.aws_iam_role.r.values.assume_role_policy".to_owned(),
+                Some(PolicyType::Resource)
+            ),
         ]
     );
     let skipped = find(&plan).unwrap().skipped;

@@ -119,7 +119,9 @@ impl Reader<'_> {
     fn close(&mut self, node: Node, anchor: usize, tag: Option<String>) -> Result<(), SourceError> {
         self.values += 1;
         if self.values > MAX_VALUES {
-            return Err(self.error(node.span.start, format!("the YAML has more than {MAX_VALUES} values, aliases counted in full")));
+            return Err(
+                self.error(node.span.start, format!("the YAML has more than {MAX_VALUES} values, aliases counted in full"))
+            );
         }
         let node = match tag {
             Some(tag) => short_form(&tag, node),
@@ -216,7 +218,10 @@ fn short_form(tag: &str, node: Node) -> Node {
         }
         _ => node,
     };
-    Node { span, value: Value::Object(vec![Member { key: key.into(), key_span: Span { start: span.start, end: span.start }, value }]) }
+    Node {
+        span,
+        value: Value::Object(vec![Member { key: key.into(), key_span: Span { start: span.start, end: span.start }, value }]),
+    }
 }
 
 #[cfg(test)]

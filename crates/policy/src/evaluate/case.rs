@@ -25,7 +25,6 @@ const ENDPOINT: Known =
     Known { name: "vpcEndpointPolicy", also: &[], elsewhere: &["endpointPolicy", "endpointPolicies", "vpcePolicy"] };
 const OBJECT_OWNER: Known = Known { name: "objectOwner", also: &[], elsewhere: &["objectAccount", "objectOwnerAccount"] };
 
-
 /// A request and its policies.
 #[derive(Debug, Clone)]
 pub struct Case {

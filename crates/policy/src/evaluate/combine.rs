@@ -113,7 +113,7 @@ pub(super) fn evaluate<'a>(set: &PolicySet<'a>, request: &Request) -> Evaluation
 }
 
 /// Decides the request by the policies alone.
-pub(super) fn by_policies<'a>(set: &PolicySet<'a>, request: &Request) -> Evaluation<'a> {
+fn by_policies<'a>(set: &PolicySet<'a>, request: &Request) -> Evaluation<'a> {
     let (mut evaluation, unclear_deny) = decide(set, request, false);
     if evaluation.unclear.is_empty() {
         return evaluation;

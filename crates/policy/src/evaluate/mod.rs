@@ -98,13 +98,6 @@ impl<'a> PolicySet<'a> {
         combine::evaluate(self, request)
     }
 
-    /// Decides a request by what the policies say alone, without the rules by which AWS allows `sts:GetCallerIdentity`
-    /// whatever they say, and lets no one change what it keeps itself. For comparing policies with each other.
-    #[must_use]
-    pub fn by_policies(&self, request: &Request) -> Evaluation<'a> {
-        combine::by_policies(self, request)
-    }
-
     /// What a reader of the decision should know: keys that the policies ask for and the request lacks, statements that
     /// can never apply where they stand, and parts of the request that are missing or look mistaken, each in a sentence.
     #[must_use]

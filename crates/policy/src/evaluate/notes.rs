@@ -139,13 +139,18 @@ fn of_resource(set: &PolicySet<'_>, request: &Request, notes: &mut Vec<String>) 
         return;
     }
     if glob::has_wildcard(resource) {
-        notes.push(format!("the wildcards of the request's resource `{resource}` are taken as they are written; name one resource"));
+        notes.push(format!(
+            "the wildcards of the request's resource `{resource}` are taken as they are written; name one resource"
+        ));
     }
     let Some(arn) = Arn::parse(resource) else {
-        notes.push(format!("the request's resource `{resource}` is no ARN; write `arn:partition:service:region:account:resource`"));
+        notes.push(format!(
+            "the request's resource `{resource}` is no ARN; write `arn:partition:service:region:account:resource`"
+        ));
         return;
     };
-    if request.owner().is_none() && arn.account.is_empty()
+    if request.owner().is_none()
+        && arn.account.is_empty()
         && let Some(account) = request.principal.account()
     {
         notes.push(format!(
@@ -181,7 +186,10 @@ fn of_context(request: &Request, notes: &mut Vec<String>) {
         && let Some(arn) = Arn::parse(aws.arn())
     {
         if glob::has_wildcard(aws.arn()) {
-            notes.push(format!("the wildcards of the principal `{}` are taken as they are written; name one principal", aws.arn()));
+            notes.push(format!(
+                "the wildcards of the principal `{}` are taken as they are written; name one principal",
+                aws.arn()
+            ));
         }
         if !is_account_number(arn.account) {
             notes.push(format!("`{}` names no account of twelve digits", aws.arn()));

@@ -148,11 +148,10 @@ impl Request {
         let Some((action, action_span)) = text("action")? else {
             return Err(error(node.span, "the request has no `action`".to_owned(), "add \"action\": \"s3:GetObject\""));
         };
-        let action =
-            ActionName::parse(action).filter(|_| !action.contains([' ', '\t', '\n', ','])).ok_or_else(|| {
-                let help = "write one `service:Name`, without wildcards, blanks and commas";
-                error(action_span, format!("`{action}` is not the name of an action"), help)
-            })?;
+        let action = ActionName::parse(action).filter(|_| !action.contains([' ', '\t', '\n', ','])).ok_or_else(|| {
+            let help = "write one `service:Name`, without wildcards, blanks and commas";
+            error(action_span, format!("`{action}` is not the name of an action"), help)
+        })?;
         let mut context = Context::default();
         if let Some(member) = node.member("context").filter(|m| m.value.value != Value::Null) {
             let Some(keys) = member.value.as_object() else {

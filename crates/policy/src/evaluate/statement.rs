@@ -154,15 +154,22 @@ fn named(element: &PrincipalElement, effect: Effect, around: Surroundings<'_>, r
 #[must_use]
 pub fn is_about(policy: &Policy, statement: &Statement, request: &Request) -> bool {
     let kind = if statement.principal.is_some() { PolicyKind::Resource } else { PolicyKind::Identity };
-    action_matches(statement, request) && resource_matches(statement, kind, has_variables(policy), request)
+    let around = Surroundings::new(policy, kind, false);
+    action_matches(statement, request)
+        && match &statement.resources {
+            Some(element) => listed(element, around, request) != element.negated,
+            None => kind == PolicyKind::Resource,
+        }
 }
 
 /// The statements of a document that apply to the request, were it a policy of that kind, in their order. Whether
-/// the request is allowed then is a question about all policies: [`super::PolicySet::evaluate`].
+/// the request is allowed then is a question about all policies: [`super::PolicySet::evaluate`]. Statements that may apply or
+/// not, as something in them is not known, are left out.
 #[must_use]
 pub fn applying<'p>(policy: &'p Policy, kind: PolicyKind, request: &Request) -> Vec<&'p Statement> {
-    let variables = has_variables(policy);
-    policy.statements().iter().filter(|statement| applies(statement, kind, variables, request).is_ok()).collect()
+    let around = Surroundings::new(policy, kind, false);
+    let yes = |statement: &&Statement| matches!(applies(statement, around, request), Applies::Yes(_));
+    policy.statements().iter().filter(yes).collect()
 }
 
 fn action_matches(statement: &Statement, request: &Request) -> bool {

@@ -123,6 +123,18 @@ pub(super) fn literals<'p>(policies: &[&'p Policy], space: &mut Space<'p>) -> Ve
     for condition in policies.iter().flat_map(|p| p.statements()).flat_map(|s| &s.conditions) {
         let Some(operator) = Operator::parse(&condition.operator.what) else { continue };
         let Some(kind) = kind_of(&condition.key.what, &providers) else { continue };
+        if condition.key.what.eq_ignore_ascii_case("aws:PrincipalIsAWSService") {
+            // True only for a service that calls as itself, which no stranger is, whether or not the policy asks for that.
+            let test = if matches!(operator.test, Test::StringEquals | Test::StringEqualsIgnoreCase) {
+                operator.test
+            } else {
+                Test::Bool
+            };
+            let is_service = Operator { quantifier: None, test, negated: false, if_exists: false };
+            let values = vec![keys::plain(test, "true")];
+            literals.extend(space.add_line(&condition.key.what, is_service, values).map(|literal| !literal));
+            continue;
+        }
         let few = |value: &&str| {
             kind != Fixed::Range
                 || AddressRange::parse(value).is_some_and(|range| if range.is_v6 { narrow_v6 } else { narrow_v4 })

@@ -76,7 +76,7 @@ fn folders_globs_and_many_files_are_one_run() {
         let ran = leastwise(&arguments, "");
         assert_eq!((ran.status, ran.err.as_str()), (1, ""), "{paths:?}");
         assert!(
-            ran.out.contains("b.json:1:86: ERROR unknown-action") && ran.out.ends_with("FAIL  1 finding in 2 policies\n"),
+            ran.out.contains("b.json:1:83: ERROR unknown-action") && ran.out.ends_with("FAIL  1 finding in 2 policies\n"),
             "{}",
             ran.out
         );
@@ -129,7 +129,7 @@ fn utf_16_is_read() {
         |text: &str| -> Vec<u8> { [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect() };
     let file = folder.file("wide.json", wide(BAD));
     let ran = leastwise(&["check", "valid", &file], "");
-    assert!(ran.status == 1 && ran.out.contains(":1:86: ERROR unknown-action"), "{}{}", ran.out, ran.err);
+    assert!(ran.status == 1 && ran.out.contains(":1:83: ERROR unknown-action"), "{}{}", ran.out, ran.err);
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn of_resource(set: &PolicySet<'_>, request: &Request, notes: &mut Vec<String>) 
     let resource = &*request.resource;
     if resource == "*" {
         let action = Catalogue::embedded().service(request.action.service()).and_then(|s| s.action(request.action.name()));
-        let needed = action.and_then(|action| action.resource_types().find(|of| of.required));
-        if let Some(of) = needed {
+        let kinds = || action.iter().flat_map(|action| action.resource_types());
+        if let Some(of) = kinds().find(|of| of.required).or_else(|| kinds().next()) {
             let example = of.resource_type().and_then(|kind| kind.arn_formats.first());
             let example = example.map_or(String::new(), |arn| format!(", such as `{arn}`"));
             notes.push(format!(

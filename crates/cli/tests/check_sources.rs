@@ -269,3 +269,26 @@ fn control_characters_are_shown_in_every_command() {
         assert!(!ran.out.contains("\nRED"), "{arguments:?}: {}", ran.out);
     }
 }
+
+#[test]
+fn no_stranger_is_an_aws_service() {
+    let folder = Folder::new();
+    let perimeter = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"},
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*", "Condition": {
+            "StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}, "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}}]}"#;
+    let with = |condition: &str| {
+        let own = format!("\"Condition\": {{{condition}}}, \"Resource\"");
+        PUBLIC.replace("\"Resource\"", &own)
+    };
+    for (name, text, status) in [
+        ("perimeter.json", perimeter.to_owned(), 0),
+        ("services.json", with(r#""Bool": {"aws:PrincipalIsAWSService": "true"}"#), 0),
+        ("others.json", with(r#""Bool": {"aws:PrincipalIsAWSService": "false"}"#), 1),
+        ("named.json", with(r#""StringNotEquals": {"aws:PrincipalIsAWSService": "true"}"#), 1),
+    ] {
+        let file = folder.file(name, text);
+        let ran = leastwise(&["check", "no-public-access", &file, "--resource-type", "AWS::S3::Bucket"], "");
+        assert_eq!(ran.status, status, "{name}: {}{}", ran.out, ran.err);
+    }
+}

@@ -124,15 +124,14 @@ pub(super) fn literals<'p>(policies: &[&'p Policy], space: &mut Space<'p>) -> Ve
         let Some(operator) = Operator::parse(&condition.operator.what) else { continue };
         let Some(kind) = kind_of(&condition.key.what, &providers) else { continue };
         if condition.key.what.eq_ignore_ascii_case("aws:PrincipalIsAWSService") {
-            // True only for a service that calls as itself, which no stranger is, whether or not the policy asks for that.
-            let test = if matches!(operator.test, Test::StringEquals | Test::StringEqualsIgnoreCase) {
-                operator.test
-            } else {
-                Test::Bool
+            // True only for a service that calls as itself, which no stranger is: theirs is `false`, or missing. It holds whether
+            // or not the policy asks for it.
+            let test = match operator.test {
+                Test::StringEquals | Test::StringEqualsIgnoreCase => operator.test,
+                _ => Test::Bool,
             };
-            let is_service = Operator { quantifier: None, test, negated: false, if_exists: false };
-            let values = vec![keys::plain(test, "true")];
-            literals.extend(space.add_line(&condition.key.what, is_service, values).map(|literal| !literal));
+            let is_none = Operator { quantifier: None, test, negated: false, if_exists: true };
+            literals.extend(space.add_line(&condition.key.what, is_none, vec![keys::plain(test, "false")]));
             continue;
         }
         let few = |value: &&str| {

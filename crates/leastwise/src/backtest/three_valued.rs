@@ -20,6 +20,8 @@ pub enum Undecided {
     Condition(Box<str>),
     /// The statement's resource has a policy variable that the record does not fill.
     Variable,
+    /// The statement has an element or an operator that AWS does not know.
+    Unreadable,
 }
 
 impl Undecided {
@@ -30,6 +32,7 @@ impl Undecided {
             Undecided::Resource => "resourceNotTold",
             Undecided::Condition(_) => "conditionNotTold",
             Undecided::Variable => "variableNotTold",
+            Undecided::Unreadable => "statementNotRead",
         }
     }
 }
@@ -40,6 +43,7 @@ impl fmt::Display for Undecided {
             Undecided::Resource => f.write_str("the record does not tell the resource"),
             Undecided::Condition(key) => write!(f, "the record does not tell `{key}`"),
             Undecided::Variable => f.write_str("the record does not fill a policy variable of the resource"),
+            Undecided::Unreadable => f.write_str("the statement has a part that AWS does not know"),
         }
     }
 }
@@ -190,7 +194,7 @@ impl Recorded {
                 },
                 None => Applies::No,
             },
-            Outcome::Unclear(_) => Applies::Open,
+            Outcome::Unclear(_) => Applies::Open(Undecided::Unreadable),
             Outcome::Fails(..) | Outcome::NotConsulted(_) => Applies::No,
         }
     }

@@ -235,7 +235,7 @@ fn what_the_request_lacks_or_gets_wrong_is_said() {
             r#"{"principal": "111122223333", "action": "s3:GetObjekt", "resource": "arn:aws:s3:::b/k"}"#,
             "did you mean `GetObject`?",
         ),
-        (r#"{"principal": "111122223333", "action": "s3:GetObject"}"#, "acts on a resource of type object"),
+        (r#"{"principal": "111122223333", "action": "s3:GetObject"}"#, "acts on resources of type accesspointobject, object"),
         (
             r#"{"principal": "111122223333", "action": "s3:GetObject", "resource": "arn:aws:s3:::b/*"}"#,
             "taken as they are written",

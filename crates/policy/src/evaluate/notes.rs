@@ -126,14 +126,12 @@ fn of_resource(set: &PolicySet<'_>, request: &Request, notes: &mut Vec<String>) 
     let resource = &*request.resource;
     if resource == "*" {
         let action = Catalogue::embedded().service(request.action.service()).and_then(|s| s.action(request.action.name()));
-        let kinds = || action.iter().flat_map(|action| action.resource_types());
-        if let Some(of) = kinds().find(|of| of.required).or_else(|| kinds().next()) {
-            let example = of.resource_type().and_then(|kind| kind.arn_formats.first());
-            let example = example.map_or(String::new(), |arn| format!(", such as `{arn}`"));
+        let kinds: Vec<&str> = action.iter().flat_map(|action| action.resource_types()).map(|of| of.name()).collect();
+        if !kinds.is_empty() {
             notes.push(format!(
-                "`{}` acts on a resource of type {}{example}; `*` stands for none in particular, so that only `*` matches it",
+                "`{}` acts on resources of type {}; `*` stands for none in particular, so that only `*` matches it",
                 request.action,
-                of.name()
+                kinds.join(", ")
             ));
         }
         return;

@@ -13,16 +13,19 @@ of the managed policies. `--explain` lists the findings that are new with each f
 
 import argparse
 import collections
+import concurrent.futures
 import copy
+import functools
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CATALOG = HERE / "../../crates/policy/data/catalogue.txt"
-EACH = 20
+EACH = 10
 
 
 def managed():
@@ -255,6 +258,11 @@ def iam_policy_validator(policies):
     return out
 
 
+def timed(run, policies):
+    start = time.process_time()
+    return run(policies), time.process_time() - start
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--leastwise", required=True)
@@ -281,18 +289,23 @@ def main():
     print(f"{len(unchanged)} managed policies, {len(changed)} with a fault, of {len(FAULTS)} kinds")
 
     checkers = {
-        "leastwise": lambda policies: leastwise(options.leastwise, policies),
+        "leastwise": functools.partial(leastwise, options.leastwise),
         "parliament": parliament,
         "cfn-lint": cfn_lint,
         "iam-policy-validator": iam_policy_validator,
     }
     noticed, said = {}, {}
-    for checker, run in checkers.items():
-        # cfn-lint takes a second for each policy: of the managed ones it sees those that a fault was put into.
-        seen = unchanged if checker != "cfn-lint" else {name: unchanged[name] for name in sorted(needed)}
-        before, after = run(seen), run(changed)
-        said[checker] = (before, len(seen))
-        noticed[checker] = {name: after[name] - before[origin[name][1]] for name in changed}
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        running = {}
+        for checker, run in checkers.items():
+            # cfn-lint takes a second for each policy: of the managed ones it sees those that a fault was put into.
+            seen = unchanged if checker != "cfn-lint" else {name: unchanged[name] for name in sorted(needed)}
+            running[checker] = (len(seen), pool.submit(timed, run, seen), pool.submit(timed, run, changed))
+        for checker, (count, before, after) in running.items():
+            (before, first), (after, second) = before.result(), after.result()
+            print(f"{checker}: {first + second:.0f} s", file=sys.stderr, flush=True)
+            said[checker] = (before, count)
+            noticed[checker] = {name: after[name] - before[origin[name][1]] for name in changed}
 
     print("\n| fault | policies | " + " | ".join(checkers) + " |")
     print("|---|--:|" + "--:|" * len(checkers))

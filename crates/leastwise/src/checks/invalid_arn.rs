@@ -2,12 +2,15 @@
 //! ("Identify AWS resources with Amazon Resource Names (ARNs)", "IAM JSON policy elements: Resource").
 
 use leastwise_policy::arn::is_account_number;
+use leastwise_policy::evaluate::Test;
 use leastwise_policy::glob::has_wildcard;
 
 use super::finding::{Findings, Severity};
+use super::lines::lines;
 use super::managed_names;
 use super::regions::{is_listed, is_partition, is_shaped, partition_of};
 use super::subject::Subject;
+use super::type_mismatch::holds_any_text;
 use super::valid::Check;
 
 pub(super) const CHECK: Check =
@@ -19,6 +22,18 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
             let Some(problem) = problem(subject, &pattern.what) else { continue };
             let severity = findings.add(subject.resource(statement, at, pattern), problem.message, problem.help);
             *severity = problem.severity;
+        }
+    }
+    // An ARN in a condition that has its six parts; with fewer it is `invalid-condition-value`. Tags and encryption contexts hold
+    // what people wrote.
+    for line in lines(subject).filter(|line| line.operator.test == Test::Arn && !holds_any_text(line.key())) {
+        for (at, value) in line.condition.values.iter().enumerate() {
+            if value.what.contains("${") || !value.what.starts_with("arn:") || !Test::Arn.can_compare(&value.what) {
+                continue;
+            }
+            let Some(problem) = problem(subject, &value.what) else { continue };
+            let place = subject.condition_value(line.statement, line.condition, at, value);
+            *findings.add(place, problem.message, problem.help) = problem.severity;
         }
     }
 }

@@ -79,7 +79,7 @@ fn aws(text: &str) -> Option<Problem> {
         return None;
     }
     if let Some(what) = unique_id(text) {
-        let message = format!("`{text}` is the identifier of {what}, which stands for nobody once it is deleted");
+        let message = format!("`{text}` is the identifier of {what}, which matches no request once that is deleted");
         return Some((message, "write the ARN: AWS turns it into the identifier when it stores the policy", Severity::Warning));
     }
     if has_wildcard(text) {

@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let text = subject.policy.text();
-    if !["${", "&{", "#{", "%{", "{{", "$(", "<"].iter().any(|sign| text.contains(sign)) {
+    if !["${", "&{", "#{", "%{", "{{", "{aws:", "$", "<"].iter().any(|sign| text.contains(sign)) {
         return;
     }
     // Without the new language `${` is plain text, which `variables-need-version` reports.

@@ -8,6 +8,7 @@ mod arn_not_of_service;
 mod carried;
 mod compare;
 mod condition_never_holds;
+mod declarative;
 mod duplicate_condition_key;
 mod duplicate_sid;
 mod empty_list;

@@ -8,6 +8,7 @@ use leastwise_policy::document::Written;
 
 use super::finding::{Findings, Severity};
 use super::formats::as_glob;
+use super::managed_names;
 use super::pattern::may_meet;
 use super::subject::{PolicyType, Subject};
 use super::valid::Check;
@@ -31,6 +32,14 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
     for statement in subject.policy.statements() {
         let Some(resources) = statement.resources.as_ref().filter(|r| !r.negated && !r.patterns.is_empty()) else { continue };
         if statement.actions.negated || resources.patterns.iter().any(|p| !p.what.starts_with("arn:") || p.what.len() <= 4) {
+            continue;
+        }
+        // A form that the service reference lacks, such as CloudFormation's transforms, may be of any type.
+        let unlisted = |text: &str| {
+            let parts: Vec<&str> = text.splitn(6, ':').collect();
+            matches!(parts.as_slice(), [_, _, service, _, _, resource] if managed_names::is_resource(service, resource))
+        };
+        if resources.patterns.iter().any(|p| unlisted(&p.what)) {
             continue;
         }
         for (at, pattern) in statement.actions.patterns.iter().enumerate().filter(|(_, p)| !p.what.has_wildcard()) {

@@ -1,4 +1,4 @@
-//! `service-linked-role-on-star`: whoever may create every service-linked role can give every service its standing access to the account
+//! `service-linked-role-on-star`: a principal that may create every service-linked role can give every service its standing access to the account
 //! ("Create a service-linked role"). A condition makes it milder, such as one on `iam:AWSServiceName`.
 
 use leastwise_policy::Effect;

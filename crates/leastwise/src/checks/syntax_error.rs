@@ -5,6 +5,7 @@
 use leastwise_policy::document::PolicyError;
 use leastwise_policy::json::Span;
 
+use super::declarative;
 use super::finding::{ElementPath, Finding, Severity};
 use super::valid::Check;
 
@@ -15,8 +16,10 @@ pub(super) const CHECK: Check = Check {
     run: |_, _| {},
 };
 
-pub(super) fn finding(error: PolicyError) -> Finding {
+/// The refusal of a text as a finding. A policy of an organization that has no statements is named as what it is.
+pub(super) fn finding(error: PolicyError, text: &str) -> Finding {
     let (line, column) = (error.position.line, error.position.column);
+    let (message, help) = declarative::what_it_is(text).unwrap_or_else(|| (error.message, error.help.to_owned()));
     Finding {
         code: CHECK.code,
         severity: CHECK.severity,
@@ -26,7 +29,7 @@ pub(super) fn finding(error: PolicyError) -> Finding {
         column,
         end_line: line,
         end_column: column,
-        message: error.message,
-        help: error.help.to_owned(),
+        message,
+        help,
     }
 }

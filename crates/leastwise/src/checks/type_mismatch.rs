@@ -55,7 +55,7 @@ fn suits(test: Test, kind: &str) -> bool {
 }
 
 /// Whether the key's values are whatever somebody wrote: tags, encryption contexts.
-fn holds_any_text(key: &str) -> bool {
+pub(super) fn holds_any_text(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     key.contains("tag/") || key.contains("encryptioncontext:")
 }

@@ -125,7 +125,7 @@ pub fn valid(text: &str, kind: Option<PolicyType>, catalogue: &Catalogue) -> Val
         Ok(policy) => policy,
         Err(error) => {
             let kind = kind.unwrap_or(PolicyType::Identity);
-            return Validation { kind, findings: vec![syntax_error::finding(error)] };
+            return Validation { kind, findings: vec![syntax_error::finding(error, text)] };
         }
     };
     let kind = kind.unwrap_or_else(|| PolicyType::guess(&policy));

@@ -103,6 +103,13 @@ fn placeholder(text: &str) -> (Option<Variable<'_>>, usize) {
             return (wrong(text.get(..length).unwrap_or(text), what, help), length);
         }
     }
+    // A global key whose dollar sign or braces are missing.
+    for (open, length) in [("{aws:", 5), ("$aws:", 5)] {
+        if text.starts_with(open) {
+            let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '$' | '{' | ':'))).unwrap_or(text.len());
+            return (wrong(text.get(..end).unwrap_or(text), "is plain text", "write it as a variable: ${aws:username}"), length);
+        }
+    }
     // `<account-id>`: letters and dashes between angles; keys of objects hold such things very rarely.
     if let Some(inside) = text.strip_prefix('<')
         && let Some(end) = inside.find('>')
@@ -148,6 +155,8 @@ mod unit {
             ("{{ bucket }}/*", "{{ bucket }} is a placeholder of a template"),
             ("<account-id>", "<account-id> is a placeholder of an example"),
             ("<5>", ""),
+            ("{aws:username}/*", "{aws:username is plain text"),
+            ("b/$aws:username/*", "$aws:username is plain text"),
             ("$(BUCKET)", "$(BUCKET) is a placeholder of a shell"),
         ] {
             assert_eq!(first(text), expected, "{text}");

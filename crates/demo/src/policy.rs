@@ -26,7 +26,7 @@ pub(crate) struct Statement {
 const CONDITIONS: [&str; 3] = [
     r#"{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}"#,
     r#"{"Bool":{"aws:SecureTransport":"true"}}"#,
-    r#"{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}"#,
+    r#"{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}"#,
 ];
 
 impl Policy {

@@ -47,8 +47,7 @@ fn no_policy_of_a_made_up_organization_is_an_error() {
             files.keys().filter(|name| name.starts_with("service-reference/")).map(|name| (name.clone(), text(name))).collect();
         let sources: Vec<SourceFile<'_>> = reference.iter().map(|(path, text)| SourceFile { path, text }).collect();
         let hints = ImportHints { date: Some("2026-11-01"), version: Some("demo"), ..ImportHints::default() };
-        // What the generator names that no catalog has is known to the catalog that it writes; AWS's own names to ours.
-        let catalogue = import(&sources, &hints).unwrap().catalogue.filled_from(Catalogue::embedded());
+        let own = import(&sources, &hints).unwrap().catalogue;
 
         let mut found = Vec::new();
         for name in files.keys().filter(|name| name.starts_with("account/") && name.ends_with(".json")) {
@@ -57,13 +56,15 @@ fn no_policy_of_a_made_up_organization_is_an_error() {
         assert!(found.len() > 200, "{} documents", found.len());
         let mut wrong = Vec::new();
         for (kind, document) in &found {
-            let findings = valid(document, Some(*kind), &catalogue).findings;
-            wrong.extend(
-                findings
-                    .into_iter()
-                    .filter(|f| f.severity == Severity::Error)
-                    .map(|f| format!("{}: {}\n{document}", f.code, f.message)),
-            );
+            // The generator's own catalog lacks a few names of AWS, and AWS's lacks what the generator makes up: an error is what
+            // both say.
+            let errors = |catalogue: &Catalogue| {
+                let findings = valid(document, Some(*kind), catalogue).findings;
+                findings.into_iter().filter(|f| f.severity == Severity::Error).collect::<Vec<_>>()
+            };
+            let by_aws = errors(Catalogue::embedded());
+            let both = errors(&own).into_iter().filter(|f| by_aws.iter().any(|g| (g.code, g.span) == (f.code, f.span)));
+            wrong.extend(both.map(|f| format!("{}: {}\n{document}", f.code, f.message)));
         }
         assert!(wrong.is_empty(), "{} errors, such as\n{}", wrong.len(), wrong[0]);
     }

@@ -159,7 +159,7 @@ pub(super) fn is_service_principal(value: &str) -> bool {
 }
 
 fn is_session(value: &str) -> bool {
-    value.splitn(6, ':').nth(2) == Some("sts") && value.splitn(6, ':').nth(5).is_some_and(|r| r.starts_with("assumed-role/"))
+    value.split(':').nth(2) == Some("sts") && value.splitn(6, ':').nth(5).is_some_and(|r| r.starts_with("assumed-role/"))
 }
 
 fn is_kms_key(value: &str, pattern: bool) -> bool {

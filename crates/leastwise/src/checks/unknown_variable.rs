@@ -65,7 +65,7 @@ fn names(subject: &Subject<'_>, text: &str, asked: &mut usize, place: impl Fn() 
             name.eq_ignore_ascii_case(known)
                 || (known.ends_with('.') && name.get(..known.len()).is_some_and(|s| s.eq_ignore_ascii_case(known)))
         };
-        if OF_SERVICES.iter().any(|known| own(&known)) {
+        if OF_SERVICES.iter().any(own) {
             continue;
         }
         let (message, help) = match known(subject.catalogue, name) {

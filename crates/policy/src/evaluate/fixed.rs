@@ -59,7 +59,7 @@ pub(super) fn never_allowed(request: &Request) -> Option<&'static str> {
     if service.eq_ignore_ascii_case("kms") {
         // "Aliases in AWS KMS": names that begin with `alias/aws/` are reserved.
         let reserved = arn.service == "kms" && arn.resource.starts_with("alias/aws/");
-        return (reserved && OF_KEYS.iter().any(|own| is(&own)))
+        return (reserved && OF_KEYS.iter().any(&is))
             .then_some("AWS keeps its managed keys and their aliases (`alias/aws/`): no policy lets anyone change them");
     }
     if !service.eq_ignore_ascii_case("iam") || arn.service != "iam" || !changes(request) {
@@ -77,7 +77,7 @@ pub(super) fn never_allowed(request: &Request) -> Option<&'static str> {
         // IAM Identity Center User Guide, "Referencing permission sets": do not modify; IAM refuses it.
         return Some("AWS keeps the roles under `/aws-reserved/`: no policy lets anyone change or pass them");
     }
-    (arn.resource.starts_with("role/aws-service-role/") && !OF_SERVICE_LINKED_ROLES.iter().any(|own| is(&own)))
+    (arn.resource.starts_with("role/aws-service-role/") && !OF_SERVICE_LINKED_ROLES.iter().any(is))
         .then_some("the service keeps its service-linked role: no policy lets anyone else change it")
 }
 

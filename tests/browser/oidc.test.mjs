@@ -1,7 +1,7 @@
 // Signing in with an OpenID Connect provider, which is a small one of our own: the way there and back in a real browser.
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { createServer } from "node:http";
 import { chromium } from "playwright-core";
 import { start } from "./server.mjs";
@@ -15,13 +15,28 @@ const codes = new Map();
 let mail = "ana@team.example";
 /** How the next ID token is spoiled. */
 let spoil = (claims) => claims;
+/** The provider's key, another one that nobody knows, and which of them signs the next token. */
+const own = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+let signed = (head, claims) => {
+  const text = `${head}.${claims}`;
+  return `${text}.${sign("sha256", Buffer.from(text), own.privateKey).toString("base64url")}`;
+};
+const signedByOwn = signed;
 
 before(async () => {
   provider = createServer((request, response) => {
     const url = new URL(request.url, issuer);
     const json = (value) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
     if (url.pathname === "/.well-known/openid-configuration") {
-      return json({ issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` });
+      return json({
+        issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/keys`,
+        response_types_supported: ["code"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: ["RS256"],
+        token_endpoint_auth_methods_supported: ["client_secret_post"],
+      });
+    }
+    if (url.pathname === "/keys") {
+      return json({ keys: [{ ...own.publicKey.export({ format: "jwk" }), kid: "one", use: "sig", alg: "RS256" }] });
     }
     if (url.pathname === "/authorize") {
       const asked = Object.fromEntries(url.searchParams);
@@ -43,10 +58,10 @@ before(async () => {
         return response.writeHead(400).end("{}");
       }
       const claims = spoil({
-        iss: issuer, aud: "leastwise", sub: "7", exp: Math.floor(Date.now() / 1000) + 300, nonce: asked.nonce, email: mail, email_verified: true,
+        iss: issuer, aud: "leastwise", sub: "7", iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 300, nonce: asked.nonce, email: mail, email_verified: true,
       });
       const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-      json({ access_token: "x", token_type: "Bearer", id_token: `${part({ alg: "none" })}.${part(claims)}.` });
+      json({ access_token: "x", token_type: "Bearer", id_token: signed(part({ alg: "RS256", kid: "one" }), part(claims)) });
     });
   });
   await new Promise((resolve) => provider.listen(0, "127.0.0.1", resolve));
@@ -95,6 +110,17 @@ test("others, and answers that are not for this attempt, are refused", async () 
     await refused();
   }
   spoil = (claims) => claims;
+  // Signed by nobody, and by somebody else.
+  const none = Buffer.from(JSON.stringify({ alg: "none" })).toString("base64url");
+  for (const wrong of [
+    (_, claims) => `${none}.${claims}.`,
+    (head, claims) => `${head}.${claims}.`,
+    (head, claims) => `${head}.${claims}.${sign("sha256", Buffer.from(`${head}.${claims}`), other.privateKey).toString("base64url")}`,
+  ]) {
+    signed = wrong;
+    await refused();
+  }
+  signed = signedByOwn;
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${server.base}/sign-in/oidc/back?code=x&state=y`);
   await page.getByRole("heading", { name: "Not allowed" }).waitFor();

@@ -33,7 +33,7 @@ export async function start({ oidc } = {}) {
     extra.push("--oidc-client-secret-file", secret, "--oidc-allow", "@team.example", "--oidc-scope", "archive");
     execFileSync(program, ["user", "add", NAME, "--scope", "administer", "--data", data], { input: `${PASSWORD}\n`, stdio: ["pipe", "ignore", "inherit"] });
   }
-  const child = spawn(program, ["serve", "--data", data, "--listen", `127.0.0.1:${port}`, "--as-of", "2026-11-01", ...extra]);
+  const child = spawn(program, ["serve", "--data", data, "--listen", `127.0.0.1:${port}`, "--as-of", "2026-11-01", "--webhook-network", "127.0.0.0/8", ...extra]);
   let said = "";
   const lines = new Promise((resolve, reject) => {
     const look = (chunk) => {

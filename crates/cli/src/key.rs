@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use leastwise::access::{AccountId, Timestamp};
+use leastwise::access::Timestamp;
 use leastwise_server::access::Scope;
 use leastwise_server::keys::{self, KeysFailure, Wanted};
 use leastwise_server::store::{Location, StoreError};
@@ -37,6 +37,9 @@ enum KeyCommand {
         /// An account whose findings it sees, instead of all; may be repeated. Not for `administer`.
         #[arg(long = "account", value_name = "ID")]
         accounts: Vec<String>,
+        /// An organizational unit whose accounts it sees (`leastwise serve --organizational-units`); may be repeated. Not for `administer`.
+        #[arg(long = "ou", value_name = "ID")]
+        units: Vec<String>,
         /// The day or moment at which it ends.
         #[arg(long, value_name = "DATE")]
         expires: Option<String>,
@@ -87,7 +90,9 @@ enum ScopeWord {
 /// Runs the command.
 pub(crate) fn run(arguments: &KeyArguments) -> Result<Exit, Failure> {
     match &arguments.command {
-        KeyCommand::Add { store, name, scope, accounts, expires } => add(store, name, *scope, accounts, expires.as_deref()),
+        KeyCommand::Add { store, name, scope, accounts, units, expires } => {
+            add(store, name, *scope, (accounts, units), expires.as_deref())
+        }
         KeyCommand::List { store } => list(store),
         KeyCommand::Remove { store, id } => {
             let at = place(store)?;
@@ -118,13 +123,9 @@ fn add(
     store: &StoreArguments,
     name: &str,
     scope: ScopeWord,
-    accounts: &[String],
+    (accounts, units): (&[String], &[String]),
     expires: Option<&str>,
 ) -> Result<Exit, Failure> {
-    let account = |text: &String| {
-        AccountId::parse(text).ok_or_else(|| Failure::bad_input(format!("`{text}` is no account"), "an account has 12 digits"))
-    };
-    let accounts: Vec<AccountId> = accounts.iter().map(account).collect::<Result<_, _>>()?;
     let date = |text: &str| {
         Timestamp::parse(text).ok_or_else(|| Failure::bad_input(format!("`{text}` is no date"), "write it as 2027-01-31"))
     };
@@ -135,7 +136,7 @@ fn add(
             ScopeWord::Archive => Scope::Archive,
             ScopeWord::Administer => Scope::Administer,
         },
-        accounts: (!accounts.is_empty()).then_some(accounts),
+        accounts: accounts.iter().chain(units).cloned().collect(),
         expires: expires.map(date).transpose()?,
     };
     let at = place(store)?;

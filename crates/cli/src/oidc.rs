@@ -31,6 +31,9 @@ pub(crate) struct OidcArguments {
     /// What they may do; each includes those before it.
     #[arg(long, value_enum, default_value_t = OidcScope::Read)]
     oidc_scope: OidcScope,
+    /// An account or organizational unit that they see, instead of all; may be repeated. Not for `administer`.
+    #[arg(long = "oidc-account", value_name = "ID", requires = "oidc_issuer")]
+    oidc_accounts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,6 +77,7 @@ impl OidcArguments {
             public_url: public_url.clone(),
             allow: self.oidc_allow.clone(),
             scopes: scopes.to_owned(),
+            accounts: self.oidc_accounts.join(","),
         }))
     }
 }

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use leastwise::access::{AccountId, Timestamp};
+use leastwise_server::access::OrganizationalUnits;
 use leastwise_server::store::{Location, StoreError};
-use leastwise_server::{Inputs, InputsFailure, Options, ServeFailure, TlsFiles, Visit};
+use leastwise_server::{Inputs, InputsFailure, Network, Options, ServeFailure, TlsFiles, Visit};
 
 use crate::evidence::{Evidence, EvidenceOptions};
 use crate::failure::{Exit, Failure};
@@ -52,6 +53,15 @@ pub(crate) struct ServeArguments {
     /// The certificate's private key in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
+    /// A proxy whose `X-Forwarded-For` says from whom a request is: an address, or a network as 10.0.0.0/8; may be repeated.
+    #[arg(long = "trusted-proxy", value_name = "NETWORK", value_parser = Network::parse)]
+    trusted_proxies: Vec<Network>,
+    /// A network that webhooks may lead to although it is not public: an address, or a network as 10.0.0.0/8; may be repeated.
+    #[arg(long = "webhook-network", value_name = "NETWORK", value_parser = Network::parse)]
+    webhook_networks: Vec<Network>,
+    /// Which accounts are in which organizational unit, for users and keys that see some (docs/operating.md). Looked at with each round.
+    #[arg(long, value_name = "FILE")]
+    organizational_units: Option<PathBuf>,
     /// How to log.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -77,6 +87,7 @@ enum LogFormat {
 struct Exports {
     folder: PathBuf,
     options: EvidenceOptions,
+    units: Option<PathBuf>,
 }
 
 impl Inputs for Exports {
@@ -89,6 +100,16 @@ impl Inputs for Exports {
 
     fn present(&self) -> Timestamp {
         self.options.present().unwrap_or(Timestamp::from_seconds(0))
+    }
+
+    fn organizational_units(&self) -> Result<OrganizationalUnits, InputsFailure> {
+        let Some(path) = &self.units else { return Ok(OrganizationalUnits::new()) };
+        let failure = |message: String| InputsFailure {
+            message: format!("{}: {message}", path.display()),
+            help: "write it as docs/operating.md says".to_owned(),
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| failure(error.to_string()))?;
+        leastwise_server::access::read_units(&text).map_err(failure)
     }
 
     fn analyse(&self, _present: Timestamp, visit: &mut Visit<'_>) -> Result<(), InputsFailure> {
@@ -169,19 +190,20 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     let options = Options {
-        listen: arguments.listen,
-        database: database.clone(),
         rescan: Duration::from_secs(arguments.rescan),
         region: arguments.region.clone(),
         account: arguments.analyzer_account,
         requests_per_second: arguments.requests_per_second,
         insecure_no_auth: arguments.insecure_no_auth,
         tls,
-        certificate_checked_every: Duration::from_secs(60),
         public_url: arguments.oidc.public_url.clone(),
         oidc: arguments.oidc.options()?,
+        trusted_proxies: arguments.trusted_proxies.clone(),
+        webhook_networks: arguments.webhook_networks.clone(),
+        ..Options::of(arguments.listen, database.clone())
     };
-    let exports = Exports { folder: arguments.data.clone(), options: arguments.evidence.clone() };
+    let units = arguments.organizational_units.clone();
+    let exports = Exports { folder: arguments.data.clone(), options: arguments.evidence.clone(), units };
     let ready = |address: SocketAddr, setup: Option<String>| {
         // Nobody may be reading; the server runs all the same.
         print(&format!("listening on {scheme}://{address}, store {database}\n")).ok();

@@ -29,6 +29,12 @@ enum UserCommand {
         /// What the user may do; each includes those before it.
         #[arg(long, value_enum, default_value_t = Level::Read)]
         scope: Level,
+        /// An account that the user sees, instead of all; may be repeated. Not for `administer`.
+        #[arg(long = "account", value_name = "ID")]
+        accounts: Vec<String>,
+        /// An organizational unit whose accounts the user sees (`leastwise serve --organizational-units`); may be repeated. Not for `administer`.
+        #[arg(long = "ou", value_name = "ID")]
+        units: Vec<String>,
         #[command(flatten)]
         store: UserStore,
     },
@@ -37,7 +43,7 @@ enum UserCommand {
         #[command(flatten)]
         store: UserStore,
     },
-    /// Remove a user, whose sessions end at once.
+    /// Remove a user, whose sessions end at once; `oidc:NAME` ends the sessions of somebody who signed in with a provider.
     Remove {
         /// The name.
         name: String,
@@ -108,15 +114,19 @@ fn password() -> Result<String, Failure> {
 /// Runs the command.
 pub(crate) fn run(arguments: &UserArguments) -> Result<Exit, Failure> {
     match &arguments.command {
-        UserCommand::Add { name, scope, store } => {
+        UserCommand::Add { name, scope, accounts, units, store } => {
             let location = store.location()?;
-            users::add(&location, name, &password()?, scope.word()).map_err(|failed| failure(failed, &location))?;
-            print(&format!("{name}: may {}\n", scope.word()))?;
+            let sees: Vec<&str> = accounts.iter().chain(units).map(String::as_str).collect();
+            users::add(&location, name, &password()?, scope.word(), &sees.join(","))
+                .map_err(|failed| failure(failed, &location))?;
+            let of = if sees.is_empty() { String::new() } else { format!(" in {}", sees.join(", ")) };
+            print(&format!("{name}: may {}{of}\n", scope.word()))?;
         }
         UserCommand::List { store } => {
             let location = store.location()?;
             for user in users::all(&location).map_err(|failed| failure(failed, &location))? {
-                print(&format!("{}\t{}\tsince {}\n", user.name, user.scopes, user.created))?;
+                let sees = if user.accounts.is_empty() { String::new() } else { format!("\tsees {}", user.accounts) };
+                print(&format!("{}\t{}\tsince {}{sees}\n", user.name, user.scopes, user.created))?;
             }
         }
         UserCommand::Remove { name, store } => {

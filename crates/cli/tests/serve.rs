@@ -52,6 +52,7 @@ impl Server {
     fn start(data: &str) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
             .args(["serve", "--data", data, "--listen", "127.0.0.1:0", "--rescan", "1", "--insecure-no-auth"])
+            .args(["--webhook-network", "127.0.0.0/8"])
             .args(AS_OF)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -232,6 +233,8 @@ fn what_a_webhook_did_not_acknowledge_is_delivered_again_after_a_crash_and_a_slo
                 form: "eventbridge".to_owned(),
                 secret: "secret".to_owned(),
                 created: Timestamp::from_seconds(0),
+                failures: 0,
+                due: Timestamp::from_seconds(0),
             };
             store.create_webhook(&hook, &Change::own()).await.unwrap();
         }
@@ -299,4 +302,62 @@ fn what_cannot_be_served_is_said_with_advice() {
     let open = leastwise(&["serve", "--data", data.path(), "--listen", "0.0.0.0:0", "--insecure-no-auth"]);
     assert_eq!(open.status.code(), Some(2));
     assert!(text(&open.stderr).contains("on loopback only"), "{}", text(&open.stderr));
+}
+
+#[test]
+fn two_hundred_half_open_connections_do_not_keep_the_server_from_ending() {
+    let data = Folder::new("half-open");
+    std::fs::create_dir_all(&data.0).unwrap();
+    let server = Server::start(data.path());
+    let mut held = Vec::new();
+    for n in 0..200 {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        // Some say nothing, some half of a head, some half of a body.
+        let part = [
+            "",
+            "GET / HTTP/1.1\r\nhost: localhost\r\n",
+            "PUT /analyzer HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{",
+        ][n % 3];
+        stream.write_all(part.as_bytes()).unwrap();
+        held.push(stream);
+    }
+    assert!(server.get("/healthz").starts_with("HTTP/1.1 200"));
+    let begun = Instant::now();
+    server.stop();
+    assert!(begun.elapsed() < Duration::from_secs(28), "{:?}", begun.elapsed());
+    drop(held);
+}
+
+#[test]
+fn two_servers_that_begin_at_once_on_one_new_store_both_start() {
+    let data = Folder::new("at-once");
+    std::fs::create_dir_all(&data.0).unwrap();
+    for _ in 0..3 {
+        std::fs::remove_file(data.0.join("leastwise.db")).ok();
+        let path = data.path().to_owned();
+        let starts: Vec<_> = (0..3)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || Server::start(&path).get("/readyz"))
+            })
+            .collect();
+        for start in starts {
+            assert!(start.join().unwrap().starts_with("HTTP/1.1 200"));
+        }
+    }
+}
+
+#[test]
+fn a_store_that_others_can_read_is_mended_with_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = Folder::new("open");
+    std::fs::create_dir_all(&data.0).unwrap();
+    let mode = |name: &str| std::fs::metadata(data.0.join(name)).unwrap().permissions().mode() & 0o777;
+    Server::start(data.path()).stop();
+    assert_eq!(mode("leastwise.db"), 0o600);
+    std::fs::set_permissions(data.0.join("leastwise.db"), std::fs::Permissions::from_mode(0o664)).unwrap();
+    let log = Server::start(data.path()).stop();
+    assert_eq!(mode("leastwise.db"), 0o600);
+    assert!(log.contains("others could read or change the store"), "{log}");
+    assert!(!Server::start(data.path()).stop().contains("others could read"));
 }

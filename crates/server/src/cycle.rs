@@ -5,6 +5,7 @@
 //! to cross threads. It judges nothing itself.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -48,7 +49,12 @@ impl Cycle {
     /// Starts it.
     pub(crate) fn start(state: AppState, inputs: Arc<dyn Inputs>) -> Cycle {
         let (stop, stopped) = watch::channel(false);
-        Cycle { stop, task: tokio::spawn(run(state, inputs, stopped)) }
+        Cycle {
+            stop,
+            task: tokio::spawn(supervise("the cycle of analyses", stopped, move |stopped| {
+                run(state.clone(), inputs.clone(), stopped)
+            })),
+        }
     }
 
     /// Stops it. An analysis that is not complete is given up; nothing of it was visible.
@@ -57,6 +63,23 @@ impl Cycle {
         self.task.await.ok();
     }
 }
+
+/// Runs a task that lives as long as the server, and begins it anew after a panic.
+pub(crate) async fn supervise<F>(name: &str, mut stopped: watch::Receiver<bool>, task: impl Fn(watch::Receiver<bool>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(error) = tokio::spawn(task(stopped.clone())).await {
+        tracing::error!(%error, "{name} ended by a panic and begins anew; this is a mistake of leastwise");
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = tokio::time::sleep(AFTER_PANIC) => {}
+        }
+    }
+}
+
+/// The pause after a panic.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
 
 struct Running {
     state: AppState,
@@ -75,14 +98,14 @@ async fn run(state: AppState, inputs: Arc<dyn Inputs>, mut stopped: watch::Recei
     let mut running = Running { state, inputs, holder, analysed: None, tended: None };
     loop {
         tokio::select! {
-            _ = stopped.changed() => break,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
             // A round ends early only when the server stops: what was staged is cleaned up at the next start.
             problem = running.round() => if let Err(error) = problem {
                 tracing::error!("the round failed, and is tried again: {error}");
             }
         }
         tokio::select! {
-            _ = stopped.changed() => break,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
             () = running.state.desk.woken() => {}
             () = tokio::time::sleep(running.state.options.rescan) => {}
         }
@@ -103,6 +126,12 @@ impl Running {
             store.forget_tokens(now).await?;
             store.keep_history(now).await?;
             self.tended = Some(now);
+        }
+        let inputs = self.inputs.clone();
+        match tokio::task::spawn_blocking(move || inputs.organizational_units()).await {
+            Ok(Ok(units)) => self.state.units.replace(units),
+            Ok(Err(failure)) => tracing::error!("the organizational units stay as they were: {failure}"),
+            Err(error) => tracing::error!("the organizational units stay as they were: {error}"),
         }
         let inputs = self.inputs.clone();
         let mark = tokio::task::spawn_blocking(move || inputs.mark()).await.unwrap_or_default();
@@ -130,14 +159,19 @@ impl Running {
             let mut ready = Some(ready);
             let started = std::time::Instant::now();
             let present = inputs.present();
-            let outcome = inputs.analyse(present, &mut |analysis, logs| {
-                let thread = Thread { state: &state, handle: &handle, present, holder: &holder, lease };
-                thread.live(analysis, logs, writes, started.elapsed(), &mut ready);
-            });
-            if let Err(failure) = outcome {
-                tracing::error!("the inputs cannot be analysed: {failure}");
-                handle.block_on(note_failure(&state.store, &failure.to_string()));
-            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                inputs.analyse(present, &mut |analysis, logs| {
+                    let thread = Thread { state: &state, handle: &handle, present, holder: &holder, lease };
+                    thread.live(analysis, logs, writes, started.elapsed(), &mut ready);
+                })
+            }));
+            let why = match outcome {
+                Ok(Ok(())) => return,
+                Ok(Err(failure)) => failure.to_string(),
+                Err(_) => "the analysis ended by a panic; this is a mistake of leastwise, and the log says more".to_owned(),
+            };
+            tracing::error!("the inputs cannot be analysed: {why}");
+            handle.block_on(note_failure(&state.store, &why));
         });
         match spawned {
             Ok(_) => {
@@ -147,6 +181,15 @@ impl Running {
             Err(error) => tracing::error!("no thread for the analysis: {error}"),
         }
     }
+}
+
+/// Does one thing for one request; a panic ends that and not the analysis, which it cannot have changed.
+fn alone<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    if done.is_err() {
+        tracing::error!("a question to the analysis ended by a panic; this is a mistake of leastwise");
+    }
+    done.ok()
 }
 
 /// Keeps why there is no analysis, for whoever looks at the coverage.
@@ -237,13 +280,21 @@ impl Thread<'_> {
                         Ok(Message::Ask { days, question }) => {
                             // Without the period the question is dropped, which its asker sees.
                             if let Some((basis, _)) = advised.get(&days) {
-                                question(&analysis, basis);
+                                alone(|| question(&analysis, basis));
                             }
                         }
                         Ok(Message::Recommend { resource, days, reply }) => {
                             // A period that no analyzer had when the logs were read is not there; its analysis will follow.
                             let advice = match (advised.get(&days), requested.get(&days)) {
-                                (Some((basis, advisor)), Some(log)) => advise(&analysis.access, basis, advisor, log, &resource),
+                                (Some((basis, advisor)), Some(log)) => {
+                                    alone(|| advise(&analysis.access, basis, advisor, log, &resource)).unwrap_or_else(|| {
+                                        Err(crate::store::RecommendationError {
+                                            code: "INTERNAL".to_owned(),
+                                            message: "making the recommendation ended by a panic; this is a mistake of leastwise"
+                                                .to_owned(),
+                                        })
+                                    })
+                                }
                                 _ => Err(crate::store::RecommendationError {
                                     code: "NOT_ANALYSED".to_owned(),
                                     message: "the analyzer has not been analysed yet; ask again in a moment".to_owned(),

@@ -9,6 +9,8 @@ use leastwise::access::Timestamp;
 use leastwise::analysis::Analysis;
 use leastwise::usage::Event;
 
+use crate::access::OrganizationalUnits;
+
 /// Reads recorded events once more, each once.
 pub type Logs<'l> = dyn Fn(&mut dyn FnMut(&Event<'_>)) + 'l;
 
@@ -39,6 +41,14 @@ pub trait Inputs: Send + Sync + 'static {
 
     /// The moment at which tracking periods end: now, unless somebody fixed it.
     fn present(&self) -> Timestamp;
+
+    /// Which accounts are in which organizational unit, for callers who see some of them. Looked at with each round.
+    ///
+    /// # Errors
+    /// When it was described and cannot be read; what was read before stays.
+    fn organizational_units(&self) -> Result<OrganizationalUnits, InputsFailure> {
+        Ok(OrganizationalUnits::new())
+    }
 
     /// Reads everything and gives the analysis to `visit`, which may keep it for long. Its period ends at `present` and has any
     /// length; the visitor puts in the one that it wants.

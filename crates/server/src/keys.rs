@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use leastwise::access::{AccountId, Timestamp};
+use leastwise::access::Timestamp;
 
-use crate::access::{Key, KeyError, Scope};
+use crate::access::{Key, KeyError, Scope, Visibility, wrong_words};
 use crate::clock;
 use crate::serve::wait;
 use crate::store::{ApiKey, Change, Location, Store, StoreError};
@@ -19,8 +19,8 @@ pub struct Wanted {
     pub name: String,
     /// What it may do.
     pub scope: Scope,
-    /// The accounts whose findings it sees; none for all.
-    pub accounts: Option<Vec<AccountId>>,
+    /// The accounts and organizational units whose findings it sees; empty for all.
+    pub accounts: Vec<String>,
     /// When it ends; none for never.
     pub expires: Option<Timestamp>,
 }
@@ -76,20 +76,36 @@ impl From<StoreError> for KeysFailure {
 /// # Errors
 /// [`KeysFailure`].
 pub fn add(location: &Location, wanted: Wanted) -> Result<Key, KeysFailure> {
-    let key = Key::make(wanted.scope, wanted.accounts, wanted.expires).map_err(KeysFailure::Key)?;
-    let accounts: Vec<&str> = key.accounts.iter().flatten().map(AccountId::as_str).collect();
+    let (key, row) = made(wanted).map_err(KeysFailure::Key)?;
+    with(location, async |store: &Store| store.create_key(&row, &operator()).await)?;
+    Ok(key)
+}
+
+/// A new key, and the row that keeps it.
+///
+/// # Errors
+/// When what is wanted makes no sense.
+pub(crate) fn made(wanted: Wanted) -> Result<(Key, ApiKey), KeyError> {
+    let accounts = wanted.accounts.join(",");
+    if let Some(wrong) = wrong_words(&accounts).first() {
+        return Err(KeyError::NoAccount((*wrong).to_owned()));
+    }
+    if wanted.scope == Scope::Administer && !accounts.is_empty() {
+        return Err(KeyError::AdministersSomeAccounts);
+    }
+    // Which accounts are in a unit is looked up with each request.
+    let key = Key::make(wanted.scope, Visibility::all(), wanted.expires)?;
     let row = ApiKey {
         id: key.id.clone(),
         secret: key.secret.expose().to_owned(),
         owner: wanted.name,
         scopes: key.scope.as_str().to_owned(),
-        accounts: accounts.join(","),
+        accounts,
         created: clock::now(),
         is_disabled: false,
         expires: key.expires,
     };
-    with(location, async |store: &Store| store.create_key(&row, &operator()).await)?;
-    Ok(key)
+    Ok((key, row))
 }
 
 /// The keys that count, by id.

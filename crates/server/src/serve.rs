@@ -7,20 +7,24 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::access::Units;
+use crate::connections::{self, Serving};
 use crate::cycle::Cycle;
 use crate::dashboard::{self, Entrance, Provider, Site};
 use crate::desk::Desk;
+use crate::guard::guarded;
 use crate::inputs::Inputs;
 use crate::state::{AppState, Options};
 use crate::store::{Store, StoreError};
-use crate::telling::Sender;
-use crate::tls::{TlsFailure, TlsListener};
-use crate::{clock, health, wire};
+use crate::telling::{Sender, Targets};
+use crate::tls::{Handshakes, TlsFailure};
+use crate::{clock, health, pages, wire};
 
 /// Why the server could not start.
 #[derive(Debug)]
@@ -56,7 +60,7 @@ impl From<StoreError> for ServeFailure {
 
 /// All addresses of the server.
 fn router() -> Router<AppState> {
-    Router::new().merge(health::router())
+    Router::new().merge(health::router()).merge(pages::router())
 }
 
 /// Runs the server on threads of its own, and returns when it has been told to stop. See [`serve`].
@@ -96,15 +100,24 @@ pub async fn serve(
     if options.insecure_no_auth && !options.listen.ip().is_loopback() {
         return Err(ServeFailure::Refused("without authentication the server listens on loopback only".to_owned()));
     }
-    if let Some(files) = &options.tls {
-        files.read().map_err(ServeFailure::Tls)?;
-    }
+    let handshakes = match &options.tls {
+        Some(files) => Some(Handshakes::start(files.clone(), options.certificate_checked_every).map_err(ServeFailure::Tls)?),
+        None => None,
+    };
     let store = Store::open(&options.database).await?;
     store.abandon_recommendations(clock::now()).await?;
     let desk = Desk::default();
     let listener = TcpListener::bind(options.listen).await.map_err(ServeFailure::Listen)?;
     let address = listener.local_addr().map_err(ServeFailure::Listen)?;
-    let state = AppState { store: store.clone(), desk: desk.clone(), options: Arc::new(options) };
+    let units = Units::default();
+    let looked_at = inputs.clone();
+    let known = tokio::task::spawn_blocking(move || looked_at.organizational_units()).await;
+    units.replace(
+        known
+            .map_err(|error| ServeFailure::Refused(error.to_string()))?
+            .map_err(|failure| ServeFailure::Refused(failure.to_string()))?,
+    );
+    let state = AppState { store: store.clone(), desk: desk.clone(), options: Arc::new(options), units: units.clone() };
     let setup = if state.options.insecure_no_auth || !store.users().await?.is_empty() {
         None
     } else {
@@ -116,33 +129,47 @@ pub async fn serve(
         setup: setup.as_ref().map(|(_, digest)| digest.clone()),
         region: state.options.region.clone(),
         account: state.options.account.map(|account| account.to_string()),
+        webhook_networks: state.options.webhook_networks.clone(),
     };
     let provider = state.options.oidc.clone().map(Provider::new).transpose().map_err(ServeFailure::Refused)?;
     let (stop, stopping) = watch::channel(false);
     let api = wire::Api::of(&state).await?;
-    let pages = dashboard::router(Site::new(store.clone(), desk.clone(), entrance, provider, stopping));
+    let pages = dashboard::router(Site::new(store.clone(), desk.clone(), entrance, provider, units, stopping.clone()));
+    let targets = Targets::new(state.options.webhook_networks.clone());
     let cycle = Cycle::start(state.clone(), inputs);
-    let sender = Sender::start(store.clone(), format!("sender-{}", std::process::id()));
+    let sender = Sender::start(store.clone(), format!("sender-{}", std::process::id()), targets);
+    let told = told_to_stop().map_err(ServeFailure::Listen)?;
     ready(address, setup.map(|(token, _)| token));
-    let (tls, every) = (state.options.tls.clone(), state.options.certificate_checked_every);
+    let (options, is_encrypted) = (state.options.clone(), handshakes.is_some());
+    let health = guarded(health::router().fallback(health::busy).with_state(state.clone()), false);
+    let pages = pages.layer(DefaultBodyLimit::max(MAX_FORM));
     let router = router().merge(api.router()).fallback(wire::no_such_path).with_state(state).merge(pages);
-    let stopped = async move {
-        told_to_stop().await;
+    let mut router = guarded(router, options.insecure_no_auth);
+    if is_encrypted {
+        router = router.layer(axum::middleware::map_response(only_by_tls));
+    }
+    let serving =
+        Serving { router, health, limits: options.limits.clone(), trusted_proxies: options.trusted_proxies.clone(), handshakes };
+    let connections = connections::run(listener, serving, stopping);
+    tokio::join!(connections, async {
+        told.await;
         stop.send(true).ok();
+    });
+    let ended = async {
+        cycle.stop().await;
+        sender.stop().await;
+        store.close().await;
     };
-    let served = match tls {
-        None => axum::serve(listener, router).with_graceful_shutdown(stopped).await,
-        Some(files) => {
-            let listener = TlsListener::start(listener, files, every)?;
-            let router = router.layer(axum::middleware::map_response(only_by_tls));
-            axum::serve(listener, router).with_graceful_shutdown(stopped).await
-        }
-    };
-    cycle.stop().await;
-    sender.stop().await;
-    store.close().await;
-    served.map_err(ServeFailure::Listen)
+    if tokio::time::timeout(STORE_STOP_TIMEOUT, ended).await.is_err() {
+        tracing::warn!("the store did not end in time; what was answered is on disk");
+    }
+    Ok(())
 }
+
+/// The longest form and the longest body of the native API, in bytes.
+const MAX_FORM: usize = 64 << 10;
+/// For how long the end of a server waits for its tasks and its store, after connections have ended.
+const STORE_STOP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Has browsers come back by TLS only, for a year.
 async fn only_by_tls(mut response: Response) -> Response {
@@ -150,19 +177,22 @@ async fn only_by_tls(mut response: Response) -> Response {
     response
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn told_to_stop() {
-    let interrupt = async { tokio::signal::ctrl_c().await.ok() };
+/// Begins to listen for SIGINT and SIGTERM, and gives what waits for one of them. It has begun when this returns, so that a signal that
+/// comes right after the address was told does not end the process at once.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
             tokio::select! {
-                _ = interrupt => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
-        }
+        })
     }
-    interrupt.await;
+    #[cfg(not(unix))]
+    Ok(async {
+        tokio::signal::ctrl_c().await.ok();
+    })
 }

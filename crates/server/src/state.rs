@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use leastwise::access::AccountId;
 
+use crate::access::Units;
+use crate::connections::Limits;
 use crate::dashboard::OidcOptions;
 use crate::desk::Desk;
+use crate::networks::Network;
 use crate::store::{Location, Store};
 use crate::tls::TlsFiles;
 
@@ -38,6 +41,35 @@ pub struct Options {
     pub public_url: Option<String>,
     /// A provider with whom users may sign in to the dashboard.
     pub oidc: Option<OidcOptions>,
+    /// What connections may cost.
+    pub limits: Limits,
+    /// Proxies whose `X-Forwarded-For` says from whom a request is.
+    pub trusted_proxies: Vec<Network>,
+    /// Networks that are not public and that webhooks may lead to.
+    pub webhook_networks: Vec<Network>,
+}
+
+impl Options {
+    /// A server at an address with a store, everything else as it is unless told otherwise.
+    #[must_use]
+    pub fn of(listen: SocketAddr, database: Location) -> Options {
+        Options {
+            listen,
+            database,
+            rescan: Duration::from_secs(60),
+            region: "us-east-1".to_owned(),
+            account: None,
+            requests_per_second: 0,
+            insecure_no_auth: false,
+            tls: None,
+            certificate_checked_every: Duration::from_secs(60),
+            public_url: None,
+            oidc: None,
+            limits: Limits::default(),
+            trusted_proxies: Vec::new(),
+            webhook_networks: Vec::new(),
+        }
+    }
 }
 
 /// The ARN of an analyzer, in the partition of its region ("Amazon Resource Names", AWS General Reference).
@@ -62,4 +94,6 @@ pub struct AppState {
     pub desk: Desk,
     /// How the server is run.
     pub options: Arc<Options>,
+    /// Which accounts are in which organizational unit.
+    pub(crate) units: Units,
 }

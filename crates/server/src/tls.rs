@@ -1,15 +1,13 @@
 //! TLS by certificate files: reads them, takes connections with them, and takes renewed ones without a new start.
 //!
-//! Between the listener and axum, which sees only connections whose handshake is done; a slow one delays nobody. The protocol is
-//! rustls's. It makes no certificate and asks nobody for one.
+//! Under `connections.rs`, which bounds how long a handshake may take. The protocol is rustls's. It makes no certificate and asks for none.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
@@ -43,11 +41,6 @@ impl fmt::Display for TlsFailure {
 }
 
 impl std::error::Error for TlsFailure {}
-
-/// A handshake has to be done within this time.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections whose handshake is done and that wait to be taken.
-const WAITING: usize = 64;
 
 impl TlsFiles {
     /// Reads both, and makes sure that they belong together.
@@ -97,57 +90,38 @@ impl TlsFiles {
     }
 }
 
-/// A listener whose connections are encrypted.
+/// Makes encrypted connections of plain ones, with the certificate of the moment.
 #[derive(Debug)]
-pub(crate) struct TlsListener {
-    address: std::net::SocketAddr,
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, std::net::SocketAddr)>,
-    tasks: [JoinHandle<()>; 2],
+pub(crate) struct Handshakes {
+    config: Current,
+    renewing: JoinHandle<()>,
 }
 
-impl TlsListener {
-    /// Takes connections from a listener. The files are looked at again every `look_again`.
+impl Handshakes {
+    /// Reads the files, and again every `look_again` when they were renewed.
     ///
     /// # Errors
-    /// When the files are not right, or the listener has no address.
-    pub(crate) fn start(
-        listener: TcpListener,
-        files: TlsFiles,
-        look_again: Duration,
-    ) -> Result<TlsListener, crate::ServeFailure> {
-        let config = Arc::new(RwLock::new(files.read().map_err(crate::ServeFailure::Tls)?));
-        let address = listener.local_addr().map_err(crate::ServeFailure::Listen)?;
-        let (done, ready) = mpsc::channel(WAITING);
-        let tasks = [tokio::spawn(renew(files, config.clone(), look_again)), tokio::spawn(take(listener, config, done))];
-        Ok(TlsListener { address, ready, tasks })
+    /// When the files are not right.
+    pub(crate) fn start(files: TlsFiles, look_again: Duration) -> Result<Handshakes, TlsFailure> {
+        let config = Arc::new(RwLock::new(files.read()?));
+        let renewing = tokio::spawn(renew(files, config.clone(), look_again));
+        Ok(Handshakes { config, renewing })
+    }
+
+    /// Does the handshake of one connection. The caller bounds its time.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner).clone();
+        TlsAcceptor::from(config).accept(stream).await
     }
 }
 
-impl Drop for TlsListener {
+impl Drop for Handshakes {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.renewing.abort();
     }
 }
 
 type Current = Arc<RwLock<Arc<ServerConfig>>>;
-
-async fn take(mut listener: TcpListener, config: Current, done: mpsc::Sender<(TlsStream<TcpStream>, std::net::SocketAddr)>) {
-    loop {
-        // Waits and goes on by itself when there are no more sockets.
-        let (stream, address) = axum::serve::Listener::accept(&mut listener).await;
-        let acceptor = TlsAcceptor::from(config.read().unwrap_or_else(PoisonError::into_inner).clone());
-        let done = done.clone();
-        tokio::spawn(async move {
-            match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    done.send((stream, address)).await.ok();
-                }
-                Ok(Err(error)) => tracing::debug!(%address, %error, "a handshake failed"),
-                Err(_) => tracing::debug!(%address, "a handshake took too long"),
-            }
-        });
-    }
-}
 
 /// Takes over what was renewed. Files that are not right are said to be so, and the old ones go on.
 async fn renew(files: TlsFiles, config: Current, look_again: Duration) {
@@ -166,22 +140,5 @@ async fn renew(files: TlsFiles, config: Current, look_again: Duration) {
             }
             Err(error) => tracing::error!("the renewed certificate is not used: {error}"),
         }
-    }
-}
-
-impl axum::serve::Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = std::net::SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.ready.recv().await {
-            Some(taken) => taken,
-            // The task that sends ends with the listener only.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        Ok(self.address)
     }
 }

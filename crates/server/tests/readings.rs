@@ -70,17 +70,9 @@ async fn a_new_analyzer_has_the_logs_read_only_when_no_other_has_its_tracking_pe
     let database = Location::Sqlite(folder.join("store.db"));
     let store = Store::open(&database).await.unwrap();
     let options = Options {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        database,
         rescan: Duration::from_millis(50),
-        region: "us-east-1".to_owned(),
-        account: None,
-        requests_per_second: 0,
         insecure_no_auth: true,
-        tls: None,
-        certificate_checked_every: Duration::from_secs(60),
-        public_url: None,
-        oidc: None,
+        ..Options::of("127.0.0.1:0".parse().unwrap(), database)
     };
     let count = Arc::new(AtomicUsize::new(0));
     let server = tokio::spawn(leastwise_server::serve(options, Arc::new(Counted(count.clone())), |_, _| {}));

@@ -7,7 +7,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use leastwise::access::{AccountId, Timestamp};
-use leastwise_server::access::{Admitted, Asked, Gate, Key, Refusal, Scope, Secret};
+use leastwise_server::access::{Admitted, Asked, Gate, Key, Refusal, Scope, Secret, Visibility};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ fn key(requests: &Requests) -> Key {
         id: requests.key.clone(),
         secret: Secret::kept(requests.secret.clone()),
         scope: Scope::Archive,
-        accounts: Some(vec![AccountId::parse("111122223333").unwrap()]),
+        visible: Visibility::of(AccountId::parse("111122223333")),
         expires: None,
     }
 }
@@ -224,8 +224,8 @@ fn scopes_include_those_before_and_accounts_are_a_limit() {
     let admitted = ask(&all.cases[0]).unwrap();
     assert_eq!(Scope::ALL.map(|scope| admitted.may(scope).is_ok()), [true, true, false]);
     assert_eq!(admitted.may(Scope::Administer).unwrap_err().code(), "AccessDeniedException");
-    assert!(admitted.sees(AccountId::parse("111122223333").unwrap()));
-    assert!(!admitted.sees(AccountId::parse("444455556666").unwrap()));
+    assert!(admitted.visible.sees("111122223333"));
+    assert!(!admitted.visible.sees("444455556666"));
     assert!(admitted.sees_all().is_err());
 }
 

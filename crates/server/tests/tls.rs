@@ -97,17 +97,10 @@ async fn a_server_with_a_certificate_speaks_tls_alone_and_takes_a_renewed_one() 
     let folder = Folder::new("served");
     let first = folder.renew();
     let options = Options {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        database: Location::Sqlite(folder.0.join("store.db")),
         rescan: Duration::from_secs(3_600),
-        region: "us-east-1".to_owned(),
-        account: None,
-        requests_per_second: 0,
-        insecure_no_auth: false,
         tls: Some(folder.files()),
         certificate_checked_every: Duration::from_millis(100),
-        public_url: None,
-        oidc: None,
+        ..Options::of("127.0.0.1:0".parse().unwrap(), Location::Sqlite(folder.0.join("store.db")))
     };
     let (said, address) = std::sync::mpsc::channel();
     let server = tokio::spawn(leastwise_server::serve(options, Arc::new(Nothing), move |address, setup| {

@@ -45,22 +45,14 @@ fn serve(path: String, count: u64, is_open: bool) {
     let wanted = leastwise_server::keys::Wanted {
         name: "load".to_owned(),
         scope: leastwise_server::access::Scope::Administer,
-        accounts: None,
+        accounts: Vec::new(),
         expires: None,
     };
     let key = leastwise_server::keys::add(&location, wanted).unwrap();
     let options = Options {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        database: location.clone(),
         rescan: Duration::from_secs(3_600),
-        region: "us-east-1".to_owned(),
-        account: None,
-        requests_per_second: 0,
         insecure_no_auth: is_open,
-        tls: None,
-        certificate_checked_every: Duration::from_secs(60),
-        public_url: None,
-        oidc: None,
+        ..Options::of("127.0.0.1:0".parse().unwrap(), location.clone())
     };
     std::thread::spawn(move || {
         leastwise_server::run(options, Arc::new(Nothing), |address, _| {

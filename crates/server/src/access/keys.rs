@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use leastwise::access::{AccountId, Timestamp};
+use leastwise::access::Timestamp;
+
+use super::Visibility;
 
 /// What a key may do; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,8 +74,8 @@ pub struct Key {
     pub secret: Secret,
     /// What it may do.
     pub scope: Scope,
-    /// The accounts whose findings it sees; none for all.
-    pub accounts: Option<Vec<AccountId>>,
+    /// The accounts whose findings it sees.
+    pub visible: Visibility,
     /// When it ends; none for never.
     pub expires: Option<Timestamp>,
 }
@@ -85,6 +87,8 @@ pub enum KeyError {
     AdministersSomeAccounts,
     /// The list of accounts is empty.
     NoAccounts,
+    /// A word of the list is neither an account nor an organizational unit.
+    NoAccount(String),
     /// The machine has no randomness.
     NoRandomness(String),
 }
@@ -96,6 +100,9 @@ impl fmt::Display for KeyError {
                 f.write_str("a key that administers sees all accounts; give it the scope `read` or `archive`")
             }
             KeyError::NoAccounts => f.write_str("the key would see no account"),
+            KeyError::NoAccount(word) => {
+                write!(f, "`{word}` is neither an account of 12 digits nor an organizational unit as ou-abcd-11112222")
+            }
             KeyError::NoRandomness(why) => write!(f, "the machine has no randomness: {why}"),
         }
     }
@@ -108,16 +115,16 @@ impl Key {
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn make(scope: Scope, accounts: Option<Vec<AccountId>>, expires: Option<Timestamp>) -> Result<Key, KeyError> {
-        if scope == Scope::Administer && accounts.is_some() {
+    pub fn make(scope: Scope, visible: Visibility, expires: Option<Timestamp>) -> Result<Key, KeyError> {
+        if scope == Scope::Administer && !visible.is_all() {
             return Err(KeyError::AdministersSomeAccounts);
         }
-        if accounts.as_ref().is_some_and(Vec::is_empty) {
+        if visible.accounts().is_some_and(|accounts| accounts.is_empty()) {
             return Err(KeyError::NoAccounts);
         }
         let id = format!("LWAK{}", random_text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)?);
         let secret = random_text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 40)?;
-        Ok(Key { id, secret: Secret(secret), scope, accounts, expires })
+        Ok(Key { id, secret: Secret(secret), scope, visible, expires })
     }
 }
 
@@ -131,12 +138,14 @@ fn random_text(alphabet: &[u8], length: usize) -> Result<String, KeyError> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
+    use leastwise::access::AccountId;
+
     use super::*;
 
     #[test]
     fn keys_differ_and_a_secret_is_in_no_message() {
-        let one = Key::make(Scope::Read, Some(vec![AccountId::parse("111122223333").unwrap()]), None).unwrap();
-        let two = Key::make(Scope::Administer, None, None).unwrap();
+        let one = Key::make(Scope::Read, Visibility::of(AccountId::parse("111122223333")), None).unwrap();
+        let two = Key::make(Scope::Administer, Visibility::all(), None).unwrap();
         assert_ne!((&one.id, &one.secret), (&two.id, &two.secret));
         assert_eq!((one.id.len(), one.secret.expose().len()), (20, 40));
         assert!(!format!("{one:?}").contains(one.secret.expose()));
@@ -145,7 +154,7 @@ mod tests {
     #[test]
     fn a_key_that_administers_sees_all_accounts() {
         let account = AccountId::parse("111122223333").unwrap();
-        assert_eq!(Key::make(Scope::Administer, Some(vec![account]), None), Err(KeyError::AdministersSomeAccounts));
-        assert_eq!(Key::make(Scope::Read, Some(Vec::new()), None), Err(KeyError::NoAccounts));
+        assert_eq!(Key::make(Scope::Administer, Visibility::of([account]), None), Err(KeyError::AdministersSomeAccounts));
+        assert_eq!(Key::make(Scope::Read, Visibility::of([]), None), Err(KeyError::NoAccounts));
     }
 }

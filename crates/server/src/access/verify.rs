@@ -4,13 +4,12 @@
 //! key may do to which operation is decided by `wire`, with what `Admitted` says.
 
 use hmac::{Hmac, KeyInit, Mac};
-use leastwise::access::AccountId;
 use sha2::Sha256;
 
 use super::canonical::{self, Asked};
 use super::presented::{ALGORITHM, Presented, TERMINATOR};
 use super::replay::{Seen, Sight};
-use super::{Key, Refusal, Scope};
+use super::{Key, Refusal, Scope, Visibility};
 
 /// The name of the service in credential scopes.
 pub const SERVICE: &str = "access-analyzer";
@@ -26,8 +25,8 @@ pub struct Admitted {
     pub key: Option<String>,
     /// What it may do.
     pub scope: Scope,
-    /// The accounts whose findings it sees; none for all.
-    pub accounts: Option<Vec<AccountId>>,
+    /// The accounts whose findings it sees.
+    pub visible: Visibility,
     /// The signature, and until when it is good in seconds since 1970; none without signatures.
     signature: Option<([u8; 32], i64)>,
     /// Whether the signature is in the query.
@@ -52,16 +51,10 @@ impl Admitted {
     /// # Errors
     /// [`Refusal::Denied`].
     pub fn sees_all(&self) -> Result<(), Refusal> {
-        match self.accounts {
-            None => Ok(()),
-            Some(_) => Err(Refusal::Denied("the access key is for some accounts; this concerns all".to_owned())),
+        if self.visible.is_all() {
+            return Ok(());
         }
-    }
-
-    /// Whether it sees what belongs to the account.
-    #[must_use]
-    pub fn sees(&self, account: AccountId) -> bool {
-        self.accounts.as_ref().is_none_or(|accounts| accounts.contains(&account))
+        Err(Refusal::Denied("the access key is for some accounts; this concerns all".to_owned()))
     }
 }
 
@@ -103,7 +96,13 @@ impl Gate {
     /// When the request is not signed, its signature is wrong, or it is too old or of the future.
     pub fn admit(&self, asked: &Asked<'_>, key: Option<Key>, now: i64) -> Result<Admitted, Refusal> {
         if self.open {
-            return Ok(Admitted { key: None, scope: Scope::Administer, accounts: None, signature: None, is_presigned: false });
+            return Ok(Admitted {
+                key: None,
+                scope: Scope::Administer,
+                visible: Visibility::all(),
+                signature: None,
+                is_presigned: false,
+            });
         }
         let presented = Presented::of(asked)?;
         let key = key.filter(|key| key.id == presented.key_id).ok_or(Refusal::UnknownKey)?;
@@ -126,7 +125,7 @@ impl Gate {
         Ok(Admitted {
             key: Some(presented.key_id),
             scope: key.scope,
-            accounts: key.accounts,
+            visible: key.visible,
             signature: Some((presented.signature, until)),
             is_presigned: presented.lifetime.is_some(),
         })

@@ -77,8 +77,8 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/accounts").await?;
     let (mut rows, mut more) = (Vec::new(), String::new());
     if let Some(analyzer) = &analyzer {
-        let report = report(&site, analyzer).await?;
-        let mut statistics = site.store().statistics(analyzer, usize::MAX).await?;
+        let report = report(&site, analyzer, &visitor.visible).await?;
+        let mut statistics = site.store().statistics_of(analyzer, visitor.visible.accounts().as_deref(), usize::MAX).await?;
         let known: BTreeSet<String> = statistics.accounts.iter().map(|totals| totals.account.clone()).collect();
         // Accounts that were looked at and have nothing open are shown too.
         for looked_at in list(&report, "/coverage/accounts") {
@@ -125,7 +125,7 @@ pub(super) async fn show_one(
     let analyzer = visitor.analyzer(&site).await?.filter(|_| is_account(&account));
     let Some(analyzer) = analyzer else { return Err(StoreError::NotFound { what: "account", id: account }.into()) };
     let frame = frame(&site, &visitor, Some(&analyzer), "/accounts").await?;
-    let report = report(&site, &analyzer).await?;
+    let report = report(&site, &analyzer, &visitor.visible).await?;
     let statistics = site.store().statistics_of(&analyzer, Some(std::slice::from_ref(&account)), 1).await?;
     let totals = statistics.accounts.first();
     let types = totals.map(|totals| {

@@ -12,6 +12,7 @@ use super::frame::{Frame, frame};
 use super::site::{Refusal, Site, local, page};
 use super::visitor::{Asked, Level, ToAdminister, ToRead, Visitor, cookie_line};
 use super::words::{counted, encoded, moment, number};
+use crate::access::Visibility;
 use crate::state::{NO_ACCOUNT, analyzer_arn};
 use crate::store::{Analyzer, FindingStatus, NewAnalyzer, RunRow, Scope};
 
@@ -60,9 +61,10 @@ fn run(run: &RunRow) -> RunView {
     RunView { started: moment(run.started), says, good: run.problem.is_none() }
 }
 
-async fn view(site: &Site, analyzer: &Analyzer) -> Result<AnalyzerView, Refusal> {
-    let statistics = site.store().statistics(analyzer, 0).await?;
-    let runs = site.store().runs(analyzer, 5).await?;
+async fn view(site: &Site, analyzer: &Analyzer, visible: &Visibility) -> Result<AnalyzerView, Refusal> {
+    let statistics = site.store().statistics_of(analyzer, visible.accounts().as_deref(), 0).await?;
+    // What a run changed, and why it failed, is of all accounts together.
+    let runs = if visible.is_all() { site.store().runs(analyzer, 5).await? } else { Vec::new() };
     Ok(AnalyzerView {
         name: analyzer.name.clone(),
         arn: analyzer.arn.clone(),
@@ -93,8 +95,8 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/analyzers").await?;
     let mut analyzers = Vec::new();
-    for analyzer in &site.analyzers().await? {
-        analyzers.push(view(&site, analyzer).await?);
+    for analyzer in &site.analyzers_for(&visitor.visible).await? {
+        analyzers.push(view(&site, analyzer, &visitor.visible).await?);
     }
     page(&AnalyzersPage { frame, analyzers, may: visitor.may(Level::Administer) })
 }
@@ -153,8 +155,8 @@ pub(super) async fn delete(
 }
 
 /// `POST /analyzer-choice`: which analyzer the pages are about.
-pub(super) async fn choose(State(site): State<Site>, Asked { form, .. }: Asked<ToRead>) -> Result<Response, Refusal> {
-    let analyzer = site.store().analyzer(form.of("analyzer")).await?;
+pub(super) async fn choose(State(site): State<Site>, Asked { visitor, form, .. }: Asked<ToRead>) -> Result<Response, Refusal> {
+    let analyzer = site.analyzer_for(form.of("analyzer"), &visitor.visible).await?;
     let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "analyzer", &analyzer.name, 31_536_000))]);
     Ok((cookies, Redirect::to("/")).into_response())
 }

@@ -27,7 +27,14 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/audit").await?;
     let before = visitor.query.of("before").parse().ok();
-    let found = site.store().audit(None, before, PAGE).await?;
+    let found = match visitor.visible.accounts() {
+        None => site.store().audit(None, before, PAGE).await?,
+        Some(accounts) => site.store().audit_of_accounts(&accounts, before, PAGE).await?,
+    };
     let next = found.last().filter(|_| found.len() == PAGE as usize).map(|last| format!("/audit?before={}", last.id));
-    page(&AuditPage { frame, rows: found.iter().map(happened).collect(), next: next.unwrap_or_default() })
+    page(&AuditPage {
+        frame,
+        rows: found.iter().map(|row| happened(&visitor.visible.audit(row.clone()))).collect(),
+        next: next.unwrap_or_default(),
+    })
 }

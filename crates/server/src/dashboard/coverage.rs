@@ -58,6 +58,8 @@ struct ProblemView {
 struct CoveragePage {
     frame: Frame,
     exists: bool,
+    /// Whether there is more than the user sees.
+    limited: bool,
     window: String,
     total: States,
     kinds: Vec<KindStates>,
@@ -215,7 +217,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/coverage").await?;
     let report = match &analyzer {
-        Some(analyzer) => report(&site, analyzer).await?,
+        Some(analyzer) => report(&site, analyzer, &visitor.visible).await?,
         None => Value::Null,
     };
     let named = |pointer: &str| {
@@ -247,6 +249,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     page(&CoveragePage {
         frame,
         exists: report.is_object(),
+        limited: !visitor.visible.is_all(),
         window: format!(
             "{} to {}, {}; sources may begin late or end early by {}",
             day_of(text(&report, "/window/from")),

@@ -23,6 +23,11 @@ impl Fields {
         Fields(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
+    /// The names, as often as they are there.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The first value of that name, without blanks around it; empty when there is none.
     pub(crate) fn of(&self, name: &str) -> &str {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.trim())
@@ -39,7 +44,7 @@ impl Fields {
     }
 
     /// These fields with one set, or left out where the value is empty, as a query.
-    pub(super) fn with(&self, name: &str, value: &str) -> Fields {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Fields {
         let mut fields: Vec<(String, String)> = self.0.iter().filter(|(own, _)| own != name).cloned().collect();
         if !value.is_empty() {
             fields.push((name.to_owned(), value.to_owned()));
@@ -48,7 +53,7 @@ impl Fields {
     }
 
     /// As an address below `path`; empty fields are left out.
-    pub(super) fn address(&self, path: &str) -> String {
+    pub(crate) fn address(&self, path: &str) -> String {
         let query =
             written(self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.as_str(), value.as_str())));
         if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }

@@ -192,6 +192,7 @@ pub(super) fn happened(row: &AuditRow) -> Happened {
         "ApplyArchiveRule" => "applied an archive rule",
         "CreateWebhook" => "made a webhook",
         "DeleteWebhook" => "deleted a webhook",
+        "TestWebhook" => "sent a test event to a webhook",
         "CreateKey" => "made a key",
         "DisableKey" => "took back a key",
         "Analyse" => "analysed",
@@ -201,6 +202,7 @@ pub(super) fn happened(row: &AuditRow) -> Happened {
     let who = match sort {
         "key" => format!("the key {name}"),
         "rule" => format!("the archive rule {name}"),
+        "" if name == "rule" => "an archive rule".to_owned(),
         _ => name.to_owned(),
     };
     let note = row.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
@@ -222,7 +224,11 @@ fn act(visitor: &Visitor, finding: &Finding) -> Act {
         FindingStatus::Active => Act { title: "Put it aside", may, says: "You may look, but not archive.".to_owned() },
         FindingStatus::Archived => {
             let own = finding.summary.archiving.clone().unwrap_or_default();
-            let by = own.by.split_once(':').map_or(own.by.as_str(), |(_, name)| name).to_owned();
+            let by = match own.by.split_once(':') {
+                Some(("rule", _)) if !visitor.visible.is_all() => "an archive rule".to_owned(),
+                Some((_, name)) => name.to_owned(),
+                None => own.by.clone(),
+            };
             let why = own.why.map(|why| format!(": {why}")).unwrap_or_default();
             let until = own.until.map(|until| format!(" It opens again on {}.", super::words::day(until))).unwrap_or_default();
             Act { title: "Archived", may, says: format!("By {by}{why}.{until}") }
@@ -295,7 +301,8 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor, Path(id): P
     let verdict = verdict(&finding, &known, &details);
     let frame = frame(&site, &visitor, Some(&analyzer), "/findings").await?;
     let rec = recommended(&site, &visitor, &analyzer, &finding).await?;
-    let mut history: Vec<Happened> = site.store().audit(Some(&id), None, 100).await?.iter().map(happened).collect();
+    let mut history: Vec<Happened> =
+        site.store().audit(Some(&id), None, 100).await?.into_iter().map(|row| happened(&visitor.visible.audit(row))).collect();
     history.push(Happened {
         at: summary.created.to_string(),
         when: moment(summary.created),

@@ -19,8 +19,9 @@ use super::risk::WORDS;
 use super::site::{Refusal, Site, local, page};
 use super::visitor::{Asked, Level, ToArchive, Visitor};
 use super::words::{counted, kind, number};
+use crate::access::Visibility;
 use crate::clock;
-use crate::store::{Analyzer, Facet, FindingStatus, FindingSummary, Query};
+use crate::store::{Analyzer, Facet, FindingStatus, FindingSummary, Page, Query, StoreError};
 
 #[derive(Debug, Clone)]
 pub(super) struct ChoiceOption {
@@ -94,9 +95,10 @@ fn choice(
 /// Values that a list of choices has at most.
 const CHOICES: usize = 200;
 
-async fn choices(site: &Site, analyzer: &Analyzer, query: &Fields) -> Result<Vec<Choice>, Refusal> {
-    let statistics = site.store().statistics(analyzer, CHOICES).await?;
-    let services = site.store().facets(analyzer, Facet::Service, FindingStatus::Active).await?;
+async fn choices(site: &Site, analyzer: &Analyzer, query: &Fields, visible: &Visibility) -> Result<Vec<Choice>, Refusal> {
+    let seen = visible.accounts();
+    let statistics = site.store().statistics_of(analyzer, seen.as_deref(), CHOICES).await?;
+    let services = site.store().facets_of(analyzer, Facet::Service, FindingStatus::Active, seen.as_deref()).await?;
     let plain =
         |pairs: &[(&str, &str)]| pairs.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())).collect::<Vec<_>>();
     let statuses = plain(&[("archived", "Archived"), ("resolved", "Resolved"), ("all", "All")]);
@@ -154,13 +156,15 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let now = clock::now();
     let (mut rows, mut next, mut says, mut form) = (Vec::new(), None, String::new(), Vec::new());
     if let Some(analyzer) = &analyzer {
-        let asked = query_of(&query, analyzer, now);
-        let found = site.store().list_within(&asked, SEARCHING).await?;
+        let mut asked = query_of(&query, analyzer, now);
+        let sees_any = visitor.visible.narrow(&mut asked.filter);
+        let nothing = Page { findings: Vec::new(), next: None };
+        let found = if sees_any { site.store().list_within(&asked, SEARCHING).await? } else { nothing };
         rows = found.findings.iter().map(|finding| row(finding, now)).collect();
         next = found.next;
-        form = choices(&site, analyzer, &query).await?;
+        form = choices(&site, analyzer, &query, &visitor.visible).await?;
         let total = if is_countable(&query) {
-            let statistics = site.store().statistics(analyzer, 0).await?;
+            let statistics = site.store().statistics_of(analyzer, visitor.visible.accounts().as_deref(), 0).await?;
             let of = |kind, status| statistics.by_kind.get(&(kind, status)).copied().unwrap_or_default();
             let kinds =
                 FindingKind::ALL.into_iter().filter(|kind| query.of("type").is_empty() || kind.as_str() == query.of("type"));
@@ -247,7 +251,10 @@ const SEARCHING: std::time::Duration = std::time::Duration::from_millis(400);
 const BULK: usize = 500;
 
 /// `POST /findings/bulk`.
-pub(super) async fn bulk(State(site): State<Site>, Asked { form, change, .. }: Asked<ToArchive>) -> Result<Response, Refusal> {
+pub(super) async fn bulk(
+    State(site): State<Site>,
+    Asked { visitor, form, change, .. }: Asked<ToArchive>,
+) -> Result<Response, Refusal> {
     let back = form.of("back");
     let back = local(back).to_owned();
     let done = |code: &str| {
@@ -264,6 +271,14 @@ pub(super) async fn bulk(State(site): State<Site>, Asked { form, change, .. }: A
     // All rows of one page belong to one analyzer.
     let first = ids.first().map_or("", String::as_str);
     let (analyzer, _) = site.finding(first).await?;
+    if !visitor.visible.is_all() {
+        for id in &ids {
+            let finding = site.store().finding(&analyzer, id).await?;
+            if !visitor.visible.sees(&finding.summary.account) {
+                return Err(Refusal::Store(StoreError::NotFound { what: "finding", id: id.clone() }));
+            }
+        }
+    }
     match form.of("do") {
         "archive" => {
             site.store().archive(&analyzer, &ids, reason(&form)?, until(form.of("until"), change.at)?, &change).await?;
@@ -335,28 +350,35 @@ struct Rest {
     asked: Option<Query>,
     form: Form,
     started: bool,
+    /// Whether the names of archive rules are of others.
+    hides_rules: bool,
 }
 
 async fn export(site: Site, visitor: Visitor, form: Form) -> Result<Response, Refusal> {
     let analyzer = visitor.analyzer(&site).await?;
     let asked = analyzer.map(|analyzer| Query { limit: 1000, after: None, ..query_of(&visitor.query, &analyzer, clock::now()) });
+    let asked = asked.and_then(|mut asked| visitor.visible.narrow(&mut asked.filter).then_some(asked));
+    let hides_rules = !visitor.visible.is_all();
     let (kind, name, head, tail) = match form {
         Form::Csv => ("text/csv; charset=utf-8", "findings.csv", HEADINGS, ""),
         Form::Json => ("application/json", "findings.json", "[", "]\n"),
     };
-    let rest = Rest { site, asked, form, started: false };
+    let rest = Rest { site, asked, form, started: false, hides_rules };
     let rows = stream::try_unfold(rest, async |mut rest| -> Result<_, std::io::Error> {
         let Some(asked) = rest.asked.take() else { return Ok(None) };
         // So much is looked at that a rare filter does not ask a million times for nothing.
         let asked = Query { look: 50_000, ..asked };
         let found = rest.site.store().list(&asked).await.map_err(|error| std::io::Error::other(error.to_string()))?;
         let mut out = String::new();
-        for finding in &found.findings {
+        for mut finding in found.findings {
+            if let Some(own) = finding.archiving.as_mut().filter(|own| rest.hides_rules && own.by.starts_with("rule:")) {
+                own.by = "rule".to_owned();
+            }
             if rest.form == Form::Json {
                 out.push_str(if rest.started { ",\n" } else { "\n" });
             }
             rest.started = true;
-            out.push_str(&line(rest.form, finding));
+            out.push_str(&line(rest.form, &finding));
         }
         rest.asked = found.next.map(|next| Query { after: Some(next), ..asked });
         Ok(Some((out, rest)))

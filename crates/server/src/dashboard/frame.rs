@@ -57,7 +57,7 @@ fn done(code: &str) -> Option<(&'static str, &'static str)> {
         "saved" => ("good", "Saved."),
         "deleted" => ("good", "Deleted."),
         "applied" => ("good", "The rule was applied to all active findings."),
-        "sent" => ("good", "A test was queued."),
+        "sent" => ("good", "A test event is on its way; see the deliveries."),
         "none" => ("quiet", "Nothing was selected."),
         _ => return None,
     })
@@ -78,11 +78,14 @@ pub(super) async fn frame(site: &Site, visitor: &Visitor, analyzer: Option<&Anal
     let mut open = String::new();
     match analyzer {
         Some(analyzer) => {
-            open = number(site.store().statistics(analyzer, 0).await?.of_status(FindingStatus::Active));
+            let seen = visitor.visible.accounts();
+            open = number(site.store().statistics_of(analyzer, seen.as_deref(), 0).await?.of_status(FindingStatus::Active));
             if let Some(run) = site.store().runs(analyzer, 1).await?.first()
                 && let Some(problem) = &run.problem
             {
-                let text = format!("The last analysis failed: {problem}. What you see is from the one before.");
+                // Why may name what is of other accounts.
+                let why = if visitor.visible.is_all() { format!(": {problem}") } else { String::new() };
+                let text = format!("The last analysis failed{why}. What you see is from the one before.");
                 notes.push(Note { kind: "bad", text });
             } else if analyzer.analysed.is_none() {
                 notes.push(Note { kind: "", text: "The first analysis is not complete yet; reload in a moment.".to_owned() });
@@ -108,7 +111,7 @@ pub(super) async fn frame(site: &Site, visitor: &Visitor, analyzer: Option<&Anal
     if visitor.may(Level::Administer) {
         entries.push(entry("/settings", "Settings", String::new()));
     }
-    let all = site.analyzers().await?;
+    let all = site.analyzers_for(&visitor.visible).await?;
     let choice = |own: &Analyzer| Choice { name: own.name.clone(), chosen: analyzer.is_some_and(|one| one.id == own.id) };
     Ok(Frame {
         theme: visitor.theme.clone(),

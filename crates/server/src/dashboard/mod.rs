@@ -35,23 +35,20 @@ pub(crate) mod visitor;
 mod words;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use leastwise::access::Timestamp;
 
 pub(crate) use finding::{begin as begin_recommendation, permissions_of};
 pub use oidc::OidcOptions;
 pub(crate) use oidc::Provider;
-pub(crate) use overview::report as last_report;
+pub(crate) use overview::{days as trend_days, report as last_report};
 pub use sign_in::is_name;
+pub(crate) use sign_in::whose;
 pub(crate) use site::{Entrance, Site};
 pub(crate) use visitor::setup_token;
 
-/// Lets an attempt to give a password for `name` through and counts it; else says how many seconds are to wait.
-pub(crate) fn throttled(site: &Site, name: &str, now: Timestamp) -> Result<(), u64> {
-    site.throttle().admits(name, now)?;
-    site.throttle().begin(name, now);
-    Ok(())
-}
+/// The longest form of a sign-in, in bytes: a password has at most a kilobyte.
+const MAX_SIGN_IN: usize = 8 << 10;
 
 /// All addresses of the dashboard.
 pub(crate) fn router(site: Site) -> Router {
@@ -84,12 +81,13 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/settings/users/{name}/delete", post(settings::delete_user))
         .route("/settings/webhooks", post(settings::add_webhook))
         .route("/settings/webhooks/{id}/delete", post(settings::delete_webhook))
+        .route("/settings/webhooks/{id}/test", post(settings::test_webhook))
         .route("/theme", post(analyzers::theme))
-        .route("/sign-in", get(sign_in::show).post(sign_in::send))
+        .route("/sign-in", get(sign_in::show).post(sign_in::send).layer(DefaultBodyLimit::max(MAX_SIGN_IN)))
         .route("/sign-in/oidc", get(oidc::leave))
         .route("/sign-in/oidc/back", get(oidc::come_back))
         .route("/sign-out", post(sign_in::out))
-        .route("/setup", get(sign_in::show_setup).post(sign_in::send_setup));
+        .route("/setup", get(sign_in::show_setup).post(sign_in::send_setup).layer(DefaultBodyLimit::max(MAX_SIGN_IN)));
     let pages = pages
         .route("/metrics", get(crate::own::metrics))
         .merge(crate::own::router())

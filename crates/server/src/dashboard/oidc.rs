@@ -1,23 +1,31 @@
-//! Signing in with an OpenID Connect provider: authorization code with PKCE.
+//! Signing in with an OpenID Connect provider: authorization code with PKCE, by the library `openidconnect`.
 //!
-//! Beside `sign_in.rs`, which makes the session. The ID token comes straight from the provider's token endpoint over a
-//! connection that TLS protects, so that its issuer is certain without its signature (OpenID Connect Core 1.0, 3.1.3.7, 6); issuer,
-//! audience, time and nonce are checked here. Whoever the provider knows is let in only when the server was told so.
+//! Beside `sign_in.rs`, which makes the session. The library reads the provider's metadata and keys and verifies signature, issuer,
+//! audience, time and nonce of the ID token. Here is decided who is let in, and which addresses are asked at all. A provider is asked by
+//! TLS or on this machine, without following redirects.
+
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use tokio::sync::OnceCell;
+use openidconnect::core::{
+    CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdTokenVerifier, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+};
+use openidconnect::{
+    AccessTokenHash, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, HttpRequest,
+    HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
+};
+use tokio::sync::Mutex;
 
-use super::fields::{Fields, written};
+use super::fields::Fields;
 use super::sign_in::open;
 use super::site::{Refusal, Site, local};
 use super::visitor::{cookie, cookie_line, cookie_name, same, token};
-use crate::clock;
+use crate::store::OF_PROVIDER;
 
 /// How to sign in with a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +42,8 @@ pub struct OidcOptions {
     pub allow: Vec<String>,
     /// What they may do: `read`, `archive` or `administer`.
     pub scopes: String,
+    /// The accounts and organizational units that they see, joined by commas; empty for all.
+    pub accounts: String,
 }
 
 /// A provider.
@@ -42,13 +52,8 @@ pub(crate) struct Provider {
     pub(super) name: String,
     options: OidcOptions,
     client: reqwest::Client,
-    endpoints: OnceCell<Endpoints>,
-}
-
-#[derive(Debug, Clone)]
-struct Endpoints {
-    authorization: String,
-    token: String,
+    /// What the provider says of itself, and when it was asked.
+    metadata: Mutex<Option<(CoreProviderMetadata, Instant)>>,
 }
 
 /// Whether an address is reached by TLS, or on this machine.
@@ -59,9 +64,82 @@ fn is_safe(url: &str) -> bool {
 }
 
 /// For how many seconds somebody may take to sign in at the provider.
-const PATIENCE: i64 = 600;
-/// By how many seconds clocks may differ.
-const SKEW: i64 = 120;
+const SIGN_IN_TIMEOUT: i64 = 600;
+/// For how long metadata and keys of the provider are believed.
+const METADATA_AGE: Duration = Duration::from_secs(3600);
+/// After a signature by a key that is not known, the keys are asked for again, at most so often.
+const KEYS_AGE: Duration = Duration::from_secs(30);
+/// The longest answer of a provider, in bytes.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// Signatures by the provider's own keys. Neither `none` nor those by a secret that two share.
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+    CoreJwsSigningAlgorithm::EdDsa,
+];
+
+fn strict(verifier: CoreIdTokenVerifier<'_>) -> CoreIdTokenVerifier<'_> {
+    verifier.set_allowed_algs(ALGORITHMS)
+}
+
+/// Why the provider was not asked, or gave no answer.
+#[derive(Debug)]
+struct HttpError(String);
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for HttpError {}
+
+/// An error with what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(own) = cause {
+        text = format!("{text}: {own}");
+        cause = own.source();
+    }
+    text
+}
+
+async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    if !is_safe(&request.uri().to_string()) {
+        return Err(HttpError("the address is not protected by TLS".to_owned()));
+    }
+    let of_client = |error: reqwest::Error| HttpError(chain(&error.without_url()));
+    let request = reqwest::Request::try_from(request).map_err(of_client)?;
+    let mut answer = client.execute(request).await.map_err(of_client)?;
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(of_client)? {
+        body.extend_from_slice(&part);
+        if body.len() > MAX_ANSWER {
+            return Err(HttpError(format!("the answer has more than {MAX_ANSWER} bytes")));
+        }
+    }
+    let mut response = HttpResponse::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// Whom an ID token names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Named {
+    subject: String,
+    mail: Option<String>,
+    is_mail_verified: bool,
+}
 
 impl Provider {
     /// A provider, which is asked for nothing yet.
@@ -78,102 +156,126 @@ impl Provider {
         if options.allow.is_empty() {
             return Err("nobody could sign in with the provider: say who may".to_owned());
         }
+        if let Some(wrong) = crate::access::wrong_words(&options.accounts).first() {
+            return Err(format!("`{wrong}` is neither an account of 12 digits nor an organizational unit as ou-abcd-11112222"));
+        }
+        if options.scopes == "administer" && !options.accounts.is_empty() {
+            return Err("whoever administers sees all accounts; let them do `read` or `archive`".to_owned());
+        }
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_secs(10))
+            .timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| error.to_string())?;
         let name =
             reqwest::Url::parse(&options.issuer).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-        Ok(Provider { name, options, client, endpoints: OnceCell::new() })
+        Ok(Provider { name, options, client, metadata: Mutex::default() })
+    }
+
+    /// What the provider says of itself, asked anew when it is older than `age`.
+    async fn metadata(&self, age: Duration) -> Result<CoreProviderMetadata, String> {
+        let mut known = self.metadata.lock().await;
+        if let Some((metadata, asked)) = known.as_ref()
+            && asked.elapsed() < age
+        {
+            return Ok(metadata.clone());
+        }
+        let http = |request| ask(self.client.clone(), request);
+        let discover = async |issuer: String| {
+            let issuer = IssuerUrl::new(issuer).map_err(|error| chain(&error))?;
+            CoreProviderMetadata::discover_async(issuer, &http).await.map_err(|error| chain(&error))
+        };
+        // The issuer is compared to the letter, and people write it with and without the last slash.
+        let issuer = self.options.issuer.trim_end_matches('/').to_owned();
+        let found = match discover(self.options.issuer.clone()).await {
+            Ok(found) => found,
+            Err(why) => {
+                let other = if self.options.issuer.ends_with('/') { issuer } else { format!("{issuer}/") };
+                discover(other).await.map_err(|_| why)?
+            }
+        };
+        let is_token_safe = found.token_endpoint().is_some_and(|url| is_safe(url.as_str()));
+        if !is_safe(found.authorization_endpoint().as_str()) || !is_token_safe {
+            return Err("the provider's addresses are not protected by TLS".to_owned());
+        }
+        *known = Some((found.clone(), Instant::now()));
+        Ok(found)
+    }
+
+    /// Whom the ID token for a code names, once all of it is verified.
+    async fn named(&self, code: &str, verifier: &str, nonce: &str) -> Result<Named, String> {
+        let metadata = self.metadata(METADATA_AGE).await?;
+        let redirect = RedirectUrl::new(self.redirect()).map_err(|error| chain(&error))?;
+        let methods = metadata.token_endpoint_auth_methods_supported();
+        let takes_body = methods.is_none_or(|all| all.contains(&CoreClientAuthMethod::ClientSecretPost));
+        let auth = if takes_body { AuthType::RequestBody } else { AuthType::BasicAuth };
+        let client_of = |metadata: CoreProviderMetadata| {
+            let secret = self.options.client_secret.clone().map(ClientSecret::new);
+            CoreClient::from_provider_metadata(metadata, ClientId::new(self.options.client_id.clone()), secret)
+        };
+        let client = client_of(metadata).set_redirect_uri(redirect).set_auth_type(auth);
+        let http = |request| ask(self.client.clone(), request);
+        let answer = client
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .map_err(|error| chain(&error))?
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
+            .request_async(&http)
+            .await
+            .map_err(|error| chain(&error))?;
+        let given = answer.id_token().ok_or("the provider gives no ID token")?;
+        let nonce = Nonce::new(nonce.to_owned());
+        let client = match given.claims(&strict(client.id_token_verifier()), &nonce) {
+            // The provider may have new keys since.
+            Err(ClaimsVerificationError::SignatureVerification(_)) => client_of(self.metadata(KEYS_AGE).await?),
+            _ => client_of(self.metadata(METADATA_AGE).await?),
+        };
+        let verifier = strict(client.id_token_verifier());
+        let claims = given.claims(&verifier, &nonce).map_err(|error| chain(&error))?;
+        if let Some(expected) = claims.access_token_hash() {
+            let algorithm = given.signing_alg().map_err(|error| chain(&error))?;
+            let key = given.signing_key(&verifier).map_err(|error| chain(&error))?;
+            let own = AccessTokenHash::from_token(answer.access_token(), algorithm, key).map_err(|error| chain(&error))?;
+            if own != *expected {
+                return Err("the ID token is of another access token".to_owned());
+            }
+        }
+        Ok(Named {
+            subject: claims.subject().to_string(),
+            mail: claims.email().map(|mail| mail.to_ascii_lowercase()),
+            is_mail_verified: claims.email_verified() == Some(true),
+        })
     }
 
     fn redirect(&self) -> String {
         format!("{}/sign-in/oidc/back", self.options.public_url.trim_end_matches('/'))
     }
 
-    async fn endpoints(&self) -> Result<&Endpoints, String> {
-        self.endpoints
-            .get_or_try_init(|| async {
-                let issuer = self.options.issuer.trim_end_matches('/');
-                let known = self.json(self.client.get(format!("{issuer}/.well-known/openid-configuration"))).await?;
-                let text = |name: &str| known.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                if text("issuer").trim_end_matches('/') != issuer {
-                    return Err(format!("the provider calls itself `{}`", text("issuer")));
-                }
-                let endpoints = Endpoints { authorization: text("authorization_endpoint"), token: text("token_endpoint") };
-                let are_safe = is_safe(&endpoints.authorization) && is_safe(&endpoints.token);
-                if are_safe { Ok(endpoints) } else { Err("the provider's addresses are not protected by TLS".to_owned()) }
-            })
-            .await
-    }
-
-    async fn json(&self, request: reqwest::RequestBuilder) -> Result<Value, String> {
-        let answer =
-            request.header("accept", "application/json").send().await.map_err(|error| error.without_url().to_string())?;
-        let status = answer.status();
-        let bytes = answer.bytes().await.map_err(|error| error.without_url().to_string())?;
-        if !status.is_success() {
-            return Err(format!("the provider answers {}", status.as_u16()));
-        }
-        serde_json::from_slice(&bytes).map_err(|error| format!("the provider's answer is no JSON: {error}"))
-    }
-
-    /// The claims of the ID token for a code.
-    async fn claims(&self, code: &str, verifier: &str) -> Result<Value, String> {
-        let endpoints = self.endpoints().await?;
-        let redirect = self.redirect();
-        let mut form = vec![
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", &redirect),
-            ("code_verifier", verifier),
-            ("client_id", &self.options.client_id),
-        ];
-        form.extend(self.options.client_secret.as_deref().map(|secret| ("client_secret", secret)));
-        let body = written(form.into_iter());
-        let request = self.client.post(&endpoints.token).header("content-type", "application/x-www-form-urlencoded").body(body);
-        let answer = self.json(request).await?;
-        let token = answer.get("id_token").and_then(Value::as_str).ok_or("the provider gives no ID token")?;
-        let body = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).ok_or("the ID token is none")?;
-        serde_json::from_slice(&body).map_err(|error| format!("the ID token is no JSON: {error}"))
+    /// Whether somebody who has signed in with the provider would be let in now, to do and see the same.
+    pub(super) fn admits_still(&self, name: &str, scopes: &str, accounts: &str) -> bool {
+        let named = Named { subject: name.to_owned(), mail: Some(name.to_owned()), is_mail_verified: true };
+        // A name without an address of mail is one of those who are let in whoever they are.
+        let named = if name.contains('@') { named } else { Named { mail: None, ..named } };
+        self.options.scopes == scopes && self.options.accounts == accounts && admitted(&self.options, &named).is_ok()
     }
 }
 
-/// Whether the claims are for us, from the issuer, of now, and for this attempt; who it is.
-fn judge(options: &OidcOptions, claims: &Value, nonce: &str, now: i64) -> Result<String, String> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
-    if text("iss").trim_end_matches('/') != options.issuer.trim_end_matches('/') {
-        return Err(format!("the ID token is of another issuer, `{}`", text("iss")));
-    }
-    let audience = match claims.get("aud") {
-        Some(Value::Array(all)) => {
-            all.iter().any(|one| one.as_str() == Some(&options.client_id)) && (all.len() == 1 || text("azp") == options.client_id)
-        }
-        other => other.and_then(Value::as_str) == Some(&options.client_id),
-    };
-    if !audience {
-        return Err("the ID token is for somebody else".to_owned());
-    }
-    if claims.get("exp").and_then(Value::as_i64).is_none_or(|until| until + SKEW < now) {
-        return Err("the ID token is over".to_owned());
-    }
-    if !same(text("nonce"), nonce) {
-        return Err("the ID token is of another attempt".to_owned());
-    }
-    let mail = text("email").to_ascii_lowercase();
-    let is_verified = claims.get("email_verified").and_then(Value::as_bool) == Some(true);
+/// The name under which somebody is let in, if they are.
+fn admitted(options: &OidcOptions, named: &Named) -> Result<String, String> {
+    let mail = named.mail.as_deref().filter(|_| named.is_mail_verified).unwrap_or_default();
     let allowed = options.allow.iter().map(|one| one.to_ascii_lowercase()).any(|one| match one.as_str() {
         "*" => true,
-        domain if domain.starts_with('@') => is_verified && mail.len() > domain.len() && mail.ends_with(domain),
-        whole => is_verified && mail == whole,
+        domain if domain.starts_with('@') => mail.len() > domain.len() && mail.ends_with(domain),
+        whole => !whole.is_empty() && mail == whole,
     });
-    let name = if mail.is_empty() || !is_verified { text("sub").to_owned() } else { mail };
-    if name.is_empty() {
+    let name = if mail.is_empty() { named.subject.clone() } else { mail.to_owned() };
+    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         return Err("the ID token names nobody".to_owned());
     }
     if allowed { Ok(name) } else { Err(format!("`{name}` is not let in")) }
 }
+
+/// The longest name of somebody whom a provider knows, in bytes.
+const MAX_NAME: usize = 256;
 
 fn provider(site: &Site) -> Result<&Provider, Refusal> {
     site.provider().ok_or_else(|| Refusal::Bad("No provider is set up for signing in.".to_owned()))
@@ -182,29 +284,35 @@ fn provider(site: &Site) -> Result<&Provider, Refusal> {
 /// `GET /sign-in/oidc`: leads to the provider.
 pub(super) async fn leave(State(site): State<Site>, uri: Uri) -> Result<Response, Refusal> {
     let provider = provider(&site)?;
-    let endpoints = provider.endpoints().await.map_err(|why| {
+    let fault = |why: String| {
         tracing::error!(why, "the provider cannot be used");
         Refusal::Bad("The provider does not answer as it should; the server's log says more.".to_owned())
-    })?;
+    };
+    let metadata = provider.metadata(METADATA_AGE).await.map_err(fault)?;
+    let redirect = RedirectUrl::new(provider.redirect()).map_err(|error| fault(chain(&error)))?;
+    let client = CoreClient::from_provider_metadata(metadata, ClientId::new(provider.options.client_id.clone()), None);
+    let client = client.set_redirect_uri(redirect);
     let (state, nonce, verifier) = (token()?, token()?, token()?);
-    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
-    let mut address = reqwest::Url::parse(&endpoints.authorization).map_err(|error| Refusal::Fault(error.to_string()))?;
-    address
-        .query_pairs_mut()
-        .append_pair("response_type", "code")
-        .append_pair("client_id", &provider.options.client_id)
-        .append_pair("redirect_uri", &provider.redirect())
-        .append_pair("scope", "openid email")
-        .append_pair("state", &state)
-        .append_pair("nonce", &nonce)
-        .append_pair("code_challenge", &challenge)
-        .append_pair("code_challenge_method", "S256");
+    let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone()));
+    let (own_state, own_nonce) = (state.clone(), nonce.clone());
+    let (address, _, _) = client
+        .authorize_url(
+            CoreAuthenticationFlow::AuthorizationCode,
+            move || CsrfToken::new(own_state),
+            move || Nonce::new(own_nonce),
+        )
+        .add_scope(Scope::new("email".to_owned()))
+        .set_pkce_challenge(challenge)
+        .url();
     let fields = Fields::parse(uri.query().unwrap_or_default());
-    let back = URL_SAFE_NO_PAD.encode(local(fields.of("back")));
-    let kept = format!("{state}.{nonce}.{verifier}.{back}");
-    let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "oidc", &kept, PATIENCE))]);
+    let back: String = local(fields.of("back")).chars().take(MAX_BACK).collect();
+    let kept = format!("{state}.{nonce}.{verifier}.{}", URL_SAFE_NO_PAD.encode(back));
+    let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "oidc", &kept, SIGN_IN_TIMEOUT))]);
     Ok((cookies, Redirect::to(address.as_str())).into_response())
 }
+
+/// As much of an address to come back to as a cookie keeps, in characters.
+const MAX_BACK: usize = 1024;
 
 /// `GET /sign-in/oidc/back`: comes back from the provider.
 pub(super) async fn come_back(State(site): State<Site>, headers: HeaderMap, uri: Uri) -> Result<Response, Refusal> {
@@ -215,22 +323,20 @@ pub(super) async fn come_back(State(site): State<Site>, headers: HeaderMap, uri:
     let (Some(state), Some(nonce), Some(verifier), Some(back)) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return Err(Refusal::Forbidden("The sign-in took too long or began elsewhere. Try again."));
     };
-    if !same(fields.of("state"), state) {
+    if !same(fields.of("state"), state) || nonce.is_empty() || verifier.is_empty() {
         return Err(Refusal::Forbidden("The sign-in began elsewhere. Try again."));
     }
     if fields.of("code").is_empty() {
         return Err(Refusal::Forbidden("The provider did not sign you in."));
     }
-    let judged = match provider.claims(fields.of("code"), verifier).await {
-        Ok(claims) => judge(&provider.options, &claims, nonce, clock::now().seconds()),
-        Err(why) => Err(why),
-    };
-    let name = judged.map_err(|why| {
+    let named = provider.named(fields.of("code"), verifier, nonce).await;
+    let name = named.and_then(|named| admitted(&provider.options, &named)).map_err(|why| {
         tracing::warn!(why, "a sign-in with the provider failed");
         Refusal::Forbidden("The provider's answer does not let you in; the server's log says why.")
     })?;
     let back = URL_SAFE_NO_PAD.decode(back).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-    let mut response = open(&site, &format!("oidc:{name}"), &provider.options.scopes, local(&back)).await?;
+    let (scopes, accounts) = (&provider.options.scopes, &provider.options.accounts);
+    let mut response = open(&site, &format!("{OF_PROVIDER}{name}"), scopes, accounts, local(&back)).await?;
     if let Ok(over) = cookie_line(&site, "oidc", "", 0).parse() {
         response.headers_mut().append(header::SET_COOKIE, over);
     }
@@ -238,59 +344,110 @@ pub(super) async fn come_back(State(site): State<Site>, headers: HeaderMap, uri:
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
-    use serde_json::json;
+    use openidconnect::core::{CoreEdDsaPrivateSigningKey, CoreIdToken, CoreIdTokenClaims, CoreJsonWebKeySet};
+    use openidconnect::{
+        Audience, EmptyAdditionalClaims, EndUserEmail, JsonWebKeyId, PrivateSigningKey, StandardClaims, SubjectIdentifier,
+    };
 
     use super::*;
 
     fn options(allow: &[&str]) -> OidcOptions {
         OidcOptions {
-            issuer: "https://issuer.example/".to_owned(),
+            issuer: "https://issuer.example".to_owned(),
             client_id: "leastwise".to_owned(),
             client_secret: None,
             public_url: "https://leastwise.example".to_owned(),
             allow: allow.iter().map(|one| (*one).to_owned()).collect(),
             scopes: "read".to_owned(),
+            accounts: String::new(),
         }
     }
 
-    fn claims() -> Value {
-        json!({"iss": "https://issuer.example", "aud": "leastwise", "exp": 2000, "nonce": "n", "sub": "7",
-            "email": "Ana@team.example", "email_verified": true})
+    fn ana() -> Named {
+        Named { subject: "7".to_owned(), mail: Some("ana@team.example".to_owned()), is_mail_verified: true }
     }
 
     #[test]
     fn whoever_is_named_or_of_a_named_domain_is_let_in() {
         for allow in [["ana@team.example"], ["@team.example"], ["*"]] {
-            assert_eq!(judge(&options(&allow), &claims(), "n", 1000), Ok("ana@team.example".to_owned()));
+            assert_eq!(admitted(&options(&allow), &ana()), Ok("ana@team.example".to_owned()));
         }
-        for allow in [["bob@team.example"], ["@example"], ["@other.example"]] {
-            assert!(judge(&options(&allow), &claims(), "n", 1000).is_err(), "{allow:?}");
+        for allow in [["bob@team.example"], ["@example"], ["@other.example"], [""]] {
+            assert!(admitted(&options(&allow), &ana()).is_err(), "{allow:?}");
         }
+        let unverified = Named { is_mail_verified: false, ..ana() };
+        assert!(admitted(&options(&["@team.example"]), &unverified).is_err());
+        assert_eq!(admitted(&options(&["*"]), &unverified), Ok("7".to_owned()));
     }
 
     #[test]
-    fn claims_of_others_old_ones_and_unverified_addresses_are_refused() {
-        let with = |name: &str, value: Value| {
-            let mut claims = claims();
-            claims[name] = value;
-            judge(&options(&["@team.example"]), &claims, "n", 1000)
-        };
-        assert!(with("aud", json!(["leastwise"])).is_ok());
-        for (name, value) in [
-            ("iss", json!("https://elsewhere.example")),
-            ("aud", json!("another")),
-            ("aud", json!(["leastwise", "another"])),
-            ("exp", json!(800)),
-            ("exp", Value::Null),
-            ("nonce", json!("m")),
-            ("email_verified", json!(false)),
-            ("email_verified", json!("true")),
-            ("email", json!("ana@evil.example")),
-        ] {
-            assert!(with(name, value.clone()).is_err(), "{name}: {value}");
-        }
-        assert!(judge(&options(&["*"]), &claims(), "", 1000).is_err());
+    fn a_session_ends_when_the_allow_list_the_scope_or_the_accounts_change() {
+        let still = |options: OidcOptions| Provider::new(options).unwrap().admits_still("ana@team.example", "read", "");
+        assert!(still(options(&["@team.example"])) && still(options(&["*"])));
+        assert!(!still(options(&["bob@team.example"])));
+        assert!(!still(OidcOptions { scopes: "archive".to_owned(), ..options(&["*"]) }));
+        assert!(!still(OidcOptions { accounts: "111122223333".to_owned(), ..options(&["*"]) }));
+        assert!(!Provider::new(options(&["@team.example"])).unwrap().admits_still("7", "read", ""));
+    }
+
+    fn key(id: &str) -> CoreEdDsaPrivateSigningKey {
+        let pem = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
+        CoreEdDsaPrivateSigningKey::from_ed25519_pem(&pem, Some(JsonWebKeyId::new(id.to_owned()))).unwrap()
+    }
+
+    fn given(
+        key: &CoreEdDsaPrivateSigningKey,
+        issuer: &str,
+        audience: &[&str],
+        seconds: i64,
+        nonce: Option<&str>,
+    ) -> CoreIdToken {
+        let now = chrono::Utc::now();
+        let claims = CoreIdTokenClaims::new(
+            IssuerUrl::new(issuer.to_owned()).unwrap(),
+            audience.iter().map(|one| Audience::new((*one).to_owned())).collect(),
+            now + chrono::Duration::seconds(seconds),
+            now,
+            StandardClaims::new(SubjectIdentifier::new("7".to_owned()))
+                .set_email(Some(EndUserEmail::new("ana@team.example".to_owned())))
+                .set_email_verified(Some(true)),
+            EmptyAdditionalClaims {},
+        )
+        .set_nonce(nonce.map(|nonce| Nonce::new(nonce.to_owned())));
+        CoreIdToken::new(claims, key, CoreJwsSigningAlgorithm::EdDsa, None, None).unwrap()
+    }
+
+    #[test]
+    fn an_id_token_counts_only_when_signed_by_the_providers_key_for_us_in_time_and_for_this_attempt() {
+        let (own, other) = (key("one"), key("one"));
+        let issuer = "https://issuer.example";
+        let keys = CoreJsonWebKeySet::new(vec![own.as_verification_key()]);
+        let verifier = strict(CoreIdTokenVerifier::new_public_client(
+            ClientId::new("leastwise".to_owned()),
+            IssuerUrl::new(issuer.to_owned()).unwrap(),
+            keys,
+        ));
+        let nonce = Nonce::new("n".to_owned());
+        let counts = |token: &CoreIdToken| token.claims(&verifier, &nonce).is_ok();
+        let good = given(&own, issuer, &["leastwise"], 60, Some("n"));
+        assert!(counts(&good));
+        assert!(!counts(&given(&other, issuer, &["leastwise"], 60, Some("n"))), "signed by another key");
+        assert!(!counts(&given(&own, "https://elsewhere.example", &["leastwise"], 60, Some("n"))));
+        assert!(!counts(&given(&own, issuer, &["another"], 60, Some("n"))));
+        assert!(!counts(&given(&own, issuer, &["leastwise", "another"], 60, Some("n"))));
+        assert!(!counts(&given(&own, issuer, &["leastwise"], -60, Some("n"))));
+        assert!(!counts(&given(&own, issuer, &["leastwise"], 60, Some("m"))));
+        assert!(!counts(&given(&own, issuer, &["leastwise"], 60, None)));
+        // Without a signature, and with a part of it changed.
+        let text = good.to_string();
+        let parts: Vec<&str> = text.split('.').collect();
+        let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), parts[1]);
+        assert!(unsigned.parse::<CoreIdToken>().map_or(true, |token| !counts(&token)));
+        let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap().replace("ana@", "eve@");
+        let changed = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims), parts[2]);
+        assert!(!counts(&changed.parse().unwrap()));
     }
 
     #[test]
@@ -299,5 +456,8 @@ mod tests {
         assert!(Provider::new(options(&[])).is_err());
         assert!(Provider::new(OidcOptions { issuer: "http://issuer.example".to_owned(), ..options(&["*"]) }).is_err());
         assert!(Provider::new(OidcOptions { public_url: "http://leastwise.example".to_owned(), ..options(&["*"]) }).is_err());
+        assert!(Provider::new(OidcOptions { accounts: "everything".to_owned(), ..options(&["*"]) }).is_err());
+        let all = OidcOptions { scopes: "administer".to_owned(), accounts: "111122223333".to_owned(), ..options(&["*"]) };
+        assert!(Provider::new(all).is_err());
     }
 }

@@ -18,8 +18,9 @@ use super::risk::WORDS;
 use super::site::{Refusal, Site, page};
 use super::visitor::Visitor;
 use super::words::{counted, day_of, encoded, kind, number};
+use crate::access::Visibility;
 use crate::clock;
-use crate::store::{Analyzer, Facet, FindingStatus, Query, Risk, Sort, SortKey, Statistics, StoreError, TrendPoint};
+use crate::store::{Analyzer, Facet, Filter, FindingStatus, Query, Risk, Sort, SortKey, Statistics, StoreError, TrendPoint};
 
 #[derive(Debug, Clone)]
 struct Tile {
@@ -44,10 +45,29 @@ struct Overview {
 }
 
 /// The report of an analyzer's last complete run: an object with `coverage`, `problems`, `window` and `catalog`.
-pub(crate) async fn report(site: &Site, analyzer: &Analyzer) -> Result<Value, StoreError> {
+pub(crate) async fn report(site: &Site, analyzer: &Analyzer, visible: &Visibility) -> Result<Value, StoreError> {
     let runs = site.store().runs(analyzer, 20).await?;
     let last = runs.into_iter().find_map(|run| run.report);
-    Ok(last.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null))
+    Ok(visible.report(last.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)))
+}
+
+/// The numbers of each day that has any: of the analyzer, or of the accounts that a caller sees.
+pub(crate) async fn days(
+    site: &Site,
+    analyzer: &Analyzer,
+    visible: &Visibility,
+    now: Timestamp,
+) -> Result<Vec<(Timestamp, u64, u64, u64)>, StoreError> {
+    let from = now.days_before(TREND_DAYS);
+    let Some(accounts) = visible.accounts() else { return Ok(by_day(&site.store().trend(analyzer, from, now).await?)) };
+    let mut sums: BTreeMap<Timestamp, (u64, u64, u64)> = BTreeMap::new();
+    for account in accounts {
+        for day in site.store().account_trend(analyzer, &account, from, now).await? {
+            let sum = sums.entry(day.day).or_default();
+            *sum = (sum.0 + day.active, sum.1 + day.archived, sum.2 + day.resolved);
+        }
+    }
+    Ok(sums.into_iter().map(|(day, (open, archived, resolved))| (day, open, archived, resolved)).collect())
 }
 
 /// A number in a report.
@@ -114,6 +134,9 @@ fn by_age(facet: &[(String, u64)], now: Timestamp) -> Bars {
 
 /// So many days before today a trend begins, if the record reaches so far back.
 pub(super) const TREND_DAYS: u32 = 60;
+
+/// For how long the riskiest findings are looked for among those of some accounts.
+const LOOKING: std::time::Duration = std::time::Duration::from_millis(300);
 
 /// The most that a list of bars shows.
 const BARS: usize = 6;
@@ -189,7 +212,10 @@ fn tiles(statistics: &Statistics, risks: &[(String, u64)], report: &Value, days:
     ]
 }
 
-fn subline(report: &Value) -> String {
+fn subline(report: &Value, visible: &Visibility) -> String {
+    if let Some(accounts) = visible.accounts() {
+        return format!("You see {}.", counted(accounts.len() as u64, "account"));
+    }
     let total = report.pointer("/coverage/total").cloned().unwrap_or_default();
     let granted = count(&total, "/granted");
     if granted == 0 {
@@ -227,19 +253,23 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
         });
     };
     let (store, now) = (site.store(), clock::now());
-    let statistics = store.statistics(&analyzer, BARS).await?;
-    let facet = async |facet| store.facets(&analyzer, facet, FindingStatus::Active).await;
+    let seen = visitor.visible.accounts();
+    let statistics = store.statistics_of(&analyzer, seen.as_deref(), BARS).await?;
+    let facet = async |facet| store.facets_of(&analyzer, facet, FindingStatus::Active, seen.as_deref()).await;
     let (services, risks, ages) = (facet(Facet::Service).await?, facet(Facet::Risk).await?, facet(Facet::Day).await?);
-    let points = store.trend(&analyzer, now.days_before(TREND_DAYS), now).await?;
-    let days = by_day(&points);
-    let report = report(&site, &analyzer).await?;
+    let days = days(&site, &analyzer, &visitor.visible, now).await?;
+    let report = report(&site, &analyzer, &visitor.visible).await?;
+    let mut filter = Filter::default();
+    let sees_any = visitor.visible.narrow(&mut filter);
     let riskiest = Query {
+        filter,
         only: Some(FindingStatus::Active),
         sort: Sort { key: SortKey::Risk, descending: true },
         limit: 7,
         ..Query::of(&analyzer)
     };
-    let first = store.list(&riskiest).await?.findings.iter().map(|finding| row(finding, now)).collect();
+    let found = if sees_any { store.list_within(&riskiest, LOOKING).await?.findings } else { Vec::new() };
+    let first = found.iter().map(|finding| row(finding, now)).collect();
     let (open, accounts) = (statistics.of_status(FindingStatus::Active), statistics.accounts_in_all);
     let headline = match (open, accounts) {
         (0, _) => "No finding is open.".to_owned(),
@@ -250,7 +280,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     page(&Overview {
         frame,
         headline,
-        subline: subline(&report),
+        subline: subline(&report, &visitor.visible),
         tiles: tiles(&statistics, &risks, &report, &days),
         trend: trend(&days),
         risk: by_risk(&risks),

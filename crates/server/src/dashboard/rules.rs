@@ -101,7 +101,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
     let kinds = FindingKind::ALL.map(|one| KindChoice { value: one.as_str(), name: kind(one.as_str()) });
     page(&RulesPage {
         frame,
-        rules: rules.into_iter().map(view).collect(),
+        rules: rules.into_iter().filter(|rule| visitor.visible.sees_rule(&rule.filter)).map(view).collect(),
         kinds: kinds.into(),
         may: visitor.may(Level::Administer) && analyzer.is_some(),
     })

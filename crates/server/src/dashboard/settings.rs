@@ -5,21 +5,24 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use leastwise::access::Timestamp;
 
 use super::frame::{Frame, frame};
 use super::site::{Refusal, Site, page};
+use super::users::limits;
 use super::visitor::{Asked, Level, ToAdminister, Visitor, token};
-use super::words::{capital, counted, day, encoded};
+use super::words::{capital, counted, day, encoded, moment};
 use super::{is_name, password};
 use crate::clock;
-use crate::store::{User, Webhook};
-use crate::telling::FORMS;
+use crate::store::{DeliveryRow, User, Webhook};
+use crate::telling::{FORMS, Targets, shown};
 
 #[derive(Debug, Clone)]
 struct UserView {
     name: String,
     href: String,
     level: String,
+    sees: String,
     since: String,
     own: bool,
 }
@@ -29,16 +32,40 @@ struct KeyView {
     id: String,
     owner: String,
     scopes: String,
+    sees: String,
     since: String,
 }
 
 #[derive(Debug, Clone)]
 struct HookView {
     href: String,
+    /// Where it leads; the rest of the address may be a secret.
     url: String,
     form: String,
     says: String,
     good: bool,
+    log: Vec<LogView>,
+}
+
+#[derive(Debug, Clone)]
+struct LogView {
+    when: String,
+    what: String,
+    outcome: String,
+}
+
+fn log_view(row: &DeliveryRow) -> LogView {
+    let what = match row.kind.as_str() {
+        "findings" => format!("{} findings", row.subject),
+        "finding" => format!("finding {}", row.subject),
+        _ => "test".to_owned(),
+    };
+    LogView { when: moment(row.at), what, outcome: row.outcome.clone() }
+}
+
+/// Whom a list lets see what, in words.
+fn sees(accounts: &str) -> String {
+    if accounts.is_empty() { "all accounts".to_owned() } else { accounts.replace(',', ", ") }
 }
 
 #[derive(Template)]
@@ -48,7 +75,7 @@ struct SettingsPage {
     users: Vec<UserView>,
     keys: Vec<KeyView>,
     hooks: Vec<HookView>,
-    forms: [&'static str; 3],
+    forms: [&'static str; 7],
     secret: String,
 }
 
@@ -69,6 +96,7 @@ async fn settings(site: &Site, visitor: &Visitor, secret: String) -> Result<Resp
             Level::Administer => "do everything",
         }
         .to_owned(),
+        sees: sees(&user.accounts),
         since: day(user.created),
         name: user.name,
     };
@@ -76,23 +104,27 @@ async fn settings(site: &Site, visitor: &Visitor, secret: String) -> Result<Resp
         id: key.id,
         owner: key.owner,
         scopes: key.scopes,
+        sees: sees(&key.accounts),
         since: day(key.created),
     });
     let mut hooks = Vec::new();
     for hook in site.store().webhooks().await? {
         let waiting = site.store().waiting(&hook.id).await?;
+        let log: Vec<LogView> = site.store().delivery_log(&hook.id, LOG).await?.iter().map(log_view).collect();
+        let problem = if hook.failures == 0 { waiting.problem } else { log.first().map(|row| row.outcome.clone()) };
         hooks.push(HookView {
             href: format!("/settings/webhooks/{}", hook.id),
-            good: waiting.problem.is_none(),
-            says: match (waiting.count, waiting.problem) {
+            good: problem.is_none(),
+            says: match (waiting.count, problem) {
                 (0, _) => "nothing waits".to_owned(),
                 (count, None) => format!("{} waiting", counted(count, "delivery").replace("deliverys", "deliveries")),
                 (count, Some(problem)) => {
                     format!("{} waiting: {problem}", counted(count, "delivery").replace("deliverys", "deliveries"))
                 }
             },
-            url: hook.url,
+            url: shown(&hook.url),
             form: hook.form,
+            log,
         });
     }
     let users = site.store().users().await?.into_iter().map(user).collect();
@@ -124,7 +156,8 @@ pub(super) async fn add_user(
         level @ ("read" | "archive" | "administer") => level.to_owned(),
         _ => "read".to_owned(),
     };
-    site.store().put_user(&User { name, password: hash, scopes, created: clock::now() }, &change).await?;
+    let accounts = limits(&scopes, form.of("accounts")).map_err(|why| Refusal::Bad(capital(&format!("{why}."))))?;
+    site.store().put_user(&User { name, password: hash, scopes, accounts, created: clock::now() }, &change).await?;
     Ok(Redirect::to("/settings?done=saved").into_response())
 }
 
@@ -141,29 +174,51 @@ pub(super) async fn delete_user(
     Ok(Redirect::to("/settings?done=deleted").into_response())
 }
 
-/// Whether events may be sent there: by TLS, or to this machine.
-fn is_receiver(url: &str) -> bool {
-    let Ok(parsed) = reqwest::Url::parse(url) else { return false };
-    let own = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    parsed.scheme() == "https" || (parsed.scheme() == "http" && own)
-}
-
 /// `POST /settings/webhooks`.
 pub(super) async fn add_webhook(
     State(site): State<Site>,
     Asked { visitor, form, change, .. }: Asked<ToAdminister>,
 ) -> Result<Response, Refusal> {
     let url = form.of("url");
-    if !is_receiver(url) {
-        return Err(Refusal::Bad("A webhook's address begins with https://, or with http:// and names this machine.".to_owned()));
-    }
+    let targets = Targets::new(site.entrance().webhook_networks.clone());
+    targets.check(url).map_err(|why| Refusal::Bad(capital(&format!("{why}."))))?;
     let kind = FORMS.into_iter().find(|kind| *kind == form.of("form")).unwrap_or("eventbridge");
     let (id, secret) = (token()?, token()?);
     let id: String = id.chars().take(12).collect();
-    let hook = Webhook { id, url: url.to_owned(), form: kind.to_owned(), secret: secret.clone(), created: change.at };
+    // Jira gives the secret that it wants to be sent; it is known there already.
+    let given = form.of("secret");
+    let is_given = kind == "jira" && !given.is_empty();
+    if given.len() > MAX_SECRET || !given.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Refusal::Bad(format!("A secret has at most {MAX_SECRET} letters, digits and signs.")));
+    }
+    let secret = if is_given { given.to_owned() } else { secret };
+    let hook = Webhook {
+        id,
+        url: url.to_owned(),
+        form: kind.to_owned(),
+        secret: secret.clone(),
+        created: change.at,
+        failures: 0,
+        due: Timestamp::from_seconds(0),
+    };
     site.store().create_webhook(&hook, &change).await?;
-    settings(&site, &visitor, secret).await
+    settings(&site, &visitor, if is_given { String::new() } else { secret }).await
 }
+
+/// `POST /settings/webhooks/{id}/test`.
+pub(super) async fn test_webhook(
+    State(site): State<Site>,
+    Path(id): Path<String>,
+    Asked { change, .. }: Asked<ToAdminister>,
+) -> Result<Response, Refusal> {
+    site.store().send_test(&id, &change).await?;
+    Ok(Redirect::to("/settings?done=sent").into_response())
+}
+
+/// Rows of the log of deliveries that are shown of each webhook.
+const LOG: u32 = 10;
+/// The longest secret that a receiver gives, in bytes.
+const MAX_SECRET: usize = 256;
 
 /// `POST /settings/webhooks/{id}/delete`.
 pub(super) async fn delete_webhook(
@@ -173,19 +228,4 @@ pub(super) async fn delete_webhook(
 ) -> Result<Response, Refusal> {
     site.store().delete_webhook(&id, &change).await?;
     Ok(Redirect::to("/settings?done=deleted").into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_leave_the_machine_by_tls_only() {
-        for good in ["https://hooks.example/x", "http://localhost:1/x", "http://127.0.0.1/"] {
-            assert!(is_receiver(good), "{good}");
-        }
-        for bad in ["http://hooks.example/x", "http://127.0.0.1.example/", "file:///etc/passwd", "ftp://x", "", "https:"] {
-            assert!(!is_receiver(bad), "{bad}");
-        }
-    }
 }

@@ -4,15 +4,18 @@
 //! says the same of a wrong name and of a wrong password.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 
 use super::fields::{Fields, Sent};
 use super::site::{Refusal, Site, local};
+use super::throttle::Name;
 use super::visitor::{Asked, ToRead, cookie, cookie_line, cookie_name, digest, from_here, same, session, token};
 use super::{assets, password};
 use crate::clock;
+use crate::connections::Peer;
 use crate::store::{Change, Session, User};
 
 /// For how many seconds a session lasts: 12 hours.
@@ -58,8 +61,8 @@ fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error
         provider_href: format!("/sign-in/oidc?back={}", super::words::encoded(local(sent.of("back")))),
         back: local(sent.of("back")).to_owned(),
         token_asked: setting_up,
-        token: sent.of("token").to_owned(),
-        name: sent.of("name").to_owned(),
+        token: bounded(sent.of("token")),
+        name: bounded(sent.of("name")),
         password_kind: if setting_up { "new-password" } else { "current-password" },
         button: if setting_up { "Make the user and sign in" } else { "Sign in" },
         provider: if setting_up {
@@ -72,6 +75,14 @@ fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error
     let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(site, "form", &csrf, 3600))]);
     Ok((status, cookies, Html(page.render()?)).into_response())
 }
+
+/// As much of a text as a form shows again.
+fn bounded(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).collect()
+}
+
+/// The most characters of a field that are shown again.
+const MAX_SHOWN: usize = 128;
 
 /// The form comes from the page that we gave to this browser.
 fn genuine(site: &Site, headers: &HeaderMap, sent: &Fields) -> Result<(), Refusal> {
@@ -101,29 +112,35 @@ pub(super) async fn show(State(site): State<Site>, headers: HeaderMap, uri: axum
 }
 
 /// `POST /sign-in`.
-pub(super) async fn send(State(site): State<Site>, headers: HeaderMap, Sent(sent): Sent) -> Result<Response, Refusal> {
+pub(super) async fn send(
+    State(site): State<Site>,
+    Extension(Peer(address)): Extension<Peer>,
+    headers: HeaderMap,
+    Sent(sent): Sent,
+) -> Result<Response, Refusal> {
     genuine(&site, &headers, &sent)?;
-    let name = sent.of("name");
-    let now = clock::now();
-    super::throttled(&site, name, now).map_err(Refusal::Wait)?;
-    let user = site.store().user(name).await?;
+    let (name, now) = (sent.of("name"), clock::now());
+    // What cannot be a name is looked for nowhere, and neither kept nor logged.
+    let user = if is_name(name) { site.store().user(name).await? } else { None };
+    site.throttle().attempt(whose(name, user.as_ref()), address, now).map_err(Refusal::Wait)?;
     let known = user.as_ref().map(|user| user.password.clone());
     let fits = password::fits(sent.exact("password").to_owned(), known).await;
     let Some(user) = user.filter(|_| fits) else {
-        tracing::warn!(user = name, "a sign-in failed");
+        tracing::warn!(user = if is_name(name) { name } else { "(no name)" }, %address, "a sign-in failed");
         return form(&site, &headers, false, &sent, "Name and password do not fit.".to_owned());
     };
-    site.throttle().succeed(name);
-    open(&site, &user.name, &user.scopes, local(sent.of("back"))).await
+    site.throttle().succeed(&user.name, address, now);
+    open(&site, &user.name, &user.scopes, &user.accounts, local(sent.of("back"))).await
 }
 
 /// Makes a session and leads on to `back`.
-pub(super) async fn open(site: &Site, user: &str, scopes: &str, back: &str) -> Result<Response, Refusal> {
+pub(super) async fn open(site: &Site, user: &str, scopes: &str, accounts: &str, back: &str) -> Result<Response, Refusal> {
     let (cookie, now) = (token()?, clock::now());
     let session = Session {
         digest: digest(&cookie),
         user: user.to_owned(),
         scopes: scopes.to_owned(),
+        accounts: accounts.to_owned(),
         csrf: token()?,
         created: now,
         expires: leastwise::access::Timestamp::from_seconds(now.seconds() + SESSION),
@@ -158,13 +175,18 @@ pub(super) async fn show_setup(State(site): State<Site>, headers: HeaderMap, uri
 }
 
 /// `POST /setup`.
-pub(super) async fn send_setup(State(site): State<Site>, headers: HeaderMap, Sent(sent): Sent) -> Result<Response, Refusal> {
+pub(super) async fn send_setup(
+    State(site): State<Site>,
+    Extension(Peer(address)): Extension<Peer>,
+    headers: HeaderMap,
+    Sent(sent): Sent,
+) -> Result<Response, Refusal> {
     genuine(&site, &headers, &sent)?;
     if !is_new(&site).await? {
         return Err(Refusal::Forbidden("There is a user already."));
     }
     let now = clock::now();
-    super::throttled(&site, "/setup", now).map_err(Refusal::Wait)?;
+    site.throttle().attempt(Name::None, address, now).map_err(Refusal::Wait)?;
     let again = |error: &str| form(&site, &headers, true, &sent, error.to_owned());
     if !same(&digest(sent.of("token")), site.entrance().setup.as_deref().unwrap_or_default()) {
         return again("That is not the token that the server printed.");
@@ -178,10 +200,20 @@ pub(super) async fn send_setup(State(site): State<Site>, headers: HeaderMap, Sen
         Ok(hash) => hash,
         Err(why) => return again(&super::words::capital(&format!("{why}."))),
     };
-    site.throttle().succeed("/setup");
-    let user = User { name: name.to_owned(), password: hash, scopes: "administer".to_owned(), created: now };
+    site.throttle().succeed(name, address, now);
+    let user =
+        User { name: name.to_owned(), password: hash, scopes: "administer".to_owned(), accounts: String::new(), created: now };
     site.store().put_user(&user, &Change::by("setup")).await?;
-    open(&site, name, "administer", "/").await
+    open(&site, name, "administer", "", "/").await
+}
+
+/// For whom an attempt is that gives a name.
+pub(crate) fn whose<'n>(name: &'n str, user: Option<&'n User>) -> Name<'n> {
+    match user {
+        Some(user) => Name::User(&user.name),
+        None if is_name(name) => Name::MadeUp(name),
+        None => Name::None,
+    }
 }
 
 /// Whether a user may have that name.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::RawPathParams;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
@@ -14,6 +15,7 @@ use super::assets;
 use super::oidc::Provider;
 use super::throttle::Throttle;
 use super::words::{capital, encoded};
+use crate::access::{Units, Visibility};
 use crate::desk::Desk;
 use crate::store::{Analyzer, Store, StoreError};
 
@@ -30,6 +32,8 @@ pub(crate) struct Entrance {
     pub(crate) region: String,
     /// The account in them, if somebody said one.
     pub(crate) account: Option<String>,
+    /// Networks that are not public and that webhooks may lead to.
+    pub(crate) webhook_networks: Vec<crate::networks::Network>,
 }
 
 /// The state of all handlers of the dashboard. Cheap to clone.
@@ -44,6 +48,7 @@ struct Inner {
     entrance: Entrance,
     provider: Option<Provider>,
     throttle: Throttle,
+    units: Units,
     stopping: watch::Receiver<bool>,
 }
 
@@ -54,9 +59,10 @@ impl Site {
         desk: Desk,
         entrance: Entrance,
         provider: Option<Provider>,
+        units: Units,
         stopping: watch::Receiver<bool>,
     ) -> Site {
-        Site { inner: Arc::new(Inner { store, desk, entrance, provider, throttle: Throttle::default(), stopping }) }
+        Site { inner: Arc::new(Inner { store, desk, entrance, provider, throttle: Throttle::default(), units, stopping }) }
     }
 
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
@@ -83,6 +89,11 @@ impl Site {
         &self.inner.throttle
     }
 
+    /// Which accounts are in which organizational unit.
+    pub(crate) fn units(&self) -> &Units {
+        &self.inner.units
+    }
+
     pub(super) fn account(&self) -> Option<&str> {
         self.inner.entrance.account.as_deref()
     }
@@ -94,6 +105,41 @@ impl Site {
     /// All analyzers.
     pub(crate) async fn analyzers(&self) -> Result<Vec<Analyzer>, StoreError> {
         self.store().analyzers(None, 1000).await
+    }
+
+    /// The analyzers that a caller sees, as the caller sees them.
+    pub(crate) async fn analyzers_for(&self, visible: &Visibility) -> Result<Vec<Analyzer>, StoreError> {
+        Ok(self.analyzers().await?.into_iter().filter_map(|analyzer| visible.analyzer(analyzer)).collect())
+    }
+
+    /// An analyzer by name, as a caller sees it.
+    pub(crate) async fn analyzer_for(&self, name: &str, visible: &Visibility) -> Result<Analyzer, StoreError> {
+        let missing = || StoreError::NotFound { what: "analyzer", id: name.to_owned() };
+        visible.analyzer(self.store().analyzer(name).await?).ok_or_else(missing)
+    }
+
+    /// Refuses a path that names what a caller does not see, in the words of what is not there. Every path behind the sign-in goes
+    /// through here: `{id}` is a finding, `{arn}` a principal, `{account}` an account, `{analyzer}` an analyzer.
+    pub(crate) async fn admits_path(&self, visible: &Visibility, path: &str, named: &RawPathParams) -> Result<(), StoreError> {
+        if visible.is_all() {
+            return Ok(());
+        }
+        for (name, value) in named {
+            let missing = |what| Err(StoreError::NotFound { what, id: value.to_owned() });
+            match name {
+                "id" if path.contains("/findings/") => {
+                    let (_, finding) = self.finding(value).await?;
+                    if !visible.sees(&finding.summary.account) {
+                        return missing("finding");
+                    }
+                }
+                "arn" if !visible.sees_principal(value) => return missing("role or user"),
+                "account" if !visible.sees(value) => return missing("account"),
+                "analyzer" => drop(self.analyzer_for(value, visible).await?),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The analyzer that has a finding, and the finding.

@@ -7,15 +7,16 @@
 
 use std::marker::PhantomData;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, Sent};
 use super::site::{Refusal, Site};
+use crate::access::Visibility;
 use crate::clock;
-use crate::store::{Analyzer, Change, Session, StoreError};
+use crate::store::{Analyzer, Change, OF_PROVIDER, Session, StoreError};
 
 /// What a user may do; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +46,8 @@ pub(crate) struct Visitor {
     /// The user's name; empty where nobody signs in.
     pub(super) name: String,
     pub(super) level: Level,
+    /// What the user sees.
+    pub(crate) visible: Visibility,
     /// What forms have to repeat.
     pub(super) csrf: String,
     /// `light`, `dark`, or empty for what the system says.
@@ -79,7 +82,7 @@ impl Visitor {
 
     /// The analyzer that the user looks at: of the address, else the one chosen last, else the first.
     pub(super) async fn analyzer(&self, site: &Site) -> Result<Option<Analyzer>, StoreError> {
-        let all = site.analyzers().await?;
+        let all = site.analyzers_for(&self.visible).await?;
         let asked = match self.query.of("analyzer") {
             "" => self.chosen.as_str(),
             asked => asked,
@@ -137,12 +140,17 @@ pub(super) fn cookie_line(site: &Site, name: &str, value: &str, seconds: i64) ->
     format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", cookie_name(site, name))
 }
 
-/// The session of a request, if it has one that counts.
+/// The session of a request, if it has one that counts. One of somebody whom the provider knows ends when the server does not let
+/// them in any more, or lets them do or see something else.
 pub(crate) async fn session(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, StoreError> {
-    match cookie(headers, &cookie_name(site, "session")) {
-        Some(cookie) => site.store().session(&digest(cookie), clock::now()).await,
-        None => Ok(None),
+    let Some(cookie) = cookie(headers, &cookie_name(site, "session")) else { return Ok(None) };
+    let Some(session) = site.store().session(&digest(cookie), clock::now()).await? else { return Ok(None) };
+    let Some(name) = session.user.strip_prefix(OF_PROVIDER) else { return Ok(Some(session)) };
+    if site.provider().is_some_and(|provider| provider.admits_still(name, &session.scopes, &session.accounts)) {
+        return Ok(Some(session));
     }
+    site.store().close_session(&session.digest, &Change::own()).await?;
+    Ok(None)
 }
 
 /// Refuses what another site has a browser do.
@@ -189,14 +197,18 @@ impl FromRequestParts<Site> for Visitor {
                 return Err(Refusal::Forbidden("Without sign-in, only this machine may ask, by its own name."));
             }
             let csrf = site.store().secret("csrf").await?.iter().map(|byte| format!("{byte:02x}")).collect();
-            return Ok(Visitor { name: String::new(), level: Level::Administer, csrf, theme, address, query, chosen });
+            let (name, visible) = (String::new(), Visibility::all());
+            return Ok(Visitor { name, level: Level::Administer, visible, csrf, theme, address, query, chosen });
         }
         let Some(session) = session(site, &parts.headers).await? else {
             let back = if parts.method == Method::GET { address } else { "/".to_owned() };
             return Err(Refusal::SignIn(back));
         };
         let level = Level::parse(&session.scopes);
-        Ok(Visitor { name: session.user, level, csrf: session.csrf, theme, address, query, chosen })
+        let visible = site.units().visibility(&session.accounts);
+        let named = RawPathParams::from_request_parts(parts, site).await.map_err(|error| Refusal::Bad(error.to_string()))?;
+        site.admits_path(&visible, parts.uri.path(), &named).await?;
+        Ok(Visitor { name: session.user, level, visible, csrf: session.csrf, theme, address, query, chosen })
     }
 }
 

@@ -5,6 +5,8 @@
 //! the JSON of the flow's own views as they are, and concludes nothing.
 
 mod caller;
+mod keys;
+mod lists;
 mod plans;
 mod problem;
 mod stream;
@@ -12,7 +14,7 @@ mod stream;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, any, get, post, put};
+use axum::routing::{MethodRouter, any, delete, get, post, put};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -20,7 +22,7 @@ pub(crate) use caller::Caller;
 use problem::Problem;
 
 use crate::dashboard::site::Site;
-use crate::dashboard::{last_report, permissions_of};
+use crate::dashboard::{last_report, permissions_of, trend_days};
 
 /// The document, as it is served.
 const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
@@ -33,6 +35,12 @@ fn operations() -> Vec<(&'static str, &'static str, MethodRouter<Site>)> {
         ("get", "/api/v1/analyzers/{analyzer}/coverage", get(coverage)),
         ("get", "/api/v1/analyzers/{analyzer}/trend", get(trend)),
         ("get", "/api/v1/analyzers/{analyzer}/principals/{arn}/permissions", get(permissions)),
+        ("get", "/api/v1/findings", get(lists::findings)),
+        ("get", "/api/v1/principals", get(lists::principals)),
+        ("get", "/api/v1/plans", get(lists::plans)),
+        ("get", "/api/v1/keys", get(keys::list)),
+        ("post", "/api/v1/keys", post(keys::create)),
+        ("delete", "/api/v1/keys/{key}", delete(keys::revoke)),
         ("get", "/api/v1/findings/{id}/evidence", get(evidence)),
         ("get", "/api/v1/findings/{id}/history", get(history)),
         ("get", "/api/v1/findings/{id}/plan", get(plans::plan)),
@@ -53,7 +61,8 @@ pub(crate) fn router() -> Router<Site> {
 }
 
 /// `GET /metrics`, for Prometheus.
-pub(crate) async fn metrics(State(site): State<Site>, _caller: Caller) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(site): State<Site>, caller: Caller) -> Result<Response, Problem> {
+    caller.sees_all()?;
     let text = crate::telling::metrics(site.store()).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
@@ -62,8 +71,8 @@ async fn document() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
 }
 
-async fn analyzers(State(site): State<Site>, _caller: Caller) -> Result<Json<Value>, Problem> {
-    let all = site.analyzers().await?;
+async fn analyzers(State(site): State<Site>, caller: Caller) -> Result<Json<Value>, Problem> {
+    let all = site.analyzers_for(&caller.visible).await?;
     let one = |analyzer: &crate::store::Analyzer| {
         json!({
             "name": analyzer.name, "arn": analyzer.arn, "type": analyzer.scope.as_str(), "unusedAccessAge": analyzer.unused_access_age,
@@ -73,21 +82,30 @@ async fn analyzers(State(site): State<Site>, _caller: Caller) -> Result<Json<Val
     Ok(Json(json!({"analyzers": all.iter().map(one).collect::<Vec<_>>()})))
 }
 
-async fn coverage(State(site): State<Site>, _caller: Caller, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+async fn coverage(State(site): State<Site>, caller: Caller, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let analyzer = site.store().analyzer(&name).await?;
-    match last_report(&site, &analyzer).await? {
+    match last_report(&site, &analyzer, &caller.visible).await? {
         Value::Null => Err(Problem::missing("no analysis of the analyzer is complete yet")),
         report => Ok(Json(report)),
     }
 }
 
-async fn trend(State(site): State<Site>, _caller: Caller, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+async fn trend(State(site): State<Site>, caller: Caller, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let analyzer = site.store().analyzer(&name).await?;
+    let day = |at: leastwise::access::Timestamp| at.to_string().chars().take(10).collect::<String>();
+    if !caller.visible.is_all() {
+        // Of some accounts it is known how many there were of each status, and not of which type.
+        let days = trend_days(&site, &analyzer, &caller.visible, crate::clock::now()).await?;
+        let points = days.into_iter().flat_map(|(at, active, archived, resolved)| {
+            [("ACTIVE", active), ("ARCHIVED", archived), ("RESOLVED", resolved)]
+                .map(|(status, count)| json!({"day": day(at), "status": status, "count": count}))
+        });
+        return Ok(Json(json!({"points": points.collect::<Vec<_>>()})));
+    }
     let points = site.store().trend(&analyzer, leastwise::access::Timestamp::from_seconds(0), crate::clock::now()).await?;
     let point = |point: &crate::store::TrendPoint| {
         json!({
-            "day": point.day.to_string().chars().take(10).collect::<String>(), "findingType": point.kind.as_str(),
-            "status": point.status.as_str(), "count": point.count,
+            "day": day(point.day), "findingType": point.kind.as_str(), "status": point.status.as_str(), "count": point.count,
         })
     };
     Ok(Json(json!({"points": points.iter().map(point).collect::<Vec<_>>()})))
@@ -118,10 +136,11 @@ async fn evidence(State(site): State<Site>, _caller: Caller, Path(id): Path<Stri
     })))
 }
 
-async fn history(State(site): State<Site>, _caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+async fn history(State(site): State<Site>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     site.finding(&id).await?;
     let rows = site.store().audit(Some(&id), None, 1000).await?;
-    Ok(Json(json!({"changes": rows.iter().map(stream::change).collect::<Vec<_>>()})))
+    let changes: Vec<Value> = rows.into_iter().map(|row| stream::change(&caller.visible.audit(row))).collect();
+    Ok(Json(json!({"changes": changes})))
 }
 
 #[cfg(test)]

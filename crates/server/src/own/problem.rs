@@ -27,7 +27,7 @@ impl Problem {
     }
 
     pub(super) fn unauthorized() -> Problem {
-        Problem::of(StatusCode::UNAUTHORIZED, "sign in, or send name and password")
+        Problem::of(StatusCode::UNAUTHORIZED, "sign in, or send a key as a bearer token, or name and password")
     }
 
     pub(super) fn missing(detail: impl Into<String>) -> Problem {
@@ -36,6 +36,12 @@ impl Problem {
 
     pub(super) fn bad(detail: impl Into<String>) -> Problem {
         Problem::of(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// Our own fault; the log says more than the answer.
+    pub(super) fn fault(why: &str) -> Problem {
+        tracing::error!(why, "an operation failed");
+        Problem::of(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here; the log of the server says more")
     }
 
     pub(super) fn wait(seconds: u64) -> Problem {
@@ -57,7 +63,10 @@ impl IntoResponse for Problem {
         let body = json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail});
         let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"leastwise\""));
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"leastwise\", Bearer realm=\"leastwise\""),
+            );
         }
         if let Some(value) = self.wait.and_then(|wait| HeaderValue::from_str(&wait.to_string()).ok()) {
             response.headers_mut().insert(header::RETRY_AFTER, value);

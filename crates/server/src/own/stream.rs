@@ -33,7 +33,7 @@ pub(super) fn change(row: &AuditRow) -> Value {
 /// `GET /api/v1/events`.
 pub(super) async fn events(
     State(site): State<Site>,
-    _caller: Caller,
+    caller: Caller,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
@@ -43,13 +43,17 @@ pub(super) async fn events(
         "" => site.store().audit(None, None, 1).await?.first().map_or(0, |row| row.id),
         text => text.parse().map_err(|_| Problem::bad(format!("`{text}` is no number of a change")))?,
     };
-    let rows = stream::unfold((site, after, Vec::<AuditRow>::new()), async |(site, mut after, mut ready)| {
+    let rows = stream::unfold((site, caller, after, Vec::<AuditRow>::new()), async |(site, caller, mut after, mut ready)| {
         let mut stopping = site.stopping();
         while ready.is_empty() {
             if *stopping.borrow() {
                 return None;
             }
-            match site.store().audit_after(after, LINES).await {
+            let found = match caller.visible.accounts() {
+                None => site.store().audit_after(after, LINES).await,
+                Some(accounts) => site.store().audit_of_accounts_after(&accounts, after, LINES).await,
+            };
+            match found {
                 Ok(mut found) if !found.is_empty() => {
                     found.reverse();
                     ready = found;
@@ -65,8 +69,8 @@ pub(super) async fn events(
         }
         let row = ready.pop()?;
         after = after.max(row.id);
-        let event = Event::default().id(row.id.to_string()).event("change").data(change(&row).to_string());
-        Some((Ok(event), (site, after, ready)))
+        let event = Event::default().id(row.id.to_string()).event("change").data(change(&caller.visible.audit(row)).to_string());
+        Some((Ok(event), (site, caller, after, ready)))
     });
     Ok(Sse::new(rows).keep_alive(KeepAlive::default()))
 }

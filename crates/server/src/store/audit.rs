@@ -4,8 +4,9 @@
 
 use leastwise::access::Timestamp;
 use sqlx::any::AnyRow;
-use sqlx::{Row, query};
+use sqlx::{AssertSqlSafe, Row, query};
 
+use super::findings::places;
 use super::{Store, StoreError};
 
 /// One change that was made.
@@ -37,6 +38,55 @@ impl Store {
             .fetch_all(self.reads())
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// The latest changes of findings of these accounts, newest first: those before `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn audit_of_accounts(
+        &self,
+        accounts: &[String],
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.of_accounts(accounts, "audit.id <", before.unwrap_or(i64::MAX), "DESC", limit).await
+    }
+
+    /// The changes of findings of these accounts after `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn audit_of_accounts_after(
+        &self,
+        accounts: &[String],
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.of_accounts(accounts, "audit.id >", after, "ASC", limit).await
+    }
+
+    async fn of_accounts(
+        &self,
+        accounts: &[String],
+        side: &str,
+        place: i64,
+        order: &str,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        if accounts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT audit.id, at, actor, action, subject, note FROM audit JOIN findings ON findings.id = audit.subject \
+             WHERE {side} $1 AND findings.account IN ({}) ORDER BY audit.id {order} LIMIT {limit}",
+            places(2, accounts.len())
+        );
+        let mut rows = query(AssertSqlSafe(sql)).bind(place);
+        for account in accounts {
+            rows = rows.bind(account);
+        }
+        rows.fetch_all(self.reads()).await?.iter().map(read).collect()
     }
 
     /// The latest changes, newest first: those before `before`, at most `limit`, of one subject if named.

@@ -89,7 +89,7 @@ pub async fn restore(from: &Path, location: &Location) -> Result<Option<PathBuf>
         if path.exists() { unused(path).await } else { Ok(()) }
     };
     if let Err(error) = checked.await {
-        for ending in ["", "-wal", "-shm"] {
+        for ending in ["", "-wal", "-shm", ".lock"] {
             std::fs::remove_file(beside(&part, ending)).ok();
         }
         return Err(error);
@@ -102,7 +102,7 @@ pub async fn restore(from: &Path, location: &Location) -> Result<Option<PathBuf>
         }
     }
     std::fs::rename(&part, path).map_err(of_disk(path))?;
-    for ending in ["-wal", "-shm"] {
+    for ending in ["-wal", "-shm", ".lock"] {
         std::fs::remove_file(beside(&part, ending)).ok();
     }
     Ok(kept)

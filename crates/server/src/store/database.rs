@@ -109,6 +109,7 @@ struct Inner {
 const FIRST: &str = include_str!("../../migrations/0001_first.sql");
 const PUBLICATION: &str = include_str!("../../migrations/0011_publication.sql");
 const EVENTS_OUT: &str = include_str!("../../migrations/0010_events_out.sql");
+const LIMITS: &str = include_str!("../../migrations/0020_limits.sql");
 const ACCOUNT_HISTORY: &str = include_str!("../../migrations/0012_account_history.sql");
 /// For how long a request waits for a connection before it is told that the store is unreachable.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -126,6 +127,11 @@ impl Store {
     /// When it cannot be opened, or was made by a newer version.
     pub async fn open(location: &Location) -> Result<Store, StoreError> {
         install_drivers();
+        let _alone = match location {
+            Location::Sqlite(path) => Some(alone(path).await?),
+            // PostgreSQL has locks of its own for this, which the migrations take.
+            Location::Postgres(_) => None,
+        };
         let dialect = match location {
             Location::Sqlite(path) => {
                 only_for_the_owner(path).map_err(|error| StoreError::Unreachable(format!("{}: {error}", path.display())))?;
@@ -241,6 +247,7 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
             migration(10, "events out", EVENTS_OUT),
             migration(11, "publication", PUBLICATION),
             migration(12, "account history", ACCOUNT_HISTORY),
+            migration(20, "limits", LIMITS),
         ]),
         ..Migrator::DEFAULT
     };
@@ -253,8 +260,63 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
     })
 }
 
-/// Makes the file, for its owner alone: it holds secrets.
+/// Waits until no other process opens the same store: two that begin at once would both bring its schema up to date. The lock is on a
+/// file beside the store, since closing a file lets go of all locks that SQLite has on it.
+async fn alone(path: &Path) -> Result<std::fs::File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let (path, began) = (PathBuf::from(name), std::time::Instant::now());
+    let of_disk = |error: std::io::Error| StoreError::Unreachable(format!("{}: {error}", path.display()));
+    only_for_the_owner(&path).map_err(of_disk)?;
+    let file = std::fs::OpenOptions::new().write(true).open(&path).map_err(of_disk)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) if began.elapsed() < OPEN_TIMEOUT => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(StoreError::Unreachable("another process has been opening the store for a minute".to_owned()));
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(of_disk(error)),
+        }
+    }
+}
+
+/// For how long one process waits for another that opens the same store.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Takes what others than the owner may do with a store and its logs away, and says so: it holds secrets.
+#[cfg(unix)]
+fn mend_permissions(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        let path = PathBuf::from(name);
+        let mode = match std::fs::metadata(&path) {
+            Ok(facts) => facts.permissions().mode(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if mode & 0o077 != 0 {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode & 0o700)).map_err(|error| {
+                let why = format!("others than its owner may read or change it, and that cannot be mended: {error}");
+                std::io::Error::new(error.kind(), why)
+            })?;
+            tracing::warn!(
+                file = %path.display(),
+                "others could read or change the store, which holds the secrets of keys; now its owner alone can. Keys may be known to others"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Makes the file, for its owner alone: it holds secrets. One that is there and open to others is mended.
 pub(super) fn only_for_the_owner(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    mend_permissions(path)?;
     let mut options = std::fs::OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]

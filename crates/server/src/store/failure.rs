@@ -56,9 +56,9 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StoreError::NotFound { what, id } => write!(f, "there is no {what} `{id}`"),
-            StoreError::Exists { what, id } => write!(f, "there is a {what} `{id}` already"),
-            StoreError::Quota { what, most, of } => write!(f, "`{of}` has {most} {what}s, which is as many as it may have"),
+            StoreError::NotFound { what, id } => write!(f, "{what} `{id}` does not exist"),
+            StoreError::Exists { what, id } => write!(f, "{what} `{id}` already exists"),
+            StoreError::Quota { what, most, of } => write!(f, "`{of}` already has {most} {what}s, the most that are allowed"),
             StoreError::TokenReused => f.write_str("the client token was used before, with other parameters"),
             StoreError::Full(why) => write!(f, "the store has no room left: {why}"),
             StoreError::Unreachable(why) => write!(f, "the store cannot be reached: {why}"),

@@ -20,6 +20,8 @@ pub struct User {
     pub password: String,
     /// What the user may do, as `access/` writes it.
     pub scopes: String,
+    /// The accounts and organizational units that the user sees, as `access/` reads them; empty for all.
+    pub accounts: String,
     /// Since when.
     pub created: Timestamp,
 }
@@ -33,6 +35,8 @@ pub struct Session {
     pub user: String,
     /// What the user may do.
     pub scopes: String,
+    /// The accounts and organizational units that the user sees; empty for all.
+    pub accounts: String,
     /// What forms have to repeat.
     pub csrf: String,
     /// Since when.
@@ -87,9 +91,13 @@ fn read_user(row: &AnyRow) -> Result<User, StoreError> {
         name: row.try_get(0)?,
         password: row.try_get(1)?,
         scopes: row.try_get(2)?,
-        created: Timestamp::from_seconds(row.try_get(3)?),
+        accounts: row.try_get(3)?,
+        created: Timestamp::from_seconds(row.try_get(4)?),
     })
 }
+
+/// How the names of those begin who sign in with an OpenID Connect provider; no user of the store can be called so.
+pub(crate) const OF_PROVIDER: &str = "oidc:";
 
 impl Store {
     /// Adds a user, or gives one another password and scopes; sessions of the user end.
@@ -99,12 +107,13 @@ impl Store {
     pub async fn put_user(&self, user: &User, change: &Change) -> Result<(), StoreError> {
         let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(()) };
         query(
-            "INSERT INTO users (name, password, scopes, created) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (name) DO UPDATE SET password = excluded.password, scopes = excluded.scopes",
+            "INSERT INTO users (name, password, scopes, accounts, created) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (name) DO UPDATE SET password = excluded.password, scopes = excluded.scopes, accounts = excluded.accounts",
         )
         .bind(&user.name)
         .bind(&user.password)
         .bind(&user.scopes)
+        .bind(&user.accounts)
         .bind(user.created.seconds())
         .execute(&mut *writing)
         .await?;
@@ -117,7 +126,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
-        let row = query("SELECT name, password, scopes, created FROM users WHERE name = $1")
+        let row = query("SELECT name, password, scopes, accounts, created FROM users WHERE name = $1")
             .bind(name)
             .fetch_optional(self.reads())
             .await?;
@@ -129,19 +138,20 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
-        let rows = query("SELECT name, password, scopes, created FROM users ORDER BY name").fetch_all(self.reads()).await?;
+        let rows =
+            query("SELECT name, password, scopes, accounts, created FROM users ORDER BY name").fetch_all(self.reads()).await?;
         rows.iter().map(read_user).collect()
     }
 
-    /// Deletes a user and the user's sessions.
+    /// Deletes a user and the user's sessions. Of those who sign in with a provider there are only sessions to end.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn delete_user(&self, name: &str, change: &Change) -> Result<(), StoreError> {
         let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(()) };
-        query("DELETE FROM sessions WHERE user_name = $1").bind(name).execute(&mut *writing).await?;
+        let ended = query("DELETE FROM sessions WHERE user_name = $1").bind(name).execute(&mut *writing).await?;
         let done = query("DELETE FROM users WHERE name = $1").bind(name).execute(&mut *writing).await?;
-        if done.rows_affected() == 0 {
+        if done.rows_affected() == 0 && !(name.starts_with(OF_PROVIDER) && ended.rows_affected() > 0) {
             return Err(StoreError::missing("user", name));
         }
         self.finish(writing, change, "DeleteUser", name, None, "").await
@@ -154,10 +164,11 @@ impl Store {
     pub async fn open_session(&self, session: &Session, change: &Change) -> Result<(), StoreError> {
         let Begun::Fresh(mut writing) = self.begin(change).await? else { return Ok(()) };
         query("DELETE FROM sessions WHERE expires < $1").bind(change.at.seconds()).execute(&mut *writing).await?;
-        query("INSERT INTO sessions (digest, user_name, scopes, csrf, created, expires) VALUES ($1, $2, $3, $4, $5, $6)")
+        query("INSERT INTO sessions (digest, user_name, scopes, accounts, csrf, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(&session.digest)
             .bind(&session.user)
             .bind(&session.scopes)
+            .bind(&session.accounts)
             .bind(&session.csrf)
             .bind(session.created.seconds())
             .bind(session.expires.seconds())
@@ -166,28 +177,33 @@ impl Store {
         self.finish(writing, change, "SignIn", &session.user, None, "").await
     }
 
-    /// The session of that digest, unless it has expired.
+    /// The session of that digest, unless it has expired, or its user is gone or may do or see something else since. Whether whom a
+    /// provider knows is let in still is for the caller to ask.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn session(&self, digest: &str, now: Timestamp) -> Result<Option<Session>, StoreError> {
-        let row =
-            query("SELECT digest, user_name, scopes, csrf, created, expires FROM sessions WHERE digest = $1 AND expires > $2")
-                .bind(digest)
-                .bind(now.seconds())
-                .fetch_optional(self.reads())
-                .await?;
-        row.map(|row| {
-            Ok(Session {
-                digest: row.try_get(0)?,
-                user: row.try_get(1)?,
-                scopes: row.try_get(2)?,
-                csrf: row.try_get(3)?,
-                created: Timestamp::from_seconds(row.try_get(4)?),
-                expires: Timestamp::from_seconds(row.try_get(5)?),
-            })
-        })
-        .transpose()
+        let row = query(
+            "SELECT digest, user_name, sessions.scopes, sessions.accounts, csrf, sessions.created, expires, users.scopes, users.accounts \
+             FROM sessions LEFT JOIN users ON users.name = user_name WHERE digest = $1 AND expires > $2",
+        )
+        .bind(digest)
+        .bind(now.seconds())
+        .fetch_optional(self.reads())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let session = Session {
+            digest: row.try_get(0)?,
+            user: row.try_get(1)?,
+            scopes: row.try_get(2)?,
+            accounts: row.try_get(3)?,
+            csrf: row.try_get(4)?,
+            created: Timestamp::from_seconds(row.try_get(5)?),
+            expires: Timestamp::from_seconds(row.try_get(6)?),
+        };
+        let (scopes, accounts): (Option<String>, Option<String>) = (row.try_get(7)?, row.try_get(8)?);
+        let is_same = scopes.as_ref() == Some(&session.scopes) && accounts.as_ref() == Some(&session.accounts);
+        Ok((is_same || session.user.starts_with(OF_PROVIDER)).then_some(session))
     }
 
     /// Ends a session.

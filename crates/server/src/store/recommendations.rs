@@ -3,8 +3,9 @@
 //! Kept as they were made; a new request replaces them. What is in them was proved before it came here.
 
 use leastwise::access::Timestamp;
-use sqlx::{Row, query};
+use sqlx::{AssertSqlSafe, Row, query};
 
+use super::findings::places;
 use super::{Analyzer, Store, StoreError};
 
 /// How far a recommendation is.
@@ -26,6 +27,14 @@ impl RecommendationStatus {
             RecommendationStatus::InProgress => "IN_PROGRESS",
             RecommendationStatus::Succeeded => "SUCCEEDED",
             RecommendationStatus::Failed => "FAILED",
+        }
+    }
+
+    fn parse(text: &str) -> RecommendationStatus {
+        match text {
+            "SUCCEEDED" => RecommendationStatus::Succeeded,
+            "FAILED" => RecommendationStatus::Failed,
+            _ => RecommendationStatus::InProgress,
         }
     }
 }
@@ -141,17 +150,59 @@ impl Store {
         Ok(Recommendation {
             finding: finding.to_owned(),
             resource: row.try_get(1)?,
-            status: match status.as_str() {
-                "SUCCEEDED" => RecommendationStatus::Succeeded,
-                "FAILED" => RecommendationStatus::Failed,
-                _ => RecommendationStatus::InProgress,
-            },
+            status: RecommendationStatus::parse(&status),
             started: Timestamp::from_seconds(row.try_get(2)?),
             completed: row.try_get::<Option<i64>, _>(3)?.map(Timestamp::from_seconds),
             error: code.map(|code| RecommendationError { code, message: message.unwrap_or_default() }),
             steps: row.try_get::<Option<String>, _>(6)?.unwrap_or_else(|| "[]".to_owned()),
             report: row.try_get::<Option<String>, _>(7)?.unwrap_or_else(|| "null".to_owned()),
         })
+    }
+
+    /// The recommendations of an analyzer that were asked for, of some accounts or of all, by the ids of their findings: those after
+    /// `after`, at most `limit`, without their contents.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn recommendations(
+        &self,
+        analyzer: &Analyzer,
+        only: Option<&[String]>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Recommendation>, StoreError> {
+        let of_accounts = match only {
+            None => String::new(),
+            Some([]) => return Ok(Vec::new()),
+            Some(accounts) => format!(
+                " AND finding IN (SELECT id FROM findings WHERE findings.analyzer = $1 AND account IN ({}))",
+                places(3, accounts.len())
+            ),
+        };
+        let sql = format!(
+            "SELECT finding, status, resource, started, completed, error_code, error_message FROM recommendations \
+             WHERE analyzer = $1 AND finding > $2{of_accounts} ORDER BY finding LIMIT {limit}"
+        );
+        let mut rows = query(AssertSqlSafe(sql)).bind(analyzer.id).bind(after);
+        for account in only.unwrap_or_default() {
+            rows = rows.bind(account);
+        }
+        let rows = rows.fetch_all(self.reads()).await?;
+        rows.iter()
+            .map(|row| {
+                let (code, message): (Option<String>, Option<String>) = (row.try_get(5)?, row.try_get(6)?);
+                Ok(Recommendation {
+                    finding: row.try_get(0)?,
+                    resource: row.try_get(2)?,
+                    status: RecommendationStatus::parse(&row.try_get::<String, _>(1)?),
+                    started: Timestamp::from_seconds(row.try_get(3)?),
+                    completed: row.try_get::<Option<i64>, _>(4)?.map(Timestamp::from_seconds),
+                    error: code.map(|code| RecommendationError { code, message: message.unwrap_or_default() }),
+                    steps: "[]".to_owned(),
+                    report: "null".to_owned(),
+                })
+            })
+            .collect()
     }
 
     /// Fails what was under way when the server stopped, so that nobody waits for it.

@@ -160,6 +160,41 @@ impl Store {
         Ok(statistics)
     }
 
+    /// As [`Store::facets`], of some accounts or of all. Of some, findings are counted: there are no counters by account for them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn facets_of(
+        &self,
+        analyzer: &Analyzer,
+        facet: Facet,
+        status: FindingStatus,
+        only: Option<&[String]>,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let Some(accounts) = only else { return self.facets(analyzer, facet, status).await };
+        if accounts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut reading = self.reading().await?;
+        let phase = Phase::of(&mut reading, analyzer.id).await?;
+        let (value, more) = match facet {
+            Facet::Service => ("services.service", " JOIN services ON services.finding = findings.seq"),
+            Facet::Risk => ("CAST(risk AS TEXT)", ""),
+            Facet::Day => ("CAST(created / 86400 AS TEXT)", ""),
+        };
+        let sql = format!(
+            "SELECT {value} AS value, CAST(COUNT(*) AS BIGINT) AS n FROM findings{more} WHERE findings.analyzer = $1 AND account IN ({}) \
+             AND status IN ({}) AND kind IN (0, 1, 2, 3) GROUP BY 1 ORDER BY n DESC, value",
+            places(2, accounts.len()),
+            listed(phase.numbers(status))
+        );
+        let mut rows = query(AssertSqlSafe(sql)).bind(analyzer.id);
+        for account in accounts {
+            rows = rows.bind(account);
+        }
+        rows.fetch_all(&mut *reading).await?.iter().map(|row| Ok((row.try_get(0)?, number(row.try_get(1)?)))).collect()
+    }
+
     /// How many findings of a status have each value of a facet, the most frequent first.
     ///
     /// # Errors

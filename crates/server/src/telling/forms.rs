@@ -12,7 +12,91 @@ pub(super) fn body(form: &str, analyzer: &Analyzer, finding: &Finding) -> Value 
     match form {
         "ocsf" => ocsf(analyzer, finding),
         "asff" => asff(analyzer, finding),
+        "generic" => generic(analyzer, finding),
+        "jira" => jira(analyzer, finding),
         _ => eventbridge(analyzer, finding),
+    }
+}
+
+/// A finding as flat members, for receivers that know none of the other forms.
+fn generic(analyzer: &Analyzer, finding: &Finding) -> Value {
+    let own = &finding.summary;
+    json!({
+        "event": "finding", "id": own.id, "status": own.status.as_str(), "findingType": own.kind.as_str(), "title": title(finding),
+        "resource": own.resource, "account": own.account, "risks": own.risk.names().collect::<Vec<_>>(),
+        "severity": severity(own.risk).2, "unusedActions": own.unused_actions, "analyzer": analyzer.name,
+        "createdAt": own.created.to_string(), "updatedAt": own.updated.to_string(),
+    })
+}
+
+/// What an incoming webhook of Jira Automation reads as `webhookData`: a rule there makes or changes an issue of it.
+fn jira(analyzer: &Analyzer, finding: &Finding) -> Value {
+    let own = &finding.summary;
+    json!({
+        "key": own.id, "status": own.status.as_str(), "summary": sentence(finding),
+        "description": format!(
+            "{} of {} in account {}. Status: {}. Found {}, by analyzer {}.",
+            title(finding), own.resource, own.account, own.status.as_str(), own.created, analyzer.name
+        ),
+        "labels": ["leastwise", own.kind.as_str()], "severity": severity(own.risk).2, "account": own.account, "resource": own.resource,
+    })
+}
+
+/// A finding on one line.
+fn sentence(finding: &Finding) -> String {
+    let own = &finding.summary;
+    let name = own.resource.rsplit(['/', ':']).next().unwrap_or(&own.resource);
+    format!("{}: {name} in {} ({})", title(finding), own.account, own.status.as_str().to_ascii_lowercase())
+}
+
+/// Findings that a message names; the rest is counted.
+const MAX_NAMED: usize = 10;
+
+/// One message about findings, for people.
+pub(super) fn digest(form: &str, findings: &[Finding]) -> Value {
+    let of = |status: FindingStatus| findings.iter().filter(|finding| finding.summary.status == status).count();
+    let parts: Vec<String> =
+        [(FindingStatus::Active, "open"), (FindingStatus::Archived, "archived"), (FindingStatus::Resolved, "resolved")]
+            .into_iter()
+            .filter(|(status, _)| of(*status) > 0)
+            .map(|(status, word)| format!("{} {word}", of(status)))
+            .collect();
+    let noun = if findings.len() == 1 { "finding" } else { "findings" };
+    let mut lines = vec![format!("leastwise: {} {noun} changed ({})", findings.len(), parts.join(", "))];
+    lines.extend(findings.iter().take(MAX_NAMED).map(|finding| format!("- {}", sentence(finding))));
+    if findings.len() > MAX_NAMED {
+        lines.push(format!("- and {} more", findings.len() - MAX_NAMED));
+    }
+    message(form, &lines)
+}
+
+/// Lines as a message of a form for people.
+fn message(form: &str, lines: &[String]) -> Value {
+    if form == "teams" {
+        let block = |line: &String| json!({"type": "TextBlock", "text": line, "wrap": true});
+        return json!({
+            "type": "message",
+            "attachments": [{
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "content": {
+                    "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
+                    "body": lines.iter().map(block).collect::<Vec<_>>(),
+                },
+            }],
+        });
+    }
+    // Slack's three control characters ("Formatting text for app surfaces").
+    let text = lines.join("\n").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    json!({"text": text})
+}
+
+/// A message that says that messages arrive.
+pub(super) fn test(form: &str) -> Value {
+    let says = "leastwise: this is a test; the webhook works";
+    match form {
+        "slack" | "teams" => message(form, &[says.to_owned()]),
+        "jira" => json!({"key": "test", "status": "TEST", "summary": says, "description": says, "labels": ["leastwise"]}),
+        _ => json!({"event": "test", "source": "leastwise", "detail-type": "Test", "message": says}),
     }
 }
 
@@ -130,4 +214,17 @@ fn asff(analyzer: &Analyzer, finding: &Finding) -> Value {
         "RecordState": record,
         "ProductFields": {"leastwise/unusedActions": own.unused_actions.to_string(), "leastwise/risks": own.risk.names().collect::<Vec<_>>().join(",")},
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_for_people_carries_no_markup_of_names() {
+        assert_eq!(message("slack", &["<!channel> & more".to_owned()]), json!({"text": "&lt;!channel&gt; &amp; more"}));
+        let card = message("teams", &["one".to_owned(), "two".to_owned()]);
+        assert_eq!(card.pointer("/attachments/0/content/body/1/text"), Some(&json!("two")));
+        assert_eq!(digest("slack", &[]), json!({"text": "leastwise: 0 findings changed ()"}));
+    }
 }

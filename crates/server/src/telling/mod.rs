@@ -5,9 +5,14 @@
 mod forms;
 mod metrics;
 mod sender;
+mod targets;
 
 pub(crate) use metrics::metrics;
 pub(crate) use sender::Sender;
+pub(crate) use targets::{Targets, shown};
 
 /// The forms in which events can be sent.
-pub(crate) const FORMS: [&str; 3] = ["eventbridge", "ocsf", "asff"];
+pub(crate) const FORMS: [&str; 7] = ["eventbridge", "generic", "slack", "teams", "jira", "ocsf", "asff"];
+
+/// The forms for people: one message about many findings.
+pub(crate) const DIGESTS: [&str; 2] = ["slack", "teams"];

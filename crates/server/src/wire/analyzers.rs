@@ -14,7 +14,7 @@ use super::page::USUAL;
 use super::request::Call;
 use super::{Reply, tags};
 use crate::state::{NO_ACCOUNT, analyzer_arn};
-use crate::store::{AnalysisRule, Analyzer, NewAnalyzer, Scope};
+use crate::store::{AnalysisRule, Analyzer, NewAnalyzer, Scope, StoreError};
 
 /// The days of `unusedAccessAge` when none are given.
 const USUAL_AGE: u32 = 90;
@@ -156,10 +156,14 @@ impl ConfigurationView {
     }
 }
 
-async fn view(call: &Call<'_>, analyzer: Analyzer) -> Result<View, WireError> {
-    let tags = call.api.store.tags(&analyzer.arn).await?.into_iter().collect();
+/// An analyzer as whoever asks sees it; none when it is of an account of others.
+async fn view(call: &Call<'_>, analyzer: Analyzer) -> Result<Option<View>, WireError> {
+    let visible = &call.who.visible;
+    let tags = if visible.sees_tags(&analyzer) { call.api.store.tags(&analyzer.arn).await? } else { Vec::new() };
+    let tags = tags.into_iter().collect();
+    let Some(analyzer) = visible.analyzer(analyzer) else { return Ok(None) };
     let configuration = ConfigurationView::of(&analyzer);
-    Ok(View {
+    Ok(Some(View {
         r#type: analyzer.scope.as_str(),
         created_at: analyzer.created.to_string(),
         last_resource_analyzed: analyzer.last_resource,
@@ -169,7 +173,7 @@ async fn view(call: &Call<'_>, analyzer: Analyzer) -> Result<View, WireError> {
         configuration,
         arn: analyzer.arn,
         name: analyzer.name,
-    })
+    }))
 }
 
 /// What an analyzer leaves alone.
@@ -251,8 +255,9 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, WireError> {
 
 pub(super) async fn one(call: &Call<'_>) -> Result<Reply, WireError> {
     let named: Named = call.input()?;
+    let missing = || StoreError::NotFound { what: "analyzer", id: named.analyzer_name.clone() };
     let analyzer = call.api.store.analyzer(&named.analyzer_name).await?;
-    Reply::of(&One { analyzer: view(call, analyzer).await? })
+    Reply::of(&One { analyzer: view(call, analyzer).await?.ok_or_else(missing)? })
 }
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, WireError> {
@@ -270,15 +275,18 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Reply, WireError> {
                 has_more = true;
                 break;
             }
-            after = Some(analyzer.name.clone());
-            analyzers.push(view(call, analyzer).await?);
+            let name = analyzer.name.clone();
+            if let Some(seen) = view(call, analyzer).await? {
+                analyzers.push(seen);
+            }
+            after = Some(name);
         }
         if has_more {
             break;
         }
         after = Some(next);
     }
-    let next_token = after.filter(|_| has_more).map(|name| call.token(&name));
+    let next_token = after.filter(|_| has_more).map(|name| call.token(&name)).transpose()?;
     Reply::of(&Listed { analyzers, next_token })
 }
 

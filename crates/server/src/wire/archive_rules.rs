@@ -108,17 +108,24 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, WireError> {
 
 pub(super) async fn one(call: &Call<'_>) -> Result<Reply, WireError> {
     let asked: Asked = call.input()?;
+    call.sees_analyzer(&asked.analyzer_name).await?;
     let rule = call.api.store.rule(&asked.analyzer_name, &asked.rule_name).await?;
+    if !call.who.visible.sees_rule(&rule.filter) {
+        return Err(StoreError::NotFound { what: "archive rule", id: asked.rule_name }.into());
+    }
     Reply::of(&One { archive_rule: View::of(rule) })
 }
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, WireError> {
     let of: Of = call.input()?;
     let size = call.page_size(USUAL)?;
-    let mut rules = call.api.store.rules(&of.analyzer_name, call.after()?.as_deref(), size.saturating_add(1)).await?;
+    call.sees_analyzer(&of.analyzer_name).await?;
+    // An analyzer has a hundred at most.
+    let mut rules = call.api.store.rules(&of.analyzer_name, call.after()?.as_deref(), MOST_RULES).await?;
+    rules.retain(|rule| call.who.visible.sees_rule(&rule.filter));
     let has_more = rules.len() > size as usize;
     rules.truncate(size as usize);
-    let next_token = rules.last().filter(|_| has_more).map(|rule| call.token(&rule.name));
+    let next_token = rules.last().filter(|_| has_more).map(|rule| call.token(&rule.name)).transpose()?;
     Reply::of(&Listed { archive_rules: rules.into_iter().map(View::of).collect(), next_token })
 }
 

@@ -2,7 +2,6 @@
 //!
 //! A key for some accounts sees only their findings; others are not there for it.
 
-use leastwise::access::AccountId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,7 +9,7 @@ use super::Reply;
 use super::error::WireError;
 use super::page::USUAL;
 use super::request::Call;
-use crate::store::{Analyzer, Cursor, Filter, FilterKey, Finding, FindingSummary, Page, Query, Sort, SortKey};
+use crate::store::{Analyzer, Cursor, Filter, Finding, FindingSummary, Page, Query, Sort, SortKey};
 
 /// The most findings of one `UpdateFindings`.
 const MOST_IDS: usize = 1000;
@@ -110,25 +109,12 @@ impl Call<'_> {
     /// A finding that whoever asks may see.
     pub(super) async fn finding(&self, analyzer: &Analyzer, id: &str) -> Result<Finding, WireError> {
         let finding = self.api.store.finding(analyzer, id).await?;
-        if AccountId::parse(&finding.summary.account).is_some_and(|account| self.who.sees(account)) {
+        if self.who.visible.sees(&finding.summary.account) {
             return Ok(finding);
         }
         // As if it were not there: in the words of one that is not.
         Err(WireError::from(crate::store::StoreError::NotFound { what: "finding", id: id.to_owned() }))
     }
-}
-
-/// Takes out of a filter what whoever asks may not see. False when nothing is left.
-fn narrow(call: &Call<'_>, filter: &mut Filter) -> bool {
-    let Some(accounts) = &call.who.accounts else { return true };
-    let criterion = filter.criteria.entry(FilterKey::ResourceOwnerAccount).or_default();
-    let seen: Vec<String> = accounts.iter().map(ToString::to_string).collect();
-    if criterion.eq.is_empty() {
-        criterion.eq = seen;
-    } else {
-        criterion.eq.retain(|account| seen.contains(account));
-    }
-    !criterion.eq.is_empty()
 }
 
 fn sort(asked: Option<SortAsked>) -> Result<Sort, WireError> {
@@ -151,12 +137,12 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Reply, WireError> {
     let unreadable = || WireError::field("nextToken", "is not one that this query returned");
     let after = call.after()?.map(|place| Cursor::parse(&place, sort).ok_or_else(unreadable)).transpose()?;
     let analyzer = call.api.store.analyzer_of_arn(&asked.analyzer_arn).await?;
-    let page = if narrow(call, &mut filter) {
+    let page = if call.who.visible.narrow(&mut filter) {
         call.api.store.list(&Query { filter, sort, after, limit, ..Query::of(&analyzer) }).await?
     } else {
         Page { findings: Vec::new(), next: None }
     };
-    let next_token = page.next.map(|cursor| call.token(&cursor.to_string()));
+    let next_token = page.next.map(|cursor| call.token(&cursor.to_string())).transpose()?;
     Reply::of(&Listed { findings: page.findings.into_iter().map(View::of).collect(), next_token })
 }
 
@@ -178,13 +164,14 @@ pub(super) async fn update(call: &Call<'_>) -> Result<Reply, WireError> {
     if ids.len() > MOST_IDS {
         return Err(WireError::field("ids", format!("has more than {MOST_IDS} items")));
     }
-    if let Some(resource) = &asked.resource_arn {
+    // What is of others is not there: nothing is changed, as with a resource that has no findings.
+    if let Some(resource) = asked.resource_arn.as_ref().filter(|arn| call.who.visible.sees_principal(arn)) {
         ids.extend(call.api.store.findings_of_resource(&analyzer, resource).await?);
     }
     if ids.is_empty() && asked.resource_arn.is_none() {
         return Err(WireError::field("ids", "is needed, or `resourceArn`"));
     }
-    if call.who.accounts.is_some() {
+    if !call.who.visible.is_all() {
         for id in &ids {
             call.finding(&analyzer, id).await?;
         }

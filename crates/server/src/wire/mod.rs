@@ -25,13 +25,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::routing::any;
 use leastwise::access::AccountId;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use crate::access::{Asked, Gate, Key, Scope, Secret};
+use crate::access::{Asked, Gate, Key, Scope, Secret, Units, Visibility};
 use crate::desk::Desk;
 use crate::state::AppState;
 use crate::store::{ApiKey, Store, StoreError};
@@ -39,10 +39,10 @@ use error::WireError;
 use model::{Model, Operation};
 use rate::Rate;
 use request::Call;
-use token::Tokens;
+pub(crate) use token::Tokens;
 
 /// The longest body that is read, in bytes.
-pub const LONGEST_BODY: usize = 2 << 20;
+pub const MAX_BODY: usize = 2 << 20;
 
 /// So many requests are in hand at a time; more are told to come again. Who waits for the store waits a second or two then, and
 /// not until it is taken for lost.
@@ -57,6 +57,10 @@ pub struct Api {
     tokens: Tokens,
     region: String,
     account: Option<AccountId>,
+    /// Where the server is reached, if that is not where a request says.
+    public_url: Option<String>,
+    is_encrypted: bool,
+    units: Units,
     rate: Arc<Rate>,
     in_hand: Arc<Semaphore>,
 }
@@ -72,7 +76,19 @@ impl Api {
         let tokens = Tokens::of_key(store.secret("next-token").await?);
         let rate = Arc::new(Rate::of(options.requests_per_second));
         let in_hand = Arc::new(Semaphore::new(IN_HAND));
-        Ok(Api { store, desk, gate, tokens, region: options.region.clone(), account: options.account, rate, in_hand })
+        Ok(Api {
+            store,
+            desk,
+            gate,
+            tokens,
+            region: options.region.clone(),
+            account: options.account,
+            public_url: options.public_url.clone(),
+            is_encrypted: options.tls.is_some(),
+            units: state.units.clone(),
+            rate,
+            in_hand,
+        })
     }
 
     /// A router with every path of the model.
@@ -148,7 +164,7 @@ fn needs(operation: &str) -> (Scope, bool) {
 impl Api {
     async fn handle(&self, request: Request) -> Result<Reply, WireError> {
         let (head, body) = request.into_parts();
-        let body = to_bytes(body, LONGEST_BODY).await.map_err(|_| WireError::TooLarge(LONGEST_BODY))?;
+        let body = to_bytes(body, MAX_BODY).await.map_err(|_| WireError::TooLarge(MAX_BODY))?;
         let asked = Asked {
             method: head.method.as_str(),
             path: head.uri.path(),
@@ -160,7 +176,7 @@ impl Api {
         let now = crate::clock::now();
         let _in_hand = self.in_hand.try_acquire().map_err(|_| WireError::Throttled)?;
         let key = match self.gate.named(&asked)? {
-            Some(id) => self.store.key(&id).await?.and_then(usable),
+            Some(id) => self.store.key(&id).await?.and_then(|row| usable(row, &self.units)),
             None => None,
         };
         let who = self.gate.admit(&asked, key, now.seconds())?;
@@ -174,12 +190,14 @@ impl Api {
         if is_change && operation.name != "UpdateFindings" && operation.name != "GenerateFindingRecommendation" {
             who.sees_all()?;
         }
-        let input = request::read(operation, &labels, &asked)?;
+        let mut input = request::read(operation, &labels, &asked)?;
+        self.resolve(&who.visible, &mut input).await?;
         if is_change {
             let has_token = input.get("clientToken").and_then(serde_json::Value::as_str).is_some_and(|token| !token.is_empty());
             self.gate.once(&who, has_token, now.seconds())?;
         }
-        let call = Call { api: self, who: &who, operation, input, now };
+        let base = self.base(&head.headers);
+        let call = Call { api: self, who: &who, operation, input, now, base };
         let result = dispatch(&call).await.map_err(|error| of_model(operation, error));
         if is_change && matches!(result, Err(WireError::Internal(_) | WireError::Throttled)) {
             self.gate.not_done(&who);
@@ -188,14 +206,49 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Where a client reaches the server: as the operator says, else as the request does.
+    fn base(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let is_host = |host: &&str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(is_host).unwrap_or("localhost");
+        format!("{}://{host}", if self.is_encrypted { "https" } else { "http" })
+    }
+
+    /// Puts the ARNs of analyzers into an input that the store knows in the place of those that a caller is shown who sees some accounts
+    /// only. What the caller does not see is not there.
+    async fn resolve(&self, visible: &Visibility, input: &mut serde_json::Value) -> Result<(), WireError> {
+        if visible.is_all() {
+            return Ok(());
+        }
+        for member in ["analyzerArn", "resourceArn"] {
+            let Some(asked) = input.get(member).and_then(serde_json::Value::as_str).map(str::to_owned) else { continue };
+            let Some((_, name)) = asked.split_once(":analyzer/") else { continue };
+            let missing = || WireError::from(StoreError::NotFound { what: "analyzer", id: asked.clone() });
+            let analyzer = match self.store.analyzer(name).await {
+                Ok(analyzer) => analyzer,
+                Err(StoreError::NotFound { .. }) => return Err(missing()),
+                Err(error) => return Err(error.into()),
+            };
+            let arn = analyzer.arn.clone();
+            if visible.analyzer(analyzer).is_none_or(|seen| seen.arn != asked) {
+                return Err(missing());
+            }
+            if let Some(value) = input.get_mut(member) {
+                *value = arn.into();
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The key that a row keeps, if it counts.
-fn usable(row: ApiKey) -> Option<Key> {
+pub(crate) fn usable(row: ApiKey, units: &Units) -> Option<Key> {
     let scope = Scope::parse(&row.scopes)?;
-    let accounts: Option<Vec<AccountId>> = match row.accounts.as_str() {
-        "" => None,
-        list => Some(list.split(',').map(AccountId::parse).collect::<Option<_>>()?),
-    };
-    let key = Key { id: row.id, secret: Secret::kept(row.secret), scope, accounts, expires: row.expires };
+    let visible = units.visibility(&row.accounts);
+    let key = Key { id: row.id, secret: Secret::kept(row.secret), scope, visible, expires: row.expires };
     (!row.is_disabled).then_some(key)
 }
 
@@ -264,6 +317,9 @@ mod tests {
             gate: Arc::new(Gate::open()),
             region: "us-east-1".to_owned(),
             account: None,
+            public_url: None,
+            is_encrypted: false,
+            units: Units::default(),
             rate: Arc::new(Rate::of(0)),
             in_hand: Arc::new(Semaphore::new(1)),
         };

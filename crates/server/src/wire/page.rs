@@ -28,20 +28,19 @@ impl Call<'_> {
             members.remove("nextToken");
             members.remove("maxResults");
         }
-        let accounts = self.who.accounts.as_ref();
-        let accounts: Option<Vec<&str>> = accounts.map(|all| all.iter().map(leastwise::access::AccountId::as_str).collect());
-        format!("{} {accounts:?} {}", self.operation.name, canonical(&rest))
+        format!("{} {:?} {}", self.operation.name, self.who.visible.accounts(), canonical(&rest))
     }
 
     /// Where the page begins: behind this place, or at the beginning.
     pub(super) fn after(&self) -> Result<Option<String>, WireError> {
         let token = self.input.get("nextToken").and_then(serde_json::Value::as_str);
-        token.map(|token| self.api.tokens.open(&self.query(), token)).transpose()
+        let foreign = || WireError::field("nextToken", "is not one that this query returned");
+        token.map(|token| self.api.tokens.open(&self.query(), token).ok_or_else(foreign)).transpose()
     }
 
     /// The token for the page behind a place.
-    pub(super) fn token(&self, place: &str) -> String {
-        self.api.tokens.seal(&self.query(), place)
+    pub(super) fn token(&self, place: &str) -> Result<String, WireError> {
+        self.api.tokens.seal(&self.query(), place).ok_or_else(|| WireError::Internal("no randomness for a token".to_owned()))
     }
 
     /// A page of a list that is wholly at hand and does not change between two pages, and the token for the next one.
@@ -56,7 +55,7 @@ impl Call<'_> {
             }
         };
         let more = all.len() > from.saturating_add(size);
-        let token = more.then(|| self.token(&format!("{} {version}", from.saturating_add(size))));
+        let token = more.then(|| self.token(&format!("{} {version}", from.saturating_add(size)))).transpose()?;
         Ok((all.into_iter().skip(from).take(size).collect(), token))
     }
 }

@@ -14,7 +14,7 @@ use super::error::{Problem, Reason, WireError};
 use super::model::{Kind, Location, Model, Operation};
 use super::token::canonical;
 use crate::access::{Admitted, Asked, pairs};
-use crate::store::{Change, ClientToken};
+use crate::store::{Change, ClientToken, StoreError};
 
 /// An operation, its input, and who asks.
 pub(super) struct Call<'a> {
@@ -23,9 +23,18 @@ pub(super) struct Call<'a> {
     pub(super) operation: &'static Operation,
     pub(super) input: Value,
     pub(super) now: Timestamp,
+    /// Where the server is reached, as `https://leastwise.example`.
+    pub(super) base: String,
 }
 
 impl Call<'_> {
+    /// That whoever asks sees an analyzer, by its name.
+    pub(super) async fn sees_analyzer(&self, name: &str) -> Result<(), WireError> {
+        let analyzer = self.api.store.analyzer(name).await?;
+        let missing = || StoreError::NotFound { what: "analyzer", id: name.to_owned() };
+        self.who.visible.analyzer(analyzer).map(drop).ok_or_else(|| missing().into())
+    }
+
     /// The input as a type.
     pub(super) fn input<T: DeserializeOwned>(&self) -> Result<T, WireError> {
         // The model's rules were kept, so that only our own types can disagree.

@@ -69,7 +69,7 @@ fn number(count: u64) -> i32 {
 pub(super) async fn of_findings(call: &Call<'_>) -> Result<Reply, WireError> {
     let asked: Asked = call.input()?;
     let analyzer = call.api.store.analyzer_of_arn(&asked.analyzer_arn).await?;
-    let only: Option<Vec<String>> = call.who.accounts.as_ref().map(|own| own.iter().map(ToString::to_string).collect());
+    let only = call.who.visible.accounts();
     let known = call.api.store.statistics_of(&analyzer, only.as_deref(), TOP).await?;
     let top = known.accounts.iter().map(|totals| OfAccount {
         account: totals.account.clone(),

@@ -79,5 +79,6 @@ pub(super) async fn untag(call: &Call<'_>) -> Result<Reply, WireError> {
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, WireError> {
     let of: Of = call.input()?;
     let analyzer = call.api.store.analyzer_of_arn(&of.resource_arn).await?;
-    Reply::of(&Listed { tags: call.api.store.tags(&analyzer.arn).await?.into_iter().collect() })
+    let tags = if call.who.visible.sees_tags(&analyzer) { call.api.store.tags(&analyzer.arn).await? } else { Vec::new() };
+    Reply::of(&Listed { tags: tags.into_iter().collect() })
 }

@@ -1,54 +1,49 @@
 //! The tokens that lead to the next page: where the last one ended, sealed for the query that it was of.
 //!
-//! Nothing is kept for them. The seal is an HMAC with a key that all servers of a store share, over the query and the place,
-//! so that a token of another query or of somebody else's making is no token.
+//! Nothing is kept for them. The seal is authenticated encryption (ChaCha20-Poly1305) with a key that all servers of a store share, bound
+//! to the query. So a token of another query or of somebody else's making is no token, and none tells its place, which may be a finding
+//! that whoever asks does not see.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde_json::Value;
-use sha2::Sha256;
-
-use super::error::WireError;
-
-/// So many bytes of the HMAC are in a token.
-const SEAL: usize = 16;
 
 /// Seals and opens tokens.
 #[derive(Clone)]
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     key: [u8; 32],
 }
 
 impl Tokens {
     /// Tokens of a key.
-    pub(super) fn of_key(key: [u8; 32]) -> Tokens {
+    pub(crate) fn of_key(key: [u8; 32]) -> Tokens {
         Tokens { key }
     }
 
-    fn seal_of(&self, query: &str, place: &str) -> Vec<u8> {
-        // An HMAC takes keys of any length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else { return Vec::new() };
-        mac.update(format!("leastwise-token 1\n{}\n{query}{place}", query.len()).as_bytes());
-        mac.finalize().into_bytes().iter().take(SEAL).copied().collect()
+    fn key(&self) -> Option<LessSafeKey> {
+        UnboundKey::new(&CHACHA20_POLY1305, &self.key).ok().map(LessSafeKey::new)
     }
 
-    /// A token for the page behind `place`.
-    pub(super) fn seal(&self, query: &str, place: &str) -> String {
-        let mut bytes = self.seal_of(query, place);
-        bytes.extend_from_slice(place.as_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
+    /// A token for the page behind `place`; none when the machine has no randomness.
+    pub(crate) fn seal(&self, query: &str, place: &str) -> Option<String> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).ok()?;
+        let mut sealed = place.as_bytes().to_vec();
+        self.key()?.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(query), &mut sealed).ok()?;
+        let mut token = nonce.to_vec();
+        token.append(&mut sealed);
+        Some(URL_SAFE_NO_PAD.encode(token))
     }
 
     /// The place of a token, if it is one of this query.
-    pub(super) fn open(&self, query: &str, token: &str) -> Result<String, WireError> {
-        let foreign = || WireError::field("nextToken", "is not one that this query returned");
-        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| foreign())?;
-        let (seal, place) = bytes.split_at_checked(SEAL).ok_or_else(foreign)?;
-        let place = std::str::from_utf8(place).map_err(|_| foreign())?;
-        // Compared in full, whatever the first difference is.
-        let differs = self.seal_of(query, place).iter().zip(seal).fold(0, |all, (a, b)| all | (a ^ b));
-        if differs == 0 { Ok(place.to_owned()) } else { Err(foreign()) }
+    pub(crate) fn open(&self, query: &str, token: &str) -> Option<String> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut sealed = sealed.to_vec();
+        let place = self.key()?.open_in_place(nonce, Aad::from(query), &mut sealed).ok()?;
+        std::str::from_utf8(place).ok().map(str::to_owned)
     }
 }
 
@@ -75,18 +70,20 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_query_alone() {
         let tokens = Tokens::of_key([7; 32]);
-        let token = tokens.seal("query", "place ä");
+        let token = tokens.seal("query", "place ä").unwrap();
         assert_eq!(tokens.open("query", &token).unwrap(), "place ä");
-        assert!(tokens.open("query2", &token).is_err());
-        assert!(tokens.open("queryp", &tokens.seal("query", "place")).is_err());
-        assert!(Tokens::of_key([8; 32]).open("query", &token).is_err());
+        assert_ne!(token, tokens.seal("query", "place ä").unwrap());
+        assert!(!String::from_utf8_lossy(&URL_SAFE_NO_PAD.decode(&token).unwrap()).contains("place"), "a token tells no place");
+        assert!(tokens.open("query2", &token).is_none());
+        assert!(tokens.open("queryp", &tokens.seal("query", "place").unwrap()).is_none());
+        assert!(Tokens::of_key([8; 32]).open("query", &token).is_none());
         for tampered in ["", "x", "AAAA", &format!("{token}A"), &token[1..], &"A".repeat(64)] {
-            assert!(tokens.open("query", tampered).is_err(), "{tampered}");
+            assert!(tokens.open("query", tampered).is_none(), "{tampered}");
         }
         for at in 0..token.len() {
             let mut changed = token.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-            assert!(tokens.open("query", std::str::from_utf8(&changed).unwrap()).is_err(), "{at}");
+            assert!(tokens.open("query", std::str::from_utf8(&changed).unwrap()).is_none(), "{at}");
         }
     }
 

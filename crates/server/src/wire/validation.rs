@@ -80,7 +80,7 @@ fn path(path: &ElementPath, is_key: bool) -> Vec<Step> {
     path.0.iter().enumerate().map(step).collect()
 }
 
-fn view(text: &str, finding: Finding) -> View {
+fn view(text: &str, finding: Finding, base: &str) -> View {
     let offset = |bytes: usize| text.get(..bytes).map_or(bytes, |before| before.chars().count());
     let position =
         |line: usize, column: usize, bytes: usize| Position { line, column: column.saturating_sub(1), offset: offset(bytes) };
@@ -92,7 +92,7 @@ fn view(text: &str, finding: Finding) -> View {
         finding_details: format!("{}. {}", finding.message, finding.help),
         finding_type: finding.severity.as_str(),
         issue_code: finding.code.replace('-', "_").to_ascii_uppercase(),
-        learn_more_link: format!("docs/checks/{}.md", finding.code),
+        learn_more_link: format!("{base}/docs/checks/{}", finding.code),
         locations: [Location { path: path(&finding.path, OF_KEYS.contains(&finding.code)), span }],
     }
 }
@@ -105,9 +105,10 @@ pub(super) async fn validate(call: &Call<'_>) -> Result<Reply, WireError> {
         "RESOURCE_CONTROL_POLICY" => PolicyType::ResourceControl,
         _ => PolicyType::Identity,
     };
+    let base = call.base.clone();
     let findings = aside(move || {
         let found = checks::valid(&asked.policy_document, Some(kind), Catalogue::embedded()).findings;
-        found.into_iter().map(|finding| view(&asked.policy_document, finding)).collect()
+        found.into_iter().map(|finding| view(&asked.policy_document, finding, &base)).collect()
     });
     // The token is sealed for the document too, so its findings are the same on every page.
     let (findings, next_token) = call.page(findings.await?, "", USUAL)?;

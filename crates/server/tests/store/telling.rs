@@ -15,7 +15,13 @@ fn hook(id: &str) -> Webhook {
         form: "ocsf".to_owned(),
         secret: "secret".to_owned(),
         created: at(0),
+        failures: 0,
+        due: Timestamp::from_seconds(0),
     }
+}
+
+fn row(outcome: &str) -> DeliveryRow {
+    DeliveryRow { at: at(0), kind: "finding".to_owned(), subject: "one".to_owned(), outcome: outcome.to_owned() }
 }
 
 async fn deliveries(bed: &Bed) {
@@ -31,7 +37,7 @@ async fn deliveries(bed: &Bed) {
     let due = store.deliveries("one", at(2), 10).await.unwrap();
     assert_eq!((due.len(), store.deliveries("one", at(1), 10).await.unwrap().len()), (5, 0));
     for delivery in &due {
-        store.delivered(delivery).await.unwrap();
+        store.delivered("one", std::slice::from_ref(delivery), &row("delivered")).await.unwrap();
     }
     assert_eq!((store.waiting("one").await.unwrap().count, store.waiting("two").await.unwrap().count), (0, 5));
 
@@ -41,15 +47,35 @@ async fn deliveries(bed: &Bed) {
     store.archive(&own, ids, None, None, &change(9)).await.unwrap();
     let first = store.deliveries("one", at(9), 10).await.unwrap().remove(0);
     store.reopen(&own, ids, &change(9)).await.unwrap();
-    store.delivered(&first).await.unwrap();
+    store.delivered("one", std::slice::from_ref(&first), &row("delivered")).await.unwrap();
     let second = store.deliveries("one", at(9), 10).await.unwrap();
     assert_eq!(second.len(), 1, "the later state is still to be told");
     assert!(second[0].version > first.version);
     // What failed is due later, and says why.
-    store.postpone(&second[0], at(50), "the receiver answers 500").await.unwrap();
+    store.postpone(&second[0], at(50), &row("the receiver answers 422")).await.unwrap();
     assert!(store.deliveries("one", at(49), 10).await.unwrap().is_empty());
     assert_eq!(store.deliveries("one", at(50), 10).await.unwrap()[0].attempts, 1);
-    assert_eq!(store.waiting("one").await.unwrap().problem.as_deref(), Some("the receiver answers 500"));
+    assert_eq!(store.waiting("one").await.unwrap().problem.as_deref(), Some("the receiver answers 422"));
+    let log = store.delivery_log("one", 100).await.unwrap();
+    assert_eq!((log.len(), log[0].outcome.as_str(), log[1].outcome.as_str()), (7, "the receiver answers 422", "delivered"));
+
+    // A receiver that is dead is noted once for all that waits, and the log is bounded; an answer makes it live again.
+    for attempt in 0..300 {
+        store.suspend("two", at(1_000 + attempt), &row("no answer"), false).await.unwrap();
+    }
+    let dead = store.webhooks().await.unwrap().into_iter().find(|own| own.id == "two").unwrap();
+    assert_eq!((dead.failures, dead.due, store.waiting("two").await.unwrap().count), (300, at(1_299), 5));
+    assert_eq!(
+        (store.delivery_log("two", 1_000).await.unwrap().len(), store.delivery_log("one", 1_000).await.unwrap().len()),
+        (200, 7)
+    );
+    store.delivered("two", &[], &row("delivered")).await.unwrap();
+    assert_eq!(store.webhooks().await.unwrap().into_iter().find(|own| own.id == "two").unwrap().failures, 0);
+
+    // Its address is in no line of the log of changes.
+    let audit = store.audit(None, None, 1_000).await.unwrap();
+    assert!(audit.iter().any(|row| row.action == "CreateWebhook"));
+    assert!(!audit.iter().any(|row| format!("{row:?}").contains("hooks.example")));
 
     // What an analysis finds mended is told too; what goes with its webhook is not.
     let own = store.analyzer("telling").await.unwrap();

@@ -13,13 +13,14 @@ use leastwise::recommend::{Advisor, Basis, NotJudged};
 use leastwise::refine::Choices;
 use leastwise::report::analysis_sarif::sarif;
 use leastwise::report::findings::{FindingRow, FindingsReport};
+use leastwise::report::held_back::{NOTHING_JUDGED, all_held, held};
 use leastwise::report::html::{escaped, html, recommended};
 use leastwise::report::markdown::markdown;
 
 use crate::everybody::{Answer, answer_all, each_once};
 use crate::evidence::{Evidence, EvidenceOptions, UsageOption};
 use crate::failure::{Exit, Failure};
-use crate::output::{Colours, print, print_failure, write_folder};
+use crate::output::{Colours, print, print_failure, remark, write_folder};
 use crate::recommend::line;
 use crate::table::table;
 
@@ -103,6 +104,10 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
         evidence.replay_usage(&mut log)?;
     }
     let found = find(&analysis, &exclusions);
+    if arguments.format == Format::Ndjson && arguments.out.is_none() {
+        // A line of NDJSON is a finding; what else there is to say must not be lost.
+        notes(&found).iter().for_each(|note| remark(note));
+    }
     match &arguments.out {
         None => {
             let mut advice = Advice::default();
@@ -132,6 +137,17 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<Exit, Failure> {
         }
     }
     Ok(if found.findings.is_empty() { Exit::Clean } else { Exit::Findings })
+}
+
+/// What a list of findings alone would not say.
+fn notes(found: &Found<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if found.coverage.held.nothing_judged() {
+        notes.push(NOTHING_JUDGED.to_owned());
+    }
+    notes.extend(found.coverage.unmatched.iter().map(ToString::to_string));
+    notes.extend(all_held(found).into_iter().map(|(kind, reason, count)| format!("held back: {}", held(kind, reason, count))));
+    notes
 }
 
 /// What the page shows of the recommendations.

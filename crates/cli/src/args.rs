@@ -49,7 +49,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  leastwise recommend arn:aws:iam::111122223333:role/worker --from exports/")]
     Recommend(crate::recommend::RecommendArguments),
     /// Say why an action of a principal is used, unused, unobservable or unknown: the records behind it.
-    #[command(after_help = "Example:\n  leastwise explain arn:aws:iam::111122223333:role/worker s3:GetObject --from exports/")]
+    #[command(
+        after_help = "Example:\n  leastwise explain arn:aws:iam::111122223333:role/worker s3:GetObject --from exports/\n  leastwise explain arn:aws:iam::111122223333:user/ana password --from exports/"
+    )]
     Explain(crate::explain::ExplainArguments),
     /// Replay every recorded event against the policies before and after all recommendations.
     #[command(after_help = "Example:\n  leastwise replay --from exports/ --split-half")]
@@ -351,4 +353,24 @@ pub(crate) struct DemoArguments {
     /// Leave out so many hours of the first account's log.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) gap_hours: u32,
+    /// Rename users, make roles anew under an old name, assume roles that then call nothing, and use some only in the last hours.
+    #[arg(long)]
+    pub(crate) tangles: bool,
+    /// How the trails are set up.
+    #[arg(long, value_enum, default_value_t = DemoTrails::Each)]
+    pub(crate) trails: DemoTrails,
+    /// In how many regions the accounts work, 1 to 4.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub(crate) regions: u32,
+}
+
+/// How the trails of a made-up organization are set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoTrails {
+    /// One in each account.
+    Each,
+    /// One for management events, and one for data events that was set up in the middle of the period.
+    Several,
+    /// One of the first account for the whole organization.
+    Organization,
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use leastwise_demo::{Options, generate};
+use leastwise_demo::{Options, Trails, generate};
 
-use crate::args::DemoArguments;
+use crate::args::{DemoArguments, DemoTrails};
 use crate::failure::{Exit, Failure};
 use crate::output::{print, write_folder};
 
@@ -19,6 +19,13 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
         events: arguments.events.unwrap_or(standard.events),
         data_events: arguments.data_events,
         gap_hours: arguments.gap_hours,
+        tangles: arguments.tangles,
+        trails: match arguments.trails {
+            DemoTrails::Each => Trails::Each,
+            DemoTrails::Several => Trails::Several,
+            DemoTrails::Organization => Trails::Organization,
+        },
+        regions: usize::try_from(arguments.regions).unwrap_or(1),
         ..standard
     };
     let out = &arguments.out;

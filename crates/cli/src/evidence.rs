@@ -12,7 +12,9 @@ use leastwise::access::access_keys::AccessKeyList;
 use leastwise::access::{AccountsReader, Affects, CredentialReport, Timestamp};
 use leastwise::analysis::{Analysis, DEFAULT_TOLERANCE, InputProblem, Place, Records, UndatedExports};
 use leastwise::backtest::RequestLog;
-use leastwise::usage::{Collector, DeniedAttempts, Event, EventMapper, LastAccessedReader, RoleActivity, Rules, TrackingPeriod};
+use leastwise::usage::{
+    Collector, DeniedAttempts, Event, EventMapper, GapCause, LastAccessedReader, RoleActivity, Rules, TrackingPeriod,
+};
 use leastwise_history::{DescribedTrails, ReadOptions, Reading, TrailFacts};
 use leastwise_policy::Catalogue;
 use leastwise_policy::catalogue::import::{ImportHints, SourceFile, import};
@@ -111,6 +113,8 @@ type ReadOne<'r> = dyn FnMut(&str, &[u8], &mut Vec<InputProblem>) + 'r;
 /// The inputs that were found, and the catalogue that they are to be read by.
 pub(crate) struct Evidence {
     files: Vec<(Kind, PathBuf)>,
+    /// The given folder with a `/` at its end: what is told of files is told from there on.
+    root: Option<String>,
     catalogue: Option<Catalogue>,
     problems: Vec<InputProblem>,
     period: TrackingPeriod,
@@ -124,6 +128,11 @@ pub(crate) struct Evidence {
 
 const HELP_NOTHING: &str = "give a folder of exports, or `--account FILE`; docs/inputs.md says how to get the files, and \
 `leastwise demo --out demo` makes some up";
+
+/// What makes a folder with logs only conclusive.
+const HELP_LOGS_ONLY: &str = "logs show who did what; add what is granted, and what the trails record:
+aws iam get-account-authorization-details > account/ACCOUNT.json
+aws cloudtrail describe-trails > trails/trails.json, and aws cloudtrail get-event-selectors --trail-name NAME > trails/selectors.json";
 
 impl Evidence {
     /// Finds the files of `folder` and those that the options name, and reads the catalogue.
@@ -143,7 +152,9 @@ impl Evidence {
         files.dedup();
         if !files.iter().any(|(kind, _)| *kind == Kind::Account) {
             let place = folder.map_or(String::new(), |folder| format!("{}: ", folder.display()));
-            return Err(Failure::bad_input(format!("{place}no account authorization details are there"), HELP_NOTHING));
+            let message = format!("{place}no account authorization details found, so nothing can be judged");
+            let has_logs = files.iter().any(|(kind, _)| *kind == Kind::Logs);
+            return Err(Failure::bad_input(message, if has_logs { HELP_LOGS_ONLY } else { HELP_NOTHING }));
         }
         let role_activity = if options.requests_only { RoleActivity::RequestsOnly } else { RoleActivity::Assumptions };
         let denied = if options.count_denied { DeniedAttempts::CountAsUse } else { DeniedAttempts::RecordApart };
@@ -155,6 +166,7 @@ impl Evidence {
         };
         let mut evidence = Evidence {
             files,
+            root: folder.map(|folder| format!("{}/", folder.display().to_string().trim_end_matches('/'))),
             catalogue: Inputs::default().catalogue(options.catalog.as_deref())?,
             problems,
             period,
@@ -202,7 +214,14 @@ impl Evidence {
         #[cfg(feature = "ingest")]
         self.recall(&mut collector, &mut observed, &mut problems);
         let described = self.described_trails(&mut problems);
-        observed.timelines(&described, &self.trails).into_iter().for_each(|timeline| collector.ledger().cover(timeline));
+        for mut timeline in observed.timelines(&described, &self.trails) {
+            for gap in &mut timeline.gaps {
+                if let GapCause::Unreadable(file) = &mut gap.cause {
+                    *file = self.shortened(file);
+                }
+            }
+            collector.ledger().cover(timeline);
+        }
         let mut reports = LastAccessedReader::default();
         self.each(Kind::LastAccessed, &mut problems, &mut |name, bytes, _| reports.add(name, bytes));
         let (reports, unread) = reports.finish();
@@ -225,8 +244,23 @@ impl Evidence {
             keys.push(list);
             problems.extend(unread.into_iter().map(InputProblem::from));
         });
+        problems.iter_mut().for_each(|problem| self.shorten(problem));
         let records = Records { accounts, ledger, credentials, keys, problems };
         Analysis { undated: self.undated, ..Analysis::new(mapper, records, self.period, self.rules) }
+    }
+
+    /// Names the file of a problem from the given folder on.
+    fn shorten(&self, problem: &mut InputProblem) {
+        problem.file = self.shortened(&problem.file).into();
+        if let Some(root) = &self.root {
+            problem.message = problem.message.replace(root.as_str(), "");
+        }
+    }
+
+    /// A file's name from the given folder on.
+    fn shortened(&self, file: &str) -> String {
+        let rest = self.root.as_ref().and_then(|root| file.strip_prefix(root.as_str()));
+        rest.unwrap_or(file).to_owned()
     }
 
     /// Gives every event of the logs to `visit`, each once.

@@ -1,4 +1,5 @@
-//! `leastwise explain`: the state of one action of one principal, and the records behind it.
+//! `leastwise explain`: the state of one action of one principal, and the records behind it; roles, keys and passwords are in
+//! `explain_identity.rs`.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use leastwise_policy::{ActionName, Catalogue};
 use serde_json::{Value, json};
 
 use crate::evidence::{Evidence, EvidenceOptions, UsageOption};
+use crate::explain_identity::{Asked, answer, text};
 use crate::failure::{Exit, Failure};
 use crate::output::{Colours, print};
 use crate::recommend::{ViewFormat, pretty, principal};
@@ -19,10 +21,12 @@ use crate::recommend::{ViewFormat, pretty, principal};
 /// What `leastwise explain` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// The ARN of a user or role.
+    /// The ARN of a user or role, or the id of an access key.
     arn: String,
-    /// The action, such as s3:GetObject.
-    action: String,
+    /// An action, such as s3:GetObject; of a user also `1` or `2` (the slot of an access key), a key's id, or `password`. Without it
+    /// the role as a whole, or all credentials of the user.
+    #[arg(value_name = "ACTION|SLOT|KEY|password")]
+    action: Option<String>,
     /// A folder of exports, laid out in any way (docs/inputs.md).
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
@@ -42,7 +46,15 @@ const SAMPLE: usize = 5;
 pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let evidence =
         Evidence::find(arguments.from.as_deref(), &arguments.evidence)?.with_usage(&arguments.usage, &arguments.evidence)?;
-    let action = known_action(evidence.catalogue(), &arguments.action)?;
+    if let Some(asked) = Asked::of(&arguments.arn, arguments.action.as_deref()) {
+        let answer = answer(&evidence.analyse(&mut |_| ()), &arguments.arn, &asked)?;
+        print(&match arguments.format {
+            ViewFormat::Json => pretty(&answer)?,
+            ViewFormat::Text => text(&answer, Colours::of_standard_output()),
+        })?;
+        return Ok(Exit::Clean);
+    }
+    let action = known_action(evidence.catalogue(), arguments.action.as_deref().unwrap_or_default())?;
     // The records behind the answer are gathered while the logs are read for the ledger.
     let mapper = evidence.mapper();
     let mut records = Records::of(&arguments.arn, &action);
@@ -131,8 +143,8 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
                 found.events.denied
             ));
             for event in &sample {
-                let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or("-");
-                out.push_str(&format!("    {} {} {} {}\n", text("time"), text("eventID"), text("source"), text("name")));
+                let member = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or("-");
+                out.push_str(&format!("    {} {} {} {}\n", member("time"), member("eventID"), member("source"), member("name")));
             }
             out.push_str(&format!("  last-accessed report: last attempt {}\n", of(time(found.last_reported))));
             for trail in &trails {

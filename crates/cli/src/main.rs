@@ -19,6 +19,7 @@ mod evaluate;
 mod everybody;
 mod evidence;
 mod explain;
+mod explain_identity;
 mod failure;
 #[cfg(feature = "ingest")]
 mod ingest;

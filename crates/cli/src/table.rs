@@ -5,6 +5,7 @@
 use leastwise::analysis::Analysis;
 use leastwise::findings::{FindingKind, Found};
 use leastwise::report::findings::lacks;
+use leastwise::report::held_back::{NOTHING_JUDGED, all_held, commands, counted_type, held};
 use leastwise::report::{counted, day, sentence};
 
 use crate::output::Colours;
@@ -32,17 +33,22 @@ pub(crate) fn table(analysis: &Analysis<'_>, found: &Found<'_>, colours: Colours
         }
         out.push('\n');
     }
-    let count = |kind: FindingKind| found.findings.iter().filter(|finding| finding.kind == kind).count();
-    let kinds: Vec<String> =
-        FindingKind::ALL.iter().map(|kind| format!("{} {}", count(*kind), kind.title().to_lowercase())).collect();
-    out.push_str(&format!("{}  {}\n", colours.bold("Findings  "), kinds.join(", ")));
+    let findings = if found.coverage.held.nothing_judged() {
+        NOTHING_JUDGED.to_owned()
+    } else {
+        FindingKind::ALL.map(|kind| counted_type(found, kind)).join(", ")
+    };
+    out.push_str(&format!("{}  {findings}\n", colours.bold("Findings  ")));
     let total = found.coverage.total();
+    // Where nothing was judged, that nothing is unused would say too much.
+    let known = match found.coverage.held.nothing_judged() {
+        true => String::new(),
+        false => format!("{} used, {} unused, ", total.used, total.unused),
+    };
     out.push_str(&format!(
-        "{}  {} granted: {} used, {} unused, {} unobservable, {} unknown, {} blocked by a boundary, {} denied, {} not in the catalogue\n",
+        "{}  {} granted: {known}{} unobservable, {} unknown, {} blocked by a boundary, {} denied, {} not in the catalogue\n",
         colours.bold("Actions   "),
         total.granted(),
-        total.used,
-        total.unused,
         total.unobservable,
         total.unknown,
         total.blocked,
@@ -92,6 +98,22 @@ pub(crate) fn table(analysis: &Analysis<'_>, found: &Found<'_>, colours: Colours
     }
     if analysis.problems.len() > PROBLEMS {
         out.push_str(&format!("{}  and {} more\n", colours.yellow("Problem   "), analysis.problems.len() - PROBLEMS));
+    }
+    for unmatched in &found.coverage.unmatched {
+        out.push_str(&format!("{}  {unmatched}\n", colours.yellow("Exclusion ")));
+    }
+    for (kind, reason, count) in all_held(found) {
+        let text = held(kind, reason, count);
+        out.push_str(&format!("{}  {text} {}\n", colours.yellow("Held back "), colours.dim(reason.code())));
+    }
+    // The last lines say what to do next, the most telling at the very end.
+    let commands = commands(found);
+    if !commands.is_empty() {
+        out.push_str(&format!(
+            "{}  the answers of these commands, saved beside the other files, settle it:\n",
+            colours.bold("Next      ")
+        ));
+        commands.iter().for_each(|command| out.push_str(&format!("  {command}\n")));
     }
     out
 }

@@ -1,6 +1,6 @@
 //! Writes a made-up organization into a folder: for development and benchmarks; users have `leastwise demo`.
 //!
-//! `write-demo OUT [seed=1] [accounts=3] [roles=60] [users=15] [events=20000] [days=95] [truth=1] [data-events=0] [gap-hours=0]`
+//! `write-demo OUT [seed=1] [accounts=3] [roles=60] [users=15] [events=20000] [days=95] [truth=1] [data-events=0] [gap-hours=0] [tangles=0] [regions=1]`
 
 use std::error::Error;
 use std::io::Write;
@@ -23,6 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "days" => options.days = value.parse()?,
             "truth" => options.truth = value == "1",
             "data-events" => options.data_events = value == "1",
+            "tangles" => options.tangles = value == "1",
+            "regions" => options.regions = value.parse()?,
             "gap-hours" => options.gap_hours = value.parse()?,
             _ => return Err(format!("`{key}` is no option").into()),
         }

@@ -8,9 +8,12 @@ use std::io;
 use crate::organization::{Kind, Managed, Organization, Outcome, Principal};
 use crate::policy::Policy;
 use crate::text::{percent_encode, quote};
-use crate::time::offset;
+use crate::time::{HOUR, offset};
 use crate::trail::Seen;
 use crate::{FileKind, Sink};
+
+/// What happened within this time before the present moment IAM does not know yet.
+pub(crate) const KNOWN: i64 = 2 * HOUR;
 
 /// Elements of one page where an account's export has pages.
 const PAGE: usize = 100;
@@ -83,7 +86,8 @@ fn one_account(organization: &Organization, seen: &Seen, account: usize, form: F
 fn last_call(organization: &Organization, seen: &Seen, at: usize) -> Option<i64> {
     let uses = organization.principals.get(at).map(|p| p.uses.as_slice()).unwrap_or_default();
     let shown = seen.uses.get(at).map(Vec::as_slice).unwrap_or_default();
-    uses.iter().zip(shown).filter(|(used, _)| used.what != Outcome::Denied).map(|(_, shown)| shown.last).max()
+    let known = |last: &i64| *last <= organization.as_of - KNOWN;
+    uses.iter().zip(shown).filter(|(used, _)| used.what != Outcome::Denied).map(|(_, shown)| shown.last).filter(known).max()
 }
 
 struct Writer<'w> {

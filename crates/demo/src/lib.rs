@@ -6,10 +6,12 @@
 
 mod details;
 mod organization;
+mod past;
 mod policy;
 mod random;
 mod reports;
 mod services;
+mod tangles;
 mod text;
 mod time;
 mod trail;
@@ -46,6 +48,13 @@ pub struct Options {
     pub unmapped_events: bool,
     /// Hours in the middle of the period for which the first account's trail delivered nothing.
     pub gap_hours: u32,
+    /// Whether some principals have a past that names alone do not tell: renamed users, roles made anew under an old name,
+    /// roles that are only assumed, and what is used in the last hours before the present, which only the logs know yet.
+    pub tangles: bool,
+    /// How the trails are set up.
+    pub trails: Trails,
+    /// In how many regions the accounts work, at least 1; global services record in the first.
+    pub regions: usize,
     /// What is left out or damaged.
     pub damage: Vec<(FileKind, Damage)>,
     /// Whether to write `truth.json`, which grows with the number of principals and their permissions.
@@ -67,10 +76,26 @@ impl Default for Options {
             data_events: false,
             unmapped_events: false,
             gap_hours: 0,
+            tangles: false,
+            trails: Trails::Each,
+            regions: 1,
             damage: Vec::new(),
             truth: true,
         }
     }
+}
+
+/// How the trails of an organization are set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trails {
+    /// One in each account, for all of its events.
+    #[default]
+    Each,
+    /// In each account one for management events, and one for data events whose selectors were set in the middle of the
+    /// period, which the log shows. Its data events are also delivered in sum, as aggregated events.
+    Several,
+    /// One of the first account for the whole organization.
+    Organization,
 }
 
 /// A kind of file that the analysis reads.

@@ -66,12 +66,16 @@ pub(crate) enum KeyUse {
     Before(i64),
     /// It signs the principal's calls.
     Now,
+    /// It signed one call that time, of which IAM does not know yet.
+    Late(i64),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Password {
     pub(crate) changed: i64,
     pub(crate) used: Option<i64>,
+    /// A sign-in of which IAM does not know yet.
+    pub(crate) late: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -97,6 +101,26 @@ pub(crate) struct Principal {
     pub(crate) uses: Vec<Use>,
     /// A service of which it called something that no table knows, and when.
     pub(crate) unmapped: Option<(usize, i64)>,
+    /// The name under which it made its calls until then.
+    pub(crate) former: Option<(String, i64)>,
+    /// The unique id of a role of the same name before it, and when that made calls.
+    pub(crate) predecessor: Option<(String, Vec<(usize, i64)>)>,
+    /// When it was assumed, and how; its sessions call nothing.
+    pub(crate) assumed: Option<(i64, AssumedBy)>,
+    /// Its one use is so recent that IAM does not know of it yet.
+    pub(crate) late: bool,
+}
+
+/// Who assumes a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AssumedBy {
+    Service,
+    /// A role of another account.
+    Account,
+    Saml,
+    WebIdentity,
+    /// A person, in the console.
+    SwitchRole,
 }
 
 impl Principal {
@@ -109,9 +133,19 @@ impl Principal {
         format!("arn:aws:iam::{}:{kind}{}{}", organization.account(self.account), self.path, self.name)
     }
 
-    /// Whether anything was let in within the period.
+    /// Whether anything was let in within the period, be it to assume it.
     pub(crate) fn is_active(&self) -> bool {
-        self.uses.iter().any(|u| u.what == Outcome::Used)
+        self.uses.iter().any(|u| u.what == Outcome::Used) || self.assumed.is_some()
+    }
+
+    /// The place of a use in the period that every trail records.
+    pub(crate) fn signed(&self, organization: &Organization) -> Option<usize> {
+        self.signed_by(&organization.table)
+    }
+
+    pub(crate) fn signed_by(&self, table: &Table) -> Option<usize> {
+        let logged = |action: usize| table.actions.get(action).is_some_and(|a| a.logged == Logged::Management);
+        self.uses.iter().position(|used| used.what == Outcome::Used && logged(used.action))
     }
 
     pub(crate) fn can_act(&self) -> bool {
@@ -150,6 +184,9 @@ impl Organization {
             log_start: as_of - i64::from(options.days) * DAY,
         };
         Maker { options, organization: &mut organization, random }.everything();
+        if options.tangles {
+            crate::tangles::add(&mut organization, options.seed);
+        }
         organization
     }
 }
@@ -288,6 +325,10 @@ impl Maker<'_> {
             effective: Bits::default(),
             uses: Vec::new(),
             unmapped: None,
+            former: None,
+            predecessor: None,
+            assumed: None,
+            late: false,
         }
     }
 
@@ -480,11 +521,11 @@ impl Maker<'_> {
             let changed = user.created + 120;
             let before = (period_start - 30 * DAY).max(changed + HOUR);
             user.password = Some(match random.below(4) {
-                0 => Password { changed, used: None },
-                1 if old && before < period_start => Password { changed, used: Some(before) },
-                2 => Password { changed: (as_of - 5 * DAY).max(user.created), used: None },
-                _ if active => Password { changed, used: Some(random.between(as_of - 4 * DAY, as_of - 2 * HOUR)) },
-                _ => Password { changed, used: None },
+                0 => Password { changed, used: None, late: None },
+                1 if old && before < period_start => Password { changed, used: Some(before), late: None },
+                2 => Password { changed: (as_of - 5 * DAY).max(user.created), used: None, late: None },
+                _ if active => Password { changed, used: Some(random.between(as_of - 4 * DAY, as_of - 2 * HOUR)), late: None },
+                _ => Password { changed, used: None, late: None },
             });
         }
     }

@@ -23,11 +23,52 @@ pub(crate) struct Statement {
 }
 
 /// Conditions that a request may or may not meet: a statement with one neither grants nor denies for certain.
-const CONDITIONS: [&str; 3] = [
+const CONDITIONS: [&str; 6] = [
     r#"{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}"#,
     r#"{"Bool":{"aws:SecureTransport":"true"}}"#,
     r#"{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}"#,
+    r#"{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#,
+    r#"{"StringEquals":{"aws:ResourceTag/team":"${aws:PrincipalTag/team}"}}"#,
+    r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/deploy/*"}}"#,
 ];
+
+/// Conditions on keys of one service, as they are written for it.
+const OWN_CONDITIONS: [(&str, &str); 4] = [
+    ("s3", r#"{"StringLike":{"s3:prefix":["in/*","out/*"]}}"#),
+    ("iam", r#"{"StringEquals":{"iam:PassedToService":"lambda.amazonaws.com"}}"#),
+    ("kms", r#"{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"}}"#),
+    ("ec2", r#"{"StringEquals":{"ec2:ResourceTag/env":"sandbox"}}"#),
+];
+
+/// ARNs of things of a service, as people write them: S3 buckets have neither region nor account. `*` where the service's
+/// things have no ARN that anybody would write out.
+fn resources(prefix: &str, account: &str, nth: usize) -> Vec<String> {
+    let own = |rest: String| vec![format!("arn:aws:{prefix}:us-east-1:{account}:{rest}")];
+    match prefix {
+        "s3" => vec![format!("arn:aws:s3:::team-{nth}"), format!("arn:aws:s3:::team-{nth}/*")],
+        "dynamodb" => {
+            let table = format!("arn:aws:dynamodb:us-east-1:{account}:table/table-{nth}");
+            vec![format!("{table}/index/*"), table]
+        }
+        "iam" => vec![format!("arn:aws:iam::{account}:role/team-{nth}-*")],
+        "lambda" => own(format!("function:function-{nth}")),
+        "sqs" => own(format!("queue-{nth}")),
+        "sns" => own(format!("topic-{nth}*")),
+        "kms" => own("key/*".to_owned()),
+        "ec2" => own("instance/*".to_owned()),
+        "logs" => own(format!("log-group:/team/{nth}:*")),
+        "secretsmanager" => own(format!("secret:team-{nth}/*")),
+        "ssm" => own(format!("parameter/team/{nth}/*")),
+        "ecr" => own(format!("repository/team-{nth}/*")),
+        "cloudformation" => own(format!("stack/team-{nth}-*/*")),
+        "rds" => own(format!("db:team-{nth}-*")),
+        "rds-db" => own(format!("dbuser:*/team{nth}")),
+        "states" => own(format!("stateMachine:team-{nth}-*")),
+        "events" => own(format!("rule/team-{nth}-*")),
+        "apigateway" => vec!["arn:aws:apigateway:us-east-1::/restapis/*".to_owned()],
+        _ => vec!["*".to_owned()],
+    }
+}
 
 impl Policy {
     pub(crate) fn of(statement: Statement) -> Policy {
@@ -101,10 +142,12 @@ pub(crate) fn made_up(random: &mut Random, table: &Table, account: &str) -> Poli
         }
         if random.percent(30) {
             let prefix = table.services.get(service).map_or("", |s| s.prefix);
-            statement.resources = vec![format!("arn:aws:{prefix}:us-east-1:{account}:team-{}/*", random.below(50))];
+            statement.resources = resources(prefix, account, random.below(50));
         }
         if random.percent(12) {
-            statement.condition = random.one(&CONDITIONS).copied();
+            let prefix = table.services.get(service).map_or("", |s| s.prefix);
+            let own = OWN_CONDITIONS.iter().find(|(of, _)| *of == prefix).map(|(_, condition)| *condition);
+            statement.condition = own.filter(|_| random.percent(50)).or(random.one(&CONDITIONS).copied());
         }
         policy.statements.push(statement);
         if random.percent(8) {
@@ -144,7 +187,7 @@ fn deny(random: &mut Random, table: &Table, actions: &[usize]) -> Statement {
     let mut statement = Statement { allow: false, ..Statement::allow(patterns) };
     match random.below(3) {
         0 => statement.condition = random.one(&CONDITIONS).copied(),
-        1 => statement.resources = vec!["arn:aws:s3:::precious/*".to_owned()],
+        1 => statement.resources = vec!["arn:aws:s3:::precious".to_owned(), "arn:aws:s3:::precious/*".to_owned()],
         _ => {}
     }
     statement

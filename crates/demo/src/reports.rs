@@ -4,6 +4,7 @@
 
 use std::io;
 
+use crate::details::KNOWN;
 use crate::organization::{KeyUse, Kind, Organization, Outcome, Principal};
 use crate::services::Logged;
 use crate::text::quote;
@@ -99,9 +100,9 @@ pub(crate) fn credentials(organization: &Organization, seen: &Seen, sink: &mut S
                     continue;
                 };
                 let used = match key.used {
-                    KeyUse::Never => None,
+                    KeyUse::Never | KeyUse::Late(_) => None,
                     KeyUse::Before(at) => Some(at),
-                    KeyUse::Now => last_used(user, shown),
+                    KeyUse::Now => last_used(user, shown).map(|last| last.min(organization.as_of - KNOWN)),
                 };
                 cells.push(key.active.to_string());
                 cells.push(offset(key.made));

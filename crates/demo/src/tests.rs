@@ -163,3 +163,55 @@ fn damage_is_done_to_the_named_files_only() {
         }
     }
 }
+
+#[test]
+fn a_tangled_past_is_in_the_logs_and_in_the_truth() {
+    let options = Options { tangles: true, accounts: 1, roles: 300, users: 60, days: 26, tracking_period: 24, ..small(19) };
+    let (files, _) = files(&options);
+    let truth = truth(&files);
+    let all: Vec<Value> = files.iter().filter(|(name, _)| name.ends_with(".gz")).flat_map(|(_, bytes)| records(bytes)).collect();
+    let named = |name: &str| all.iter().filter(|record| record["eventName"] == name).count();
+    for name in ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "SwitchRole", "ConsoleLogin"] {
+        assert!(named(name) > 0, "{name}");
+    }
+    let former = |record: &&Value| record["userIdentity"]["userName"].as_str().is_some_and(|name| name.ends_with("-former"));
+    let of_former = all.iter().find(former).unwrap();
+    // Under its former name the user has the unique id that it has now.
+    let id = of_former["userIdentity"]["principalId"].as_str().unwrap();
+    let details: String =
+        files.iter().filter(|(name, _)| name.starts_with("account/")).map(|(_, text)| String::from_utf8_lossy(text)).collect();
+    assert!(details.contains(&format!("\"UserId\": \"{id}\"")) && !details.contains("-former"));
+    // A role made anew has another id than the records of the one before it.
+    let unknown = |record: &&Value| {
+        let issuer = &record["userIdentity"]["sessionContext"]["sessionIssuer"];
+        issuer["principalId"].as_str().is_some_and(|id| !details.contains(id))
+            && details.contains(issuer["arn"].as_str().unwrap())
+    };
+    assert!(all.iter().any(|record| unknown(&record)));
+    let principals = truth["principals"].as_array().unwrap();
+    assert!(principals.iter().filter(|principal| principal["onlyLogs"] == true).count() > 10);
+}
+
+#[test]
+fn several_trails_record_data_events_since_the_middle_of_the_period_only() {
+    let options = Options { data_events: true, trails: Trails::Several, regions: 2, ..small(23) };
+    let (files, summary) = files(&options);
+    assert!(files.keys().any(|name| name.contains("/eu-west-1/")) && files.keys().any(|name| name.contains("/us-east-1/")));
+    let all: Vec<Value> = files.iter().filter(|(name, _)| name.ends_with(".gz")).flat_map(|(_, bytes)| records(bytes)).collect();
+    assert_eq!(all.len(), summary.events);
+    let set = all.iter().find(|record| record["eventName"] == "PutEventSelectors").unwrap()["eventTime"].as_str().unwrap();
+    let mut data = all.iter().filter(|record| record["eventCategory"] == "Data").peekable();
+    assert!(data.peek().is_some() && data.all(|record| record["eventTime"].as_str().unwrap()[..13] >= set[..13]));
+    assert!(all.iter().any(|record| record["eventCategory"] == "Aggregated"));
+    assert_eq!(files.keys().filter(|name| name.ends_with("selectors.json")).count(), 4);
+}
+
+#[test]
+fn the_trail_of_an_organization_is_described_once_and_delivers_for_all_accounts() {
+    let (files, _) = files(&Options { trails: Trails::Organization, ..small(29) });
+    assert_eq!(files.keys().filter(|name| name.starts_with("trails/")).count(), 2);
+    let logs: Vec<&String> = files.keys().filter(|name| name.ends_with(".gz")).collect();
+    assert!(logs.iter().all(|name| name.starts_with("cloudtrail/AWSLogs/o-")));
+    let accounts: std::collections::BTreeSet<&str> = logs.iter().map(|name| name.split('/').nth(3).unwrap()).collect();
+    assert_eq!(accounts.len(), 2);
+}

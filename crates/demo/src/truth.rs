@@ -11,13 +11,14 @@ use crate::services::{Action, Bits, Logged};
 use crate::text::quote;
 use crate::time::{DAY, zulu};
 use crate::trail::{DATA_TYPES, Seen, Shown, is_logged};
-use crate::{Damage, FileKind, Options, Sink};
+use crate::{Damage, FileKind, Options, Sink, Trails};
 
 const RULES: &str = "known actions: those of service-reference/, also for `*` and NotAction; a `*` of the analysis must be taken over the same catalogue. \
 used: let in within the period, and in a last-accessed report that is there and whole (tracked actions) or in a log file that is. \
 unused: not used, and (a whole report shows no use of the tracked action, or nothing of the service, in the period; or its call is logged and the account's \
 log is whole over the period); never for a permission checked in another service's call or in a logged call of another action, and never when the principal called an unknown name of the service. \
 unknown: not used, and a source that should show it is damaged or has a gap, or the unknown name. unobservable: the rest. \
+onlyLogs: what it did last shows in the logs alone, as IAM counts no assumption of a role, and the last hours not yet. \
 blocked and denied: granted, but taken away by the boundary or by an unconditional Deny on every resource; they have no state. \
 exact false: a damaged file concerns the principal, and findings and unused actions may only be fewer than listed.";
 
@@ -125,6 +126,9 @@ impl Truth<'_> {
             }
             let carrier = self.organization.table.carrier(number);
             let logged = log.is_some() && is_logged(self.organization, self.options, carrier);
+            // Data events that are recorded since the middle of the period only leave a gap before.
+            let data = self.organization.table.actions.get(carrier).is_some_and(|a| a.logged == Logged::Data);
+            let whole = log == Some(true) && !(data && self.options.trails == Trails::Several);
             let carried =
                 carrier != number
                     && principal.uses.iter().zip(shown).any(|(used, shown)| {
@@ -138,9 +142,9 @@ impl Truth<'_> {
                 &mut states.unobservable
             } else if barred {
                 &mut states.unknown
-            } else if (report == Some(true) && reported) || (logged && log == Some(true)) {
+            } else if (report == Some(true) && reported) || (logged && whole) {
                 &mut states.unused
-            } else if report == Some(false) || (logged && log == Some(false)) {
+            } else if report == Some(false) || (logged && !whole) {
                 &mut states.unknown
             } else {
                 &mut states.unobservable
@@ -227,10 +231,14 @@ impl Truth<'_> {
                 self.credentials(principal, &finding, findings);
             }
         }
+        // Its life shows in the logs alone: IAM counts requests, and not the last hours' yet.
+        let late = principal.keys.iter().any(|key| matches!(key.used, KeyUse::Late(_)))
+            || principal.password.is_some_and(|password| password.late.is_some());
+        let only_logs = late || principal.late || principal.assumed.is_some();
         let groups = principal.groups.iter().filter_map(|g| self.organization.principals.get(*g)).map(|g| quote(&g.name));
         format!(
             "  {{\"arn\": \"{arn}\", \"kind\": \"{kind}\", \"created\": \"{}\", \"judged\": {judged}, \"active\": {}, \"exact\": {exact}, \
-             \"groups\": [{}], \"services\": [\n{}\n  ]}}",
+             \"onlyLogs\": {only_logs}, \"groups\": [{}], \"services\": [\n{}\n  ]}}",
             zulu(principal.created),
             principal.is_active(),
             groups.collect::<Vec<_>>().join(", "),
@@ -241,14 +249,14 @@ impl Truth<'_> {
     fn credentials(&self, user: &Principal, finding: &dyn Fn(&str, String) -> String, findings: &mut Vec<String>) {
         let keys_listed = self.options.damage_of(FileKind::AccessKeys).is_none();
         for (slot, key) in user.keys.iter().enumerate() {
-            let idle = key.used != KeyUse::Now;
+            let idle = !matches!(key.used, KeyUse::Now | KeyUse::Late(_));
             if key.active && idle && !self.in_period(key.made) {
                 let id = if keys_listed { format!(", \"accessKeyId\": \"{}\"", key.id) } else { String::new() };
                 findings.push(finding("UnusedIAMUserAccessKey", format!(", \"slot\": {}{id}", slot + 1)));
             }
         }
         if let Some(password) = user.password
-            && password.used.is_none_or(|at| !self.in_period(at))
+            && password.used.max(password.late).is_none_or(|at| !self.in_period(at))
             && password.changed < self.organization.period_start - DAY
         {
             findings.push(finding("UnusedIAMUserPassword", String::new()));

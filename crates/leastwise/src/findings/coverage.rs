@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::exclusions::Unmatched;
 use super::stale::StaleExports;
-use super::{Exclusions, Judged};
+use super::{Exclusions, HeldBack, Judged};
 use crate::access::{AccountId, Principal, PrincipalKind, Timestamp};
 use crate::analysis::Analysis;
 use crate::usage::sources::last_accessed::REPORT_DELAY;
@@ -89,6 +90,18 @@ impl Unjudged {
         }
     }
 
+    /// The reason in words, as the end of a sentence.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Unjudged::Excluded => "it is excluded",
+            Unjudged::Group => "a group makes no calls",
+            Unjudged::ServiceLinked => "it is a service-linked role",
+            Unjudged::Young => "it is younger than the period, or its creation date cannot be read",
+            Unjudged::Unreadable => "what it is granted could not be read in full",
+        }
+    }
+
     /// Why `principal` is not judged; none when it is.
     #[must_use]
     pub fn of(analysis: &Analysis<'_>, exclusions: &Exclusions, principal: &Principal) -> Option<Unjudged> {
@@ -165,6 +178,10 @@ pub struct Coverage<'a> {
     /// Until when every source looked from which something unused was concluded; at most the tolerance before the end of
     /// the period. What was used later than this is not seen.
     pub seen_until: Option<Timestamp>,
+    /// What was held back for want of evidence, and what could be judged.
+    pub held: HeldBack,
+    /// Exclusions that leave nothing out.
+    pub unmatched: Vec<Unmatched>,
 }
 
 impl<'a> Coverage<'a> {
@@ -219,6 +236,8 @@ impl<'a> Coverage<'a> {
             accounts,
             events: analysis.ledger.recorded(),
             seen_until,
+            held: HeldBack::default(),
+            unmatched: Vec::new(),
         }
     }
 

@@ -67,7 +67,7 @@ pub(super) struct Credential<'a> {
 
 impl<'a> Credentials<'a> {
     /// The users of all reports, in the order of their ARNs. A user whom complete details of its account do not have is gone, or has
-    /// another name, and is left out.
+    /// another name, and is left out, as are those of accounts without any details.
     pub(super) fn of_all(analysis: &'a Analysis<'a>, stale: &StaleExports) -> Vec<Credentials<'a>> {
         let mut users: BTreeMap<&PrincipalArn, Credentials<'a>> = BTreeMap::new();
         for report in &analysis.credentials {
@@ -81,9 +81,10 @@ impl<'a> Credentials<'a> {
             }
         }
         let accounts = analysis.access.accounts();
-        let is_gone = |user: &PrincipalArn| {
-            accounts.iter().any(|account| account.id == user.account() && account.complete)
-                && analysis.access.principal(user).is_none()
+        let is_gone = |user: &PrincipalArn| match accounts.iter().find(|account| account.id == user.account()) {
+            Some(account) => account.complete && analysis.access.principal(user).is_none(),
+            // A report of an account that nothing else is about may have been given another account's number.
+            None => !accounts.is_empty(),
         };
         users.into_values().filter(|of_user| !is_gone(of_user.user)).collect()
     }

@@ -8,6 +8,7 @@ mod activity;
 pub mod coverage;
 mod credentials;
 mod exclusions;
+pub mod held_back;
 pub mod permissions;
 mod stale;
 pub mod unused_iam_role;
@@ -21,12 +22,13 @@ use sha2::{Digest, Sha256};
 
 use crate::access::{AccessKeyId, AccountId, Principal, PrincipalArn, Timestamp};
 use crate::analysis::Analysis;
-use crate::usage::ObservationWindow;
+use crate::usage::{ObservationWindow, State};
 
 pub use activity::Activity;
 pub use coverage::{Coverage, StateCounts, Unjudged};
 use credentials::Credentials;
 pub use exclusions::Exclusions;
+pub use held_back::{HeldBack, HeldReason};
 pub use permissions::{Permissions, ServicePermissions};
 use stale::StaleExports;
 
@@ -161,6 +163,8 @@ pub struct Finding<'a> {
     pub kind: FindingKind,
     /// The role, or the user who holds the key, the password or the permissions.
     pub resource: &'a PrincipalArn,
+    /// Since when its use could be known: since it was made, or since IAM's memory begins. What was "never used" was not since then.
+    pub known_since: Option<Timestamp>,
     /// What the sources say; never empty.
     pub evidence: Vec<Testimony>,
     /// What is unused.
@@ -219,13 +223,36 @@ pub fn find<'a>(analysis: &'a Analysis<'a>, exclusions: &Exclusions) -> Found<'a
     for principal in analysis.access.principals() {
         let judged = judge_with(analysis, exclusions, &stale, principal);
         coverage.add(principal, &judged);
+        let complete = coverage.seen_until.is_some();
+        coverage.held.principal(&stale, principal, &judged, complete);
         findings.extend(judged.findings);
     }
     let users = Credentials::of_all(analysis, &stale);
     unused_iam_user_access_key::find(analysis, exclusions, &users, &mut findings);
     unused_iam_user_password::find(analysis, exclusions, &users, &mut findings);
     findings.sort_by(|one, other| (one.resource, one.kind, &one.id).cmp(&(other.resource, other.kind, &other.id)));
+    coverage.held.credentials(analysis, exclusions, &stale, &findings);
+    coverage.unmatched = exclusions.unmatched(analysis);
+    findings.iter_mut().for_each(|finding| finding.known_since = known_since(analysis, finding));
     Found { findings, coverage }
+}
+
+/// How far IAM looks back in what it says of roles and services, in days (IAM user guide, "tracking period").
+pub(crate) const IAM_MEMORY: u32 = 400;
+
+/// Since when a use of what the finding is about could be known.
+fn known_since(analysis: &Analysis<'_>, finding: &Finding<'_>) -> Option<Timestamp> {
+    let created = analysis.access.principal(finding.resource).and_then(|principal| principal.created);
+    let rows = || analysis.credentials.iter().flat_map(|report| &report.rows).filter(|row| row.arn == *finding.resource);
+    match &finding.details {
+        Details::Role { .. } | Details::Permissions(_) => created.max(Some(analysis.period.end.days_before(IAM_MEMORY))),
+        Details::AccessKey { slot, .. } => {
+            let keys =
+                rows().flat_map(|row| row.keys.iter().filter(|key| key.slot == *slot).filter_map(|key| row.key_since(key)));
+            keys.max()
+        }
+        Details::Password { .. } => rows().filter_map(|row| row.password_since()).max(),
+    }
 }
 
 /// What was found out about one principal and its permissions; its credentials are judged apart.
@@ -237,6 +264,10 @@ pub struct Judged<'a> {
     pub permissions: Option<StateCounts>,
     /// What is unused.
     pub findings: Vec<Finding<'a>>,
+    /// Whether sources could say whether it did anything in the period; none when it was not judged.
+    pub told: Option<bool>,
+    /// How many of its actions are kept, by state and by the code of the reason that decided.
+    pub kept: Vec<(State, &'static str, usize)>,
 }
 
 /// Judges one principal: a role as a whole, and the permissions of a role or user.
@@ -245,23 +276,32 @@ pub fn judge<'a>(analysis: &'a Analysis<'a>, exclusions: &Exclusions, principal:
     judge_with(analysis, exclusions, &StaleExports::of(analysis), principal)
 }
 
+/// What the sources say of a role or user as a whole, by the same rules as the findings.
+#[must_use]
+pub fn activity_of(analysis: &Analysis<'_>, principal: &Principal) -> Activity {
+    Activity::of(analysis, &StaleExports::of(analysis), principal)
+}
+
 fn judge_with<'a>(
     analysis: &'a Analysis<'a>,
     exclusions: &Exclusions,
     stale: &StaleExports,
     principal: &'a Principal,
 ) -> Judged<'a> {
-    let mut judged = Judged { unjudged: Unjudged::of(analysis, exclusions, principal), permissions: None, findings: Vec::new() };
+    let unjudged = Unjudged::of(analysis, exclusions, principal);
+    let mut judged = Judged { unjudged, permissions: None, findings: Vec::new(), told: None, kept: Vec::new() };
     if matches!(judged.unjudged, Some(why) if why != Unjudged::Unreadable) {
         return judged;
     }
     let activity = Activity::of(analysis, stale, principal);
+    judged.told = Some(activity.seen || activity.silent);
     let role = unused_iam_role::find(analysis, principal, &activity);
     let is_unused_role = role.is_some();
     judged.findings.extend(role);
     if judged.unjudged.is_none() {
         let permissions = Permissions::of(analysis, principal);
         judged.permissions = Some(permissions.counts());
+        judged.kept = permissions.kept().collect();
         if !is_unused_role {
             judged.findings.extend(unused_permission::find(analysis, principal, &activity, permissions));
         }

@@ -15,6 +15,7 @@ pub(super) fn find<'a>(analysis: &'a Analysis<'a>, principal: &'a Principal, act
     Some(Finding {
         id: FindingId::of(FindingKind::UnusedIamRole, &principal.arn, ""),
         kind: FindingKind::UnusedIamRole,
+        known_since: None,
         resource: &principal.arn,
         evidence: activity.testimonies.clone(),
         details: Details::Role { last_accessed: activity.last_seen() },

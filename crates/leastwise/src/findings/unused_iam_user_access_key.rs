@@ -29,6 +29,7 @@ pub(super) fn find<'a>(
             findings.push(Finding {
                 id: FindingId::of(FindingKind::UnusedIamUserAccessKey, of_user.user, &made),
                 kind: FindingKind::UnusedIamUserAccessKey,
+                known_since: None,
                 resource: of_user.user,
                 evidence: vec![Testimony {
                     source,

@@ -30,6 +30,7 @@ pub(super) fn find<'a>(
         findings.push(Finding {
             id: FindingId::of(FindingKind::UnusedIamUserPassword, of_user.user, ""),
             kind: FindingKind::UnusedIamUserPassword,
+            known_since: None,
             resource: of_user.user,
             evidence: vec![Testimony {
                 source,

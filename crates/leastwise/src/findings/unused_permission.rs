@@ -20,6 +20,7 @@ pub(super) fn find<'a>(
     Some(Finding {
         id: FindingId::of(FindingKind::UnusedPermission, &principal.arn, ""),
         kind: FindingKind::UnusedPermission,
+        known_since: None,
         resource: &principal.arn,
         evidence: permissions.testimonies(),
         details: Details::Permissions(permissions),

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::held_back::{NOTHING_JUDGED, all_held, held};
 use super::sentence;
 use crate::findings::{Finding, FindingKind, Found};
 
@@ -20,6 +21,18 @@ pub fn sarif(found: &Found<'_>) -> Value {
             "defaultConfiguration": {"level": "warning"},
         })
     };
+    let note = |id: &str, level: &str, text: String| json!({"descriptor": {"id": id}, "level": level, "message": {"text": text}});
+    let mut notes: Vec<Value> = Vec::new();
+    if found.coverage.held.nothing_judged() {
+        notes.push(note("nothingJudged", "warning", NOTHING_JUDGED.to_owned()));
+    }
+    for unmatched in &found.coverage.unmatched {
+        notes.push(note("unmatchedExclusion", "warning", unmatched.to_string()));
+    }
+    for (kind, reason, count) in all_held(found) {
+        let settle = reason.command().map_or(String::new(), |command| format!("; settled by: {command}"));
+        notes.push(note(&format!("heldBack/{}/{}", kind.as_str(), reason.code()), "note", held(kind, reason, count) + &settle));
+    }
     let results: Vec<Value> = found.findings.iter().map(result).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -30,6 +43,7 @@ pub fn sarif(found: &Found<'_>) -> Value {
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": FindingKind::ALL.iter().map(rule).collect::<Vec<_>>(),
             }},
+            "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": notes}],
             "results": results,
         }],
     })

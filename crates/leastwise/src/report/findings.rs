@@ -9,7 +9,8 @@ use super::refinement::CatalogRow;
 use crate::access::Timestamp;
 use crate::analysis::{Analysis, InputProblem};
 use crate::findings::coverage::{AccountSources, ReportCounts};
-use crate::findings::{Coverage, Details, Finding, Found, Permissions, StateCounts};
+use crate::findings::held_back::unit;
+use crate::findings::{Coverage, Details, Finding, FindingKind, Found, Permissions, StateCounts};
 use crate::usage::{ObservationWindow, Shortfall, TrackingPeriod, TrailTimeline};
 
 /// Name and version of this form; the number grows when a reader would have to change.
@@ -103,6 +104,8 @@ pub struct FindingRow<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EvidenceRow<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_since: Option<String>,
     sources: Vec<SourceRow<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<CountsRow>,
@@ -215,8 +218,13 @@ impl<'a> FindingRow<'a> {
             last_seen: text(testimony.last_seen),
             says: &testimony.says,
         });
-        let mut evidence =
-            EvidenceRow { sources: sources.collect(), permissions: None, kept: Vec::new(), blocked_by_boundary: Vec::new() };
+        let mut evidence = EvidenceRow {
+            known_since: text(finding.known_since),
+            sources: sources.collect(),
+            permissions: None,
+            kept: Vec::new(),
+            blocked_by_boundary: Vec::new(),
+        };
         let details = match &finding.details {
             Details::Role { last_accessed } | Details::Password { last_accessed } => {
                 DetailsRow::Whole { last_accessed: text(*last_accessed) }
@@ -265,12 +273,59 @@ fn service_row(service: crate::findings::ServicePermissions<'_>) -> ServiceRow<'
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CoverageRow<'a> {
+    nothing_judged: bool,
+    finding_types: Vec<TypeRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unmatched_exclusions: Vec<UnmatchedRow<'a>>,
     judged: Vec<CountRow>,
     not_judged: Vec<CountRow>,
     total: CountsRow,
     by_principal_kind: Vec<KindRow>,
     accounts: Vec<AccountRow>,
     events: EventsRow<'a>,
+}
+
+/// One type of findings: of how many (roles, keys, passwords, actions) sources could say something, and what was held back.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TypeRow {
+    finding_type: &'static str,
+    unit: &'static str,
+    judged: usize,
+    held_back: Vec<HeldRow>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeldRow {
+    reason: &'static str,
+    count: usize,
+    says: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UnmatchedRow<'a> {
+    option: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similar: Option<&'a str>,
+}
+
+fn type_row(coverage: &Coverage<'_>, kind: FindingKind) -> TypeRow {
+    let held = |(reason, count): (crate::findings::HeldReason, usize)| HeldRow {
+        reason: reason.code(),
+        count,
+        says: reason.says(),
+        command: reason.command(),
+    };
+    TypeRow {
+        finding_type: kind.as_str(),
+        unit: unit(kind),
+        judged: coverage.held.judged(kind),
+        held_back: coverage.held.of(kind).into_iter().map(held).collect(),
+    }
 }
 
 #[derive(Serialize)]
@@ -426,7 +481,14 @@ impl<'a> CoverageRow<'a> {
             event_name: name,
             count: *count,
         });
+        let unmatched = coverage
+            .unmatched
+            .iter()
+            .map(|unmatched| UnmatchedRow { option: &unmatched.option, similar: unmatched.similar.as_deref() });
         CoverageRow {
+            nothing_judged: coverage.held.nothing_judged(),
+            finding_types: FindingKind::ALL.iter().map(|kind| type_row(coverage, *kind)).collect(),
+            unmatched_exclusions: unmatched.collect(),
             judged: coverage.judged.iter().map(|(kind, count)| CountRow { what: kind.name(), count: *count }).collect(),
             not_judged: coverage.unjudged.iter().map(|(why, count)| CountRow { what: why.as_str(), count: *count }).collect(),
             total: coverage.total().into(),

@@ -8,6 +8,7 @@ mod recommendation;
 pub use recommendation::recommended;
 
 use super::findings::lacks;
+use super::held_back::{NOTHING_JUDGED, all_held, commands, counted_type, held};
 use super::{counted, day, sentence};
 use crate::access::AccountId;
 use crate::analysis::Analysis;
@@ -66,19 +67,31 @@ pub fn escaped(text: &str) -> String {
 fn summary(out: &mut String, analysis: &Analysis<'_>, found: &Found<'_>) {
     let total = found.coverage.total();
     out.push_str(&format!(
-        "<header><h1>Unused access</h1><p>{} in {}, {} to {}.</p></header><ul class=\"tiles\">",
-        counted(found.findings.len(), "finding"),
+        "<header><h1>Unused access</h1><p>{} in {}, {} to {}.</p></header>",
+        if found.coverage.held.nothing_judged() { "Nothing judged".to_owned() } else { counted(found.findings.len(), "finding") },
         counted(analysis.access.accounts().len(), "account"),
         day(analysis.period.start),
         day(analysis.period.end)
     ));
-    for kind in FindingKind::ALL {
-        let count = found.findings.iter().filter(|finding| finding.kind == kind).count();
-        out.push_str(&format!("<li><b>{count}</b> {}</li>", kind.title().to_lowercase()));
+    if found.coverage.held.nothing_judged() {
+        out.push_str(&format!("<p class=\"note\">In these accounts {NOTHING_JUDGED}.</p>"));
+    } else {
+        out.push_str("<ul class=\"tiles\">");
+        for kind in FindingKind::ALL {
+            let text = counted_type(found, kind);
+            let (count, rest) = text.split_once(' ').unwrap_or(("", &text));
+            match count.parse::<usize>() {
+                Ok(count) => out.push_str(&format!("<li><b>{count}</b> {rest}</li>")),
+                Err(_) => out.push_str(&format!("<li><b>–</b> {text}</li>")),
+            }
+        }
+        out.push_str("</ul>");
     }
-    out.push_str("</ul>");
+    for unmatched in &found.coverage.unmatched {
+        out.push_str(&format!("<p class=\"note\">Exclusion {}.</p>", escaped(&unmatched.to_string())));
+    }
     let parts = [
-        ("used", total.used, "a record shows the use"),
+        ("used", total.used, "a record shows a use"),
         ("unused", total.unused, "a source that would have shown it was complete, and showed nothing"),
         ("unobservable", total.unobservable, "no source given could have shown it; kept"),
         ("unknown", total.unknown, "a source that should show it is damaged or has a gap; kept"),
@@ -264,6 +277,19 @@ fn sources(out: &mut String, analysis: &Analysis<'_>, found: &Found<'_>) {
         out.push_str(&format!("<li>Principals not judged: {}</li>", unjudged.join(", ")));
     }
     out.push_str("</ul></section>\n");
+    let held_back = all_held(found);
+    if !held_back.is_empty() {
+        out.push_str("<section id=\"held-back\"><h2>Held back</h2><p>Not called unused, because no source that was given could tell.</p><ul>");
+        for (kind, reason, count) in held_back {
+            let settle = reason.command().map_or(String::new(), |command| format!("<br><code>{}</code>", escaped(command)));
+            out.push_str(&format!("<li>{}{settle}</li>", escaped(&held(kind, reason, count))));
+        }
+        out.push_str("</ul>");
+        if let Some(last) = commands(found).last() {
+            out.push_str(&format!("<p>What settles the most: <code>{}</code></p>", escaped(last)));
+        }
+        out.push_str("</section>\n");
+    }
     if !analysis.problems.is_empty() {
         out.push_str("<section id=\"problems\"><h2>What could not be read</h2><ul>");
         for problem in &analysis.problems {

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod diff;
 pub mod evaluation;
 pub mod findings;
+pub mod held_back;
 pub mod html;
 pub mod layout;
 pub mod markdown;

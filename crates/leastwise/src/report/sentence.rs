@@ -6,7 +6,8 @@ use crate::findings::{Details, Finding};
 /// The finding in a sentence, without capital and full stop, and without naming its resource.
 #[must_use]
 pub fn sentence(finding: &Finding<'_>) -> String {
-    let last = |at: &Option<Timestamp>| at.map_or("never used".to_owned(), |at| format!("last used {}", day(at)));
+    let never = || finding.known_since.map_or("never used".to_owned(), |since| format!("never used since {}", day(since)));
+    let last = |at: &Option<Timestamp>| at.map_or_else(never, |at| format!("last used {}", day(at)));
     match &finding.details {
         Details::Role { last_accessed } => format!("the role is unused: {}", last(last_accessed)),
         Details::AccessKey { slot, id, last_accessed } => {

@@ -32,14 +32,7 @@ pub(crate) fn add(organization: &mut Organization, seed: u64) {
                     _ => {}
                 }
             }
-            Kind::Role if !is_old && principal.created > log_start + DAY => {
-                if random.percent(60) {
-                    let calls = logged(principal, table).into_iter().take(3);
-                    let calls =
-                        calls.map(|action| (action, random.between(log_start + 2 * HOUR, principal.created - HOUR))).collect();
-                    principal.predecessor = Some((format!("AROA{}", random.text(ID, 17)), calls));
-                }
-            }
+            Kind::Role if !is_old && principal.created > log_start + DAY => predecessor(principal, &mut random, table, log_start),
             Kind::Role if idle => {
                 let at = random.between(period_start.max(log_start) + 2 * HOUR, as_of - 2 * HOUR);
                 match random.below(10) {
@@ -69,6 +62,16 @@ pub(crate) fn add(organization: &mut Organization, seed: u64) {
 fn logged(principal: &Principal, table: &Table) -> Vec<usize> {
     let fits = |at: &usize| table.actions.get(*at).is_some_and(|a| a.logged == Logged::Management && a.usable);
     principal.effective.iter().filter(fits).collect()
+}
+
+/// A young role often has the name of one that was there before, and whose calls are in the logs.
+fn predecessor(role: &mut Principal, random: &mut Random, table: &Table, log_start: i64) {
+    if !random.percent(60) {
+        return;
+    }
+    let calls = logged(role, table).into_iter().take(3);
+    let calls = calls.map(|action| (action, random.between(log_start + 2 * HOUR, role.created - HOUR))).collect();
+    role.predecessor = Some((format!("AROA{}", random.text(ID, 17)), calls));
 }
 
 /// A key that lay about signs one call.

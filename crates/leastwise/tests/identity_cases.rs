@@ -1,5 +1,7 @@
 //! Whose use it is: records told by unique ids, assumptions, access keys and sign-ins, over small accounts made up here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use leastwise::access::credential_report::CredentialReport;
 use leastwise::access::{AccessKeyList, AccountsReader, PrincipalArn, Timestamp};
 use leastwise::analysis::{Analysis, DEFAULT_TOLERANCE, Records};

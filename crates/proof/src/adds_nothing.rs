@@ -63,9 +63,12 @@ pub(crate) fn adds_nothing(
     }
 }
 
+/// What [`Clause::meaning`] says of a statement beside its frame.
+type Meaning<'c> = (bool, bool, Vec<&'c str>);
+
 /// The original Deny statements that no Deny statement of the refined document repeats.
 pub(crate) fn denies_missing<'c, 'p>(old: &'c [Clause<'p>], new: &[Clause<'_>]) -> Vec<&'c Clause<'p>> {
-    let mut by_frame: BTreeMap<&Frame<'_>, HashSet<(bool, bool, Vec<&str>)>> = BTreeMap::new();
+    let mut by_frame: BTreeMap<&Frame<'_>, HashSet<Meaning<'_>>> = BTreeMap::new();
     for clause in new.iter().filter(|c| !c.allows()) {
         by_frame.entry(&clause.frame).or_default().insert(clause.meaning());
     }

@@ -111,7 +111,6 @@ fn run(part: usize, conditions: usize) {
     for _ in 0..count {
         judge(&mut dice, conditions, &catalogue, &mut tally);
     }
-    println!("{count} pairs: {tally:?}");
     // Of each sort there are enough to mean something.
     assert!(tally.holds > count / 50 && tally.shown + tally.unsure > count / 50, "{tally:?}");
     assert!(tally.included > count / 50 && tally.new > count / 50 && tally.undecided < count / 4, "{tally:?}");

@@ -162,12 +162,12 @@ mod tests {
     #[test]
     fn a_kind_that_came_daily_and_stops_or_pauses_misses_the_days() {
         let region: BTreeSet<i64> = (0..90).collect();
-        let of = |kind: &[std::ops::Range<i64>]| missing_days(&kind.iter().cloned().flatten().collect(), &region);
-        assert_eq!(of(&[0..90]), Vec::new());
-        assert_eq!(of(&[0..5]), vec![(5, 89)]);
-        assert_eq!(of(&[40..90]), vec![(1, 40)]);
-        assert_eq!(of(&[0..40, 44..90]), vec![(40, 44)]);
-        assert_eq!(of(&[0..40, 42..90]), Vec::new());
+        let of = |kind: &[(i64, i64)]| missing_days(&kind.iter().flat_map(|(from, end)| *from..*end).collect(), &region);
+        assert_eq!(of(&[(0, 90)]), Vec::new());
+        assert_eq!(of(&[(0, 5)]), vec![(5, 89)]);
+        assert_eq!(of(&[(40, 90)]), vec![(1, 40)]);
+        assert_eq!(of(&[(0, 40), (44, 90)]), vec![(40, 44)]);
+        assert_eq!(of(&[(0, 40), (42, 90)]), Vec::new());
     }
 
     #[test]

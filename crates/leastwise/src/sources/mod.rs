@@ -223,14 +223,17 @@ fn bare(key: &str) -> String {
 }
 
 impl<'t> Walk<'t> {
+    /// A function of a template in the place of a policy is named; elsewhere it is of no interest.
+    fn function(&mut self, node: &Node, path: &ElementPath, context: &Context<'_>) {
+        if POLICY_MEMBERS.contains(&&*bare(context.key)) && context.kind.contains("::") {
+            let why = format!("the policy is `{}`, which only the deployment knows", intrinsic::name(node));
+            self.found.skipped.push(Skipped { path: path.clone(), why });
+        }
+    }
+
     fn value(&mut self, node: &Node, path: &ElementPath, context: &Context<'_>) {
         match &node.value {
-            Value::Object(_) if intrinsic::is_function(node) => {
-                if POLICY_MEMBERS.contains(&&*bare(context.key)) && context.kind.contains("::") {
-                    let why = format!("the policy is `{}`, which only the deployment knows", intrinsic::name(node));
-                    self.found.skipped.push(Skipped { path: path.clone(), why });
-                }
-            }
+            Value::Object(_) if intrinsic::is_function(node) => self.function(node, path, context),
             Value::Object(members) => {
                 let named = POLICY_MEMBERS.contains(&&*bare(context.key)) || context.key == "Document";
                 let has_statement =

@@ -109,8 +109,8 @@ impl Identities {
                     .or_insert(Some(principal));
             }
         }
-        let mut found = Identities::default();
-        found.of = by_name.keys().map(|key| (key.clone(), Vec::new())).collect();
+        let of = by_name.keys().map(|key| (key.clone(), Vec::new())).collect();
+        let mut found = Identities { of, ..Identities::default() };
         // Ids that go with a present name although the account knows another one, or none, for it.
         let mut goes_with: HashMap<(AccountId, &str), Vec<&Principal>> = HashMap::new();
         let mut unknown = Vec::new();
@@ -122,13 +122,14 @@ impl Identities {
                 found.give(principal, named.place, None);
             }
             match of_name {
-                Some(principal) if of_id.is_none_or(|of_id| of_id.arn != principal.arn) => {
-                    // Before it was made the name was another's.
-                    if principal.created.is_none_or(|created| named.last >= created) {
-                        found.give(principal, named.place, principal.created);
-                        if of_id.is_none() && !named.id.is_empty() {
-                            goes_with.entry((account, named.id)).or_default().push(principal);
-                        }
+                // Before it was made the name was another's.
+                Some(principal)
+                    if of_id.is_none_or(|of_id| of_id.arn != principal.arn)
+                        && principal.created.is_none_or(|created| named.last >= created) =>
+                {
+                    found.give(principal, named.place, principal.created);
+                    if of_id.is_none() && !named.id.is_empty() {
+                        goes_with.entry((account, named.id)).or_default().push(principal);
                     }
                 }
                 Some(_) => {}

@@ -166,12 +166,15 @@ pub struct Recorded {
     pub unattributable: BTreeMap<Unattributable, u64>,
 }
 
+/// The unique ids that go with a name, each with the place of its entry.
+type Ids = Vec<(Box<str>, u32)>;
+
 /// The use of everything by everybody.
 #[derive(Debug, Default)]
 pub struct UsageLedger {
     pub(super) entries: Vec<Entry>,
     /// Every name that an event has, each unique id that goes with it apart; the empty one for none.
-    principals: BTreeMap<NameKey, (PrincipalArn, Vec<(Box<str>, u32)>)>,
+    principals: BTreeMap<NameKey, (PrincipalArn, Ids)>,
     /// Reports, by the name of their principal.
     reports: BTreeMap<NameKey, (PrincipalArn, Box<Kept>)>,
     /// Whose the names are, once the account's principals are known.
@@ -204,14 +207,11 @@ impl UsageLedger {
 
     /// Says which principals there are, so that records are told by their unique ids: before, names alone count.
     pub fn identify(&mut self, present: &[Principal]) {
+        let last = |place: u32| self.entries.get(place as usize).map(Entry::last).and_then(wide);
         let names = self.principals.iter().flat_map(|(key, (_, ids))| ids.iter().map(move |(id, place)| (key, id, *place)));
-        let named = |(key, id, place): (&'_ NameKey, &'_ Box<str>, u32)| {
-            let last = self.entries.get(place as usize).map(Entry::last).and_then(wide);
-            (key.clone(), id.clone(), last.unwrap_or(Timestamp::from_seconds(0)), place)
-        };
-        let names: Vec<_> = names.map(named).collect();
-        let names: Vec<Named<'_>> =
-            names.iter().map(|(key, id, last, place)| Named { key, id, last: *last, place: *place }).collect();
+        let names: Vec<Named<'_>> = names
+            .map(|(key, id, place)| Named { key, id, last: last(place).unwrap_or(Timestamp::from_seconds(0)), place })
+            .collect();
         self.identities = Some(Identities::of(present, &names, &self.renamed));
     }
 

@@ -16,11 +16,14 @@ use leastwise_policy::evaluate::{AwsKind, Principal};
 
 use crate::search::{Budget, Found};
 
+/// What tells elements apart: the effect of the statement, whether it is `NotPrincipal`, and the principals that it names.
+type ElementKey<'p> = (Effect, bool, Vec<(&'p PrincipalKind, &'p str)>);
+
 /// The callers of a comparison, and the elements that are about some of them.
 #[derive(Debug)]
 pub(super) struct Callers<'p> {
     elements: Vec<Element<'p>>,
-    known: BTreeMap<(Effect, bool, Vec<(&'p PrincipalKind, &'p str)>), u32>,
+    known: BTreeMap<ElementKey<'p>, u32>,
     /// The numbers of what elements name callers by.
     names: BTreeMap<Name, u32>,
     /// By number: the callers whom it names, and how.

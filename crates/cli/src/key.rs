@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use leastwise::access::Timestamp;
-use leastwise_server::access::Scope;
-use leastwise_server::keys::{self, KeysFailure, Wanted};
+use leastwise_server::api_keys::{self, KeysFailure, Wanted};
+use leastwise_server::auth::Scope;
 use leastwise_server::store::{Location, StoreError};
 use serde_json::json;
 
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &KeyArguments) -> Result<Exit, Failure> {
         KeyCommand::List { store } => list(store),
         KeyCommand::Remove { store, id } => {
             let at = place(store)?;
-            keys::remove(&at, id).map_err(|error| failure(&error, &at))?;
+            api_keys::remove(&at, id).map_err(|error| failure(&error, &at))?;
             print(&match store.format {
                 KeyFormat::Text => format!("{id} counts no longer\n"),
                 KeyFormat::Json => format!("{}\n", json!({"removed": id})),
@@ -140,7 +140,7 @@ fn add(
         expires: expires.map(date).transpose()?,
     };
     let at = place(store)?;
-    let key = keys::add(&at, wanted).map_err(|error| failure(&error, &at))?;
+    let key = api_keys::add(&at, wanted).map_err(|error| failure(&error, &at))?;
     print(&match store.format {
         KeyFormat::Text => format!(
             "access key id      {}\nsecret access key  {}\n\nThe secret is not shown again. For the AWS tools:\n  \
@@ -156,10 +156,10 @@ fn add(
 
 fn list(store: &StoreArguments) -> Result<Exit, Failure> {
     let at = place(store)?;
-    let all = keys::list(&at).map_err(|error| failure(&error, &at))?;
+    let all = api_keys::list(&at).map_err(|error| failure(&error, &at))?;
     let text = match store.format {
         KeyFormat::Json => {
-            let row = |key: &keys::Listed| {
+            let row = |key: &api_keys::Listed| {
                 json!({
                     "id": key.id, "name": key.name, "scope": key.scope, "accounts": key.accounts,
                     "created": key.created.to_string(), "expires": key.expires.map(|time| time.to_string()),

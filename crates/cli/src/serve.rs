@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use leastwise::access::{AccountId, Timestamp};
-use leastwise_server::access::OrganizationalUnits;
+use leastwise_server::auth::OrganizationalUnits;
 use leastwise_server::store::{Location, StoreError};
 use leastwise_server::{Inputs, InputsFailure, Network, Options, ServeFailure, TlsFiles, Visit};
 
@@ -109,7 +109,7 @@ impl Inputs for Exports {
             help: "write it as docs/operating.md says".to_owned(),
         };
         let text = std::fs::read_to_string(path).map_err(|error| failure(error.to_string()))?;
-        leastwise_server::access::read_units(&text).map_err(failure)
+        leastwise_server::auth::read_units(&text).map_err(failure)
     }
 
     fn analyse(&self, _present: Timestamp, visit: &mut Visit<'_>) -> Result<(), InputsFailure> {

@@ -77,7 +77,7 @@ const MAX_HEAD: usize = 64 << 10;
 const MAX_HEADERS: usize = 100;
 /// Bodies longer than this, or of unknown length, are read by few at a time.
 const SHORT_BODY: u64 = 64 << 10;
-/// Long bodies that are in hand at a time; each has at most `wire::MAX_BODY` bytes.
+/// Long bodies that are in hand at a time; each has at most `access_analyzer::MAX_BODY` bytes.
 const MAX_LONG_BODIES: usize = 32;
 /// How often connections are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);

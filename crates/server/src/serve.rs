@@ -13,18 +13,18 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::access::Units;
+use crate::access_analyzer::{self, check_pages};
+use crate::analysis::run_loop::AnalysisLoop;
+use crate::analysis::{AnalysisHandle, Inputs};
+use crate::auth::Units;
 use crate::connections::{self, Serving};
-use crate::cycle::Cycle;
-use crate::dashboard::{self, Entrance, Provider, Site};
-use crate::desk::Desk;
+use crate::dashboard::{self, AuthConfig, Provider, Site};
 use crate::guard::guarded;
-use crate::inputs::Inputs;
 use crate::state::{AppState, Options};
 use crate::store::{Store, StoreError};
-use crate::telling::{Sender, Targets};
 use crate::tls::{Handshakes, TlsFailure};
-use crate::{clock, health, pages, wire};
+use crate::webhooks::{Sender, Targets};
+use crate::{clock, health};
 
 /// Why the server could not start.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl From<StoreError> for ServeFailure {
 
 /// All addresses of the server.
 fn router() -> Router<AppState> {
-    Router::new().merge(health::router()).merge(pages::router())
+    Router::new().merge(health::router()).merge(check_pages::router())
 }
 
 /// Runs the server on threads of its own, and returns when it has been told to stop. See [`serve`].
@@ -106,7 +106,7 @@ pub async fn serve(
     };
     let store = Store::open(&options.database).await?;
     store.abandon_recommendations(clock::now()).await?;
-    let desk = Desk::default();
+    let desk = AnalysisHandle::default();
     let listener = TcpListener::bind(options.listen).await.map_err(ServeFailure::Listen)?;
     let address = listener.local_addr().map_err(ServeFailure::Listen)?;
     let units = Units::default();
@@ -123,7 +123,7 @@ pub async fn serve(
     } else {
         Some(dashboard::setup_token().map_err(ServeFailure::Refused)?)
     };
-    let entrance = Entrance {
+    let entrance = AuthConfig {
         open: state.options.insecure_no_auth,
         secure: state.options.tls.is_some() || state.options.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
         setup: setup.as_ref().map(|(_, digest)| digest.clone()),
@@ -133,17 +133,17 @@ pub async fn serve(
     };
     let provider = state.options.oidc.clone().map(Provider::new).transpose().map_err(ServeFailure::Refused)?;
     let (stop, stopping) = watch::channel(false);
-    let api = wire::Api::of(&state).await?;
+    let api = access_analyzer::Api::of(&state).await?;
     let pages = dashboard::router(Site::new(store.clone(), desk.clone(), entrance, provider, units, stopping.clone()));
     let targets = Targets::new(state.options.webhook_networks.clone());
-    let cycle = Cycle::start(state.clone(), inputs);
+    let cycle = AnalysisLoop::start(state.clone(), inputs);
     let sender = Sender::start(store.clone(), format!("sender-{}", std::process::id()), targets);
     let told = told_to_stop().map_err(ServeFailure::Listen)?;
     ready(address, setup.map(|(token, _)| token));
     let (options, is_encrypted) = (state.options.clone(), handshakes.is_some());
     let health = guarded(health::router().fallback(health::busy).with_state(state.clone()), false);
     let pages = pages.layer(DefaultBodyLimit::max(MAX_FORM));
-    let router = router().merge(api.router()).fallback(wire::no_such_path).with_state(state).merge(pages);
+    let router = router().merge(api.router()).fallback(access_analyzer::no_such_path).with_state(state).merge(pages);
     let mut router = guarded(router, options.insecure_no_auth);
     if is_encrypted {
         router = router.layer(axum::middleware::map_response(only_by_tls));

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use leastwise::access::AccountId;
 
-use crate::access::Units;
+use crate::analysis::AnalysisHandle;
+use crate::auth::Units;
 use crate::connections::Limits;
 use crate::dashboard::OidcOptions;
-use crate::desk::Desk;
 use crate::networks::Network;
 use crate::store::{Location, Store};
 use crate::tls::TlsFiles;
@@ -91,7 +91,7 @@ pub struct AppState {
     /// Everything that is kept.
     pub store: Store,
     /// Where recommendations are asked for, and the analysis is told to run again.
-    pub desk: Desk,
+    pub desk: AnalysisHandle,
     /// How the server is run.
     pub options: Arc<Options>,
     /// Which accounts are in which organizational unit.

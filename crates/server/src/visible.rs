@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::access::Visibility;
+use crate::auth::Visibility;
 use crate::store::{AnalysisRule, Analyzer, AuditRow, Filter, FilterKey, Scope};
 
 impl Visibility {
@@ -104,7 +104,7 @@ fn accounts_in(text: &str) -> impl Iterator<Item = &str> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::access::OrganizationalUnits;
+    use crate::auth::OrganizationalUnits;
 
     fn of(text: &str) -> Visibility {
         Visibility::parse(text, &OrganizationalUnits::new())

@@ -10,8 +10,8 @@ use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
 use leastwise::access::Timestamp;
 use leastwise::findings::FindingKind;
-use leastwise_server::access::Scope as KeyScope;
-use leastwise_server::keys::{self, Wanted};
+use leastwise_server::api_keys::{self, Wanted};
+use leastwise_server::auth::Scope as KeyScope;
 use leastwise_server::store::*;
 use leastwise_server::{Inputs, InputsFailure, Options, Visit};
 use serde_json::{Value, json};
@@ -162,7 +162,7 @@ impl Bed {
                 expires: None,
             };
             let at = database.clone();
-            let key = tokio::task::spawn_blocking(move || keys::add(&at, wanted).unwrap()).await.unwrap();
+            let key = tokio::task::spawn_blocking(move || api_keys::add(&at, wanted).unwrap()).await.unwrap();
             (key.id, key.secret.expose().to_owned())
         };
         let (admin, limited) = (key(KeyScope::Administer, &[]).await, key(KeyScope::Archive, &[OWN]).await);

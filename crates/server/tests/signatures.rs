@@ -7,7 +7,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use leastwise::access::{AccountId, Timestamp};
-use leastwise_server::access::{Admitted, Asked, Gate, Key, Refusal, Scope, Secret, Visibility};
+use leastwise_server::auth::{Admitted, AuthError, Key, Scope, Secret, SignedRequest, Verifier, Visibility};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -53,12 +53,12 @@ fn key(requests: &Requests) -> Key {
     }
 }
 
-fn ask_with(case: &Case, key: Option<Key>, gate: &Gate) -> Result<Admitted, Refusal> {
+fn ask_with(case: &Case, key: Option<Key>, gate: &Verifier) -> Result<Admitted, AuthError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &case.headers {
         headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
-    let asked = Asked {
+    let asked = SignedRequest {
         method: &case.method,
         path: &case.path,
         query: &case.query,
@@ -70,12 +70,12 @@ fn ask_with(case: &Case, key: Option<Key>, gate: &Gate) -> Result<Admitted, Refu
     gate.admit(&asked, key, case.now)
 }
 
-fn ask(case: &Case) -> Result<Admitted, Refusal> {
-    ask_with(case, Some(key(&requests())), &Gate::signed(None))
+fn ask(case: &Case) -> Result<Admitted, AuthError> {
+    ask_with(case, Some(key(&requests())), &Verifier::signed(None))
 }
 
-fn code(result: &Result<Admitted, Refusal>) -> &'static str {
-    result.as_ref().map_or_else(Refusal::code, |_| "ok")
+fn code(result: &Result<Admitted, AuthError>) -> &'static str {
+    result.as_ref().map_or_else(AuthError::code, |_| "ok")
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn nothing_that_was_changed_after_signing_is_taken() {
 fn an_unsigned_request_and_an_unknown_key_have_their_own_errors() {
     let all = requests();
     let mut case = all.cases[0].clone();
-    let gate = Gate::signed(None);
+    let gate = Verifier::signed(None);
     assert_eq!(code(&ask_with(&case, None, &gate)), "UnrecognizedClientException");
     let other = Key { id: "LWAKOTHER".to_owned(), ..key(&all) };
     assert_eq!(code(&ask_with(&case, Some(other), &gate)), "UnrecognizedClientException");
@@ -193,7 +193,7 @@ fn an_unsigned_request_and_an_unknown_key_have_their_own_errors() {
 #[test]
 fn a_gate_of_one_region_takes_no_other() {
     let all = requests();
-    let gate = |region: &str| Gate::signed(Some(region.to_owned()));
+    let gate = |region: &str| Verifier::signed(Some(region.to_owned()));
     assert!(ask_with(&all.cases[0], Some(key(&all)), &gate("eu-west-1")).is_ok());
     assert_eq!(code(&ask_with(&all.cases[0], Some(key(&all)), &gate("eu-west-2"))), "InvalidSignatureException");
 }
@@ -201,7 +201,7 @@ fn a_gate_of_one_region_takes_no_other() {
 #[test]
 fn a_change_is_taken_once_unless_it_was_not_carried_out() {
     let all = requests();
-    let gate = Gate::signed(None);
+    let gate = Verifier::signed(None);
     let admitted = ask_with(&all.cases[0], Some(key(&all)), &gate).unwrap();
     let other = ask_with(&all.cases[1], Some(key(&all)), &gate).unwrap();
     let now = all.cases[0].now;
@@ -233,7 +233,7 @@ fn scopes_include_those_before_and_accounts_are_a_limit() {
 fn an_open_gate_lets_everybody_do_everything() {
     let mut case = requests().cases[0].clone();
     case.headers.clear();
-    let admitted = ask_with(&case, None, &Gate::open()).unwrap();
+    let admitted = ask_with(&case, None, &Verifier::open()).unwrap();
     assert_eq!((admitted.key.as_deref(), admitted.scope), (None, Scope::Administer));
     assert!(admitted.sees_all().is_ok());
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// What is asked of whom.
-pub(crate) struct Asked {
+pub(crate) struct SignedRequest {
     pub(crate) address: String,
     pub(crate) key: String,
     pub(crate) secret: String,
@@ -34,7 +34,7 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
 
 struct Client {
     http: reqwest::Client,
-    asked: Asked,
+    asked: SignedRequest,
 }
 
 impl Client {
@@ -136,7 +136,7 @@ fn slowest(mut times: Vec<(String, f64)>) -> Value {
 }
 
 /// Asks, and prints what it measured.
-pub(crate) async fn drive(asked: Asked) {
+pub(crate) async fn drive(asked: SignedRequest) {
     let (seconds, rate) = (asked.seconds, asked.rate);
     let client = Arc::new(Client { http: reqwest::Client::builder().no_proxy().build().unwrap(), asked });
     let first = client.page(&json!({"analyzerArn": ARN})).await.unwrap();

@@ -42,13 +42,13 @@ impl Inputs for Nothing {
 
 fn serve(path: String, count: u64, is_open: bool) {
     let location = Location::Sqlite(path.into());
-    let wanted = leastwise_server::keys::Wanted {
+    let wanted = leastwise_server::api_keys::Wanted {
         name: "load".to_owned(),
-        scope: leastwise_server::access::Scope::Administer,
+        scope: leastwise_server::auth::Scope::Administer,
         accounts: Vec::new(),
         expires: None,
     };
-    let key = leastwise_server::keys::add(&location, wanted).unwrap();
+    let key = leastwise_server::api_keys::add(&location, wanted).unwrap();
     let options = Options {
         rescan: Duration::from_secs(3_600),
         insecure_no_auth: is_open,
@@ -98,7 +98,7 @@ fn main() {
         ["serve", path, count] => serve((*path).to_owned(), count.parse().unwrap(), false),
         ["serve-open", path, count] => serve((*path).to_owned(), count.parse().unwrap(), true),
         ["drive", address, key, secret, seconds, rate] => {
-            let asked = drive::Asked {
+            let asked = drive::SignedRequest {
                 address: (*address).to_owned(),
                 key: (*key).to_owned(),
                 secret: (*secret).to_owned(),

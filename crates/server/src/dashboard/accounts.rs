@@ -17,9 +17,9 @@ use super::finding::told;
 use super::frame::{Frame, frame};
 use super::listing::{Row, row};
 use super::overview::{TREND_DAYS, list, report, text};
-use super::site::{Refusal, Site, page};
+use super::site::{PageError, Site, page};
+use super::text::{counted, kind, number, path_and_name};
 use super::visitor::Visitor;
-use super::words::{counted, kind, number, path_and_name};
 use crate::clock;
 use crate::store::{Criterion, Filter, FilterKey, FindingStatus, Query, Sort, SortKey, StoreError};
 
@@ -72,7 +72,7 @@ struct PrincipalPage {
 const ACCOUNTS: usize = 500;
 
 /// `GET /accounts`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/accounts").await?;
     let (mut rows, mut more) = (Vec::new(), String::new());
@@ -121,7 +121,7 @@ pub(super) async fn show_one(
     State(site): State<Site>,
     visitor: Visitor,
     Path(account): Path<String>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?.filter(|_| is_account(&account));
     let Some(analyzer) = analyzer else { return Err(StoreError::NotFound { what: "account", id: account }.into()) };
     let frame = frame(&site, &visitor, Some(&analyzer), "/accounts").await?;
@@ -168,8 +168,8 @@ pub(super) async fn show_principal(
     State(site): State<Site>,
     visitor: Visitor,
     Path(arn): Path<String>,
-) -> Result<Response, Refusal> {
-    let missing = || Refusal::Store(StoreError::NotFound { what: "role or user", id: arn.clone() });
+) -> Result<Response, PageError> {
+    let missing = || PageError::Store(StoreError::NotFound { what: "role or user", id: arn.clone() });
     let parsed = PrincipalArn::parse(&arn).ok_or_else(missing)?;
     let analyzer = visitor.analyzer(&site).await?.ok_or_else(missing)?;
     let frame = frame(&site, &visitor, Some(&analyzer), "/accounts").await?;

@@ -9,10 +9,10 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use leastwise::findings::FindingKind;
 
 use super::frame::{Frame, frame};
-use super::site::{Refusal, Site, local, page};
-use super::visitor::{Asked, Level, ToAdminister, ToRead, Visitor, cookie_line};
-use super::words::{counted, encoded, moment, number};
-use crate::access::Visibility;
+use super::site::{PageError, Site, local, page};
+use super::text::{counted, encoded, moment, number};
+use super::visitor::{AuthorizedForm, Level, ToAdminister, ToRead, Visitor, cookie_line};
+use crate::auth::Visibility;
 use crate::state::{NO_ACCOUNT, analyzer_arn};
 use crate::store::{Analyzer, FindingStatus, NewAnalyzer, RunRow, Scope};
 
@@ -61,7 +61,7 @@ fn run(run: &RunRow) -> RunView {
     RunView { started: moment(run.started), says, good: run.problem.is_none() }
 }
 
-async fn view(site: &Site, analyzer: &Analyzer, visible: &Visibility) -> Result<AnalyzerView, Refusal> {
+async fn view(site: &Site, analyzer: &Analyzer, visible: &Visibility) -> Result<AnalyzerView, PageError> {
     let statistics = site.store().statistics_of(analyzer, visible.accounts().as_deref(), 0).await?;
     // What a run changed, and why it failed, is of all accounts together.
     let runs = if visible.is_all() { site.store().runs(analyzer, 5).await? } else { Vec::new() };
@@ -91,7 +91,7 @@ async fn view(site: &Site, analyzer: &Analyzer, visible: &Visibility) -> Result<
 }
 
 /// `GET /analyzers`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/analyzers").await?;
     let mut analyzers = Vec::new();
@@ -109,21 +109,23 @@ fn is_name(name: &str) -> bool {
 /// `POST /analyzers`.
 pub(super) async fn create(
     State(site): State<Site>,
-    Asked { form, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { form, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     let (name, days) = (form.of("name"), form.of("days").parse::<u32>().unwrap_or_default());
     if !is_name(name) {
-        return Err(Refusal::Bad("An analyzer's name begins with a letter and has letters, digits, and . _ - signs.".to_owned()));
+        return Err(PageError::Bad(
+            "An analyzer's name begins with a letter and has letters, digits, and . _ - signs.".to_owned(),
+        ));
     }
     if !(1..=365).contains(&days) {
-        return Err(Refusal::Bad("The tracking period has 1 to 365 days.".to_owned()));
+        return Err(PageError::Bad("The tracking period has 1 to 365 days.".to_owned()));
     }
     let scope = if form.of("scope") == "account" { Scope::Account } else { Scope::Organization };
     let known = site.analyzers().await?;
     let account = form.of("account");
     let account = match scope {
         Scope::Account if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) => account,
-        Scope::Account => return Err(Refusal::Bad("An account's number has 12 digits.".to_owned())),
+        Scope::Account => return Err(PageError::Bad("An account's number has 12 digits.".to_owned())),
         // As the default analyzer: the account of whichever is there already.
         Scope::Organization => site.account().or_else(|| known.first().map(Analyzer::account)).unwrap_or(NO_ACCOUNT),
     };
@@ -145,24 +147,30 @@ pub(super) async fn create(
 pub(super) async fn delete(
     State(site): State<Site>,
     Path(name): Path<String>,
-    Asked { form, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { form, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     if form.of("confirm") != name {
-        return Err(Refusal::Bad("Write the analyzer's name to delete it with all its findings.".to_owned()));
+        return Err(PageError::Bad("Write the analyzer's name to delete it with all its findings.".to_owned()));
     }
     site.store().delete_analyzer(&name, &change).await?;
     Ok(Redirect::to("/analyzers?done=deleted").into_response())
 }
 
 /// `POST /analyzer-choice`: which analyzer the pages are about.
-pub(super) async fn choose(State(site): State<Site>, Asked { visitor, form, .. }: Asked<ToRead>) -> Result<Response, Refusal> {
+pub(super) async fn choose(
+    State(site): State<Site>,
+    AuthorizedForm { visitor, form, .. }: AuthorizedForm<ToRead>,
+) -> Result<Response, PageError> {
     let analyzer = site.analyzer_for(form.of("analyzer"), &visitor.visible).await?;
     let cookies = AppendHeaders([(header::SET_COOKIE, cookie_line(&site, "analyzer", &analyzer.name, 31_536_000))]);
     Ok((cookies, Redirect::to("/")).into_response())
 }
 
 /// `POST /theme`: light, dark, or as the system is.
-pub(super) async fn theme(State(site): State<Site>, Asked { form, .. }: Asked<ToRead>) -> Result<Response, Refusal> {
+pub(super) async fn theme(
+    State(site): State<Site>,
+    AuthorizedForm { form, .. }: AuthorizedForm<ToRead>,
+) -> Result<Response, PageError> {
     let cookie = match form.of("theme") {
         theme @ ("dark" | "light") => cookie_line(&site, "theme", theme, 31_536_000),
         _ => cookie_line(&site, "theme", "", 0),

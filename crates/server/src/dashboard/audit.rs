@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::finding::{Happened, happened};
 use super::frame::{Frame, frame};
-use super::site::{Refusal, Site, page};
+use super::site::{PageError, Site, page};
 use super::visitor::Visitor;
 
 #[derive(Template)]
@@ -23,7 +23,7 @@ struct AuditPage {
 const PAGE: u32 = 100;
 
 /// `GET /audit`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/audit").await?;
     let before = visitor.query.of("before").parse().ok();

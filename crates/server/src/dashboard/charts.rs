@@ -6,7 +6,7 @@
 use leastwise::access::Timestamp;
 use leastwise::access::time::DAY;
 
-use super::words::{counted, number, short_day};
+use super::text::{counted, number, short_day};
 
 /// One bar of a list of bars, which is a link.
 #[derive(Debug, Clone)]

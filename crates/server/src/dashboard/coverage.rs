@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::charts::{States, states};
 use super::frame::{Frame, frame};
 use super::overview::{count, list, report, state_numbers, text};
-use super::site::{Refusal, Site, page};
+use super::site::{PageError, Site, page};
+use super::text::{capital, counted, day_of, number};
 use super::visitor::Visitor;
-use super::words::{capital, counted, day_of, number};
 
 /// What the sources of one account could see.
 #[derive(Debug, Clone, Default)]
@@ -213,7 +213,7 @@ const PROBLEMS: usize = 200;
 const ACCOUNTS: usize = 100;
 
 /// `GET /coverage`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/coverage").await?;
     let report = match &analyzer {

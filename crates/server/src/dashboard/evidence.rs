@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::charts::{StateNumbers, States, Timeline, states, timeline};
 use super::overview::{list, text};
 use super::risk::worst;
-use super::words::{capital, counted, day_of, with_days};
-use crate::risk::of_action;
+use super::text::{capital, counted, day_of, with_days};
+use crate::analysis::risk::of_action;
 
 /// A permission.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 
-use super::site::Refusal;
+use super::site::PageError;
 
 /// Names and values as a form or a query is sent.
 pub(super) fn written<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>) -> String {
@@ -64,11 +64,11 @@ impl Fields {
 pub(crate) struct Sent(pub(crate) Fields);
 
 impl<S: Send + Sync> FromRequest<S> for Sent {
-    type Rejection = Refusal;
+    type Rejection = PageError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Sent, Refusal> {
-        let body = Bytes::from_request(request, state).await.map_err(|error| Refusal::Bad(error.to_string()))?;
-        let text = std::str::from_utf8(&body).map_err(|_| Refusal::Bad("the form is no text".to_owned()))?;
+    async fn from_request(request: Request, state: &S) -> Result<Sent, PageError> {
+        let body = Bytes::from_request(request, state).await.map_err(|error| PageError::Bad(error.to_string()))?;
+        let text = std::str::from_utf8(&body).map_err(|_| PageError::Bad("the form is no text".to_owned()))?;
         Ok(Sent(Fields::parse(text)))
     }
 }

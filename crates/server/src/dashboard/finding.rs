@@ -14,16 +14,16 @@ use leastwise::recommend::Basis;
 use leastwise::report::permissions::permissions;
 use serde_json::Value;
 
-use super::advice::{AdviceView, Fact, advice, file};
 use super::charts::{States, states};
 use super::evidence::{Evidence, evidence};
 use super::findings::{reason, until};
 use super::frame::{Frame, frame};
 use super::overview::{count, list, state_numbers, text};
+use super::recommendation::{AdviceView, Fact, advice, file};
 use super::risk::{WORDS, worst};
-use super::site::{Refusal, Site, page};
-use super::visitor::{Asked, Level, ToArchive, Visitor};
-use super::words::{capital, counted, day_of, encoded, kind, moment, number, path_and_name, with_days};
+use super::site::{PageError, Site, page};
+use super::text::{capital, counted, day_of, encoded, kind, moment, number, path_and_name, with_days};
+use super::visitor::{AuthorizedForm, Level, ToArchive, Visitor};
 use crate::clock;
 use crate::store::{Analyzer, AuditRow, Finding, FindingStatus, RecommendationStatus, StoreError};
 
@@ -230,7 +230,7 @@ fn act(visitor: &Visitor, finding: &Finding) -> Act {
                 None => own.by.clone(),
             };
             let why = own.why.map(|why| format!(": {why}")).unwrap_or_default();
-            let until = own.until.map(|until| format!(" It opens again on {}.", super::words::day(until))).unwrap_or_default();
+            let until = own.until.map(|until| format!(" It opens again on {}.", super::text::day(until))).unwrap_or_default();
             Act { title: "Archived", may, says: format!("By {by}{why}.{until}") }
         }
         FindingStatus::Resolved => Act {
@@ -242,7 +242,7 @@ fn act(visitor: &Visitor, finding: &Finding) -> Act {
 }
 
 /// The recommendation of a finding as it is now.
-async fn recommended(site: &Site, visitor: &Visitor, analyzer: &Analyzer, finding: &Finding) -> Result<AdviceView, Refusal> {
+async fn recommended(site: &Site, visitor: &Visitor, analyzer: &Analyzer, finding: &Finding) -> Result<AdviceView, PageError> {
     let summary = &finding.summary;
     if summary.kind != FindingKind::UnusedPermission {
         let says = match summary.kind {
@@ -291,7 +291,7 @@ async fn recommended(site: &Site, visitor: &Visitor, analyzer: &Analyzer, findin
 }
 
 /// `GET /findings/{id}`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, PageError> {
     let (analyzer, finding) = site.finding(&id).await?;
     let summary = &finding.summary;
     let (known, details): (Value, Value) =
@@ -388,7 +388,7 @@ pub(super) async fn show_evidence(
     State(site): State<Site>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, PageError> {
     let (analyzer, finding) = site.finding(&id).await?;
     let resource = &finding.summary.resource;
     let evidence = told(&site, &analyzer, resource).await;
@@ -401,11 +401,11 @@ pub(super) async fn show_evidence(
 pub(super) async fn archive(
     State(site): State<Site>,
     Path(id): Path<String>,
-    Asked { form, change, .. }: Asked<ToArchive>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { form, change, .. }: AuthorizedForm<ToArchive>,
+) -> Result<Response, PageError> {
     let (analyzer, _) = site.finding(&id).await?;
     let until = until(form.of("until"), change.at)?;
-    let Some(reason) = reason(&form)? else { return Err(Refusal::Bad("Say why the finding is put aside.".to_owned())) };
+    let Some(reason) = reason(&form)? else { return Err(PageError::Bad("Say why the finding is put aside.".to_owned())) };
     site.store().archive(&analyzer, std::slice::from_ref(&id), Some(reason), until, &change).await?;
     Ok(Redirect::to(&format!("/findings/{id}?done=archived")).into_response())
 }
@@ -414,15 +414,19 @@ pub(super) async fn archive(
 pub(super) async fn reactivate(
     State(site): State<Site>,
     Path(id): Path<String>,
-    Asked { change, .. }: Asked<ToArchive>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { change, .. }: AuthorizedForm<ToArchive>,
+) -> Result<Response, PageError> {
     let (analyzer, _) = site.finding(&id).await?;
     site.store().reopen(&analyzer, std::slice::from_ref(&id), &change).await?;
     Ok(Redirect::to(&format!("/findings/{id}?done=reactivated")).into_response())
 }
 
 /// `POST /findings/{id}/recommendation`: begins to work one out.
-pub(super) async fn ask(State(site): State<Site>, Path(id): Path<String>, _: Asked<ToArchive>) -> Result<Response, Refusal> {
+pub(super) async fn ask(
+    State(site): State<Site>,
+    Path(id): Path<String>,
+    _: AuthorizedForm<ToArchive>,
+) -> Result<Response, PageError> {
     let (analyzer, finding) = site.finding(&id).await?;
     begin(&site, &analyzer, &finding).await?;
     Ok(Redirect::to(&format!("/findings/{id}#rec")).into_response())
@@ -446,15 +450,15 @@ pub(crate) async fn begin(site: &Site, analyzer: &Analyzer, finding: &Finding) -
 pub(super) async fn accept(
     State(site): State<Site>,
     Path(id): Path<String>,
-    Asked { form, change, .. }: Asked<ToArchive>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { form, change, .. }: AuthorizedForm<ToArchive>,
+) -> Result<Response, PageError> {
     let (analyzer, _) = site.finding(&id).await?;
     let known = site.store().recommendation(&analyzer, &id).await?;
     let report: Value = serde_json::from_str(&known.report).unwrap_or_default();
     let alternative: u32 = form.of("alternative").parse().unwrap_or(0);
     let view = advice(&id, &report, alternative as usize);
     if alternative == 0 || view.number != alternative as usize || !view.exists || view.withheld {
-        return Err(Refusal::Bad("That alternative is not there any more; look again.".to_owned()));
+        return Err(PageError::Bad("That alternative is not there any more; look again.".to_owned()));
     }
     site.store().accept(&id, alternative, &report.to_string(), &change).await?;
     Ok(Redirect::to(&format!("/findings/{id}?alternative={alternative}&done=accepted")).into_response())
@@ -465,7 +469,7 @@ pub(super) async fn download(
     State(site): State<Site>,
     _visitor: Visitor,
     Path((id, alternative, step, what)): Path<(String, usize, usize, String)>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, PageError> {
     let (analyzer, _) = site.finding(&id).await?;
     let known = site.store().recommendation(&analyzer, &id).await?;
     let report: Value = serde_json::from_str(&known.report).unwrap_or_default();

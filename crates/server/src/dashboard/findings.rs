@@ -16,10 +16,10 @@ use super::fields::Fields;
 use super::frame::{Frame, frame};
 use super::listing::{AGES, Row, is_countable, query_of, row, sort_of};
 use super::risk::WORDS;
-use super::site::{Refusal, Site, local, page};
-use super::visitor::{Asked, Level, ToArchive, Visitor};
-use super::words::{counted, kind, number};
-use crate::access::Visibility;
+use super::site::{PageError, Site, local, page};
+use super::text::{counted, kind, number};
+use super::visitor::{AuthorizedForm, Level, ToArchive, Visitor};
+use crate::auth::Visibility;
 use crate::clock;
 use crate::store::{Analyzer, Facet, FindingStatus, FindingSummary, Page, Query, StoreError};
 
@@ -95,7 +95,7 @@ fn choice(
 /// Values that a list of choices has at most.
 const CHOICES: usize = 200;
 
-async fn choices(site: &Site, analyzer: &Analyzer, query: &Fields, visible: &Visibility) -> Result<Vec<Choice>, Refusal> {
+async fn choices(site: &Site, analyzer: &Analyzer, query: &Fields, visible: &Visibility) -> Result<Vec<Choice>, PageError> {
     let seen = visible.accounts();
     let statistics = site.store().statistics_of(analyzer, seen.as_deref(), CHOICES).await?;
     let services = site.store().facets_of(analyzer, Facet::Service, FindingStatus::Active, seen.as_deref()).await?;
@@ -149,7 +149,7 @@ fn columns(query: &Fields) -> Vec<Column> {
 }
 
 /// `GET /findings`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/findings").await?;
     let query = visitor.query.with("done", "");
@@ -226,20 +226,20 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
 }
 
 /// The moment at which a day that a form names ends.
-pub(super) fn until(text: &str, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+pub(super) fn until(text: &str, now: Timestamp) -> Result<Option<Timestamp>, PageError> {
     if text.is_empty() {
         return Ok(None);
     }
-    let day = Timestamp::parse(text).ok_or_else(|| Refusal::Bad(format!("`{text}` is no date")))?;
+    let day = Timestamp::parse(text).ok_or_else(|| PageError::Bad(format!("`{text}` is no date")))?;
     let end = Timestamp::from_seconds(day.seconds() + 86_400);
-    if end <= now { Err(Refusal::Bad(format!("`{text}` is over already"))) } else { Ok(Some(end)) }
+    if end <= now { Err(PageError::Bad(format!("`{text}` is over already"))) } else { Ok(Some(end)) }
 }
 
 /// A reason as a form has it, no longer than it may be.
-pub(super) fn reason(form: &Fields) -> Result<Option<&str>, Refusal> {
+pub(super) fn reason(form: &Fields) -> Result<Option<&str>, PageError> {
     match form.of("reason") {
         "" => Ok(None),
-        reason if reason.chars().count() > 500 => Err(Refusal::Bad("a reason has at most 500 characters".to_owned())),
+        reason if reason.chars().count() > 500 => Err(PageError::Bad("a reason has at most 500 characters".to_owned())),
         reason => Ok(Some(reason)),
     }
 }
@@ -253,8 +253,8 @@ const BULK: usize = 500;
 /// `POST /findings/bulk`.
 pub(super) async fn bulk(
     State(site): State<Site>,
-    Asked { visitor, form, change, .. }: Asked<ToArchive>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { visitor, form, change, .. }: AuthorizedForm<ToArchive>,
+) -> Result<Response, PageError> {
     let back = form.of("back");
     let back = local(back).to_owned();
     let done = |code: &str| {
@@ -266,7 +266,7 @@ pub(super) async fn bulk(
         return done("none");
     }
     if ids.len() > BULK {
-        return Err(Refusal::Bad(format!("at most {BULK} findings are changed at once")));
+        return Err(PageError::Bad(format!("at most {BULK} findings are changed at once")));
     }
     // All rows of one page belong to one analyzer.
     let first = ids.first().map_or("", String::as_str);
@@ -275,7 +275,7 @@ pub(super) async fn bulk(
         for id in &ids {
             let finding = site.store().finding(&analyzer, id).await?;
             if !visitor.visible.sees(&finding.summary.account) {
-                return Err(Refusal::Store(StoreError::NotFound { what: "finding", id: id.clone() }));
+                return Err(PageError::Store(StoreError::NotFound { what: "finding", id: id.clone() }));
             }
         }
     }
@@ -288,7 +288,7 @@ pub(super) async fn bulk(
             site.store().reopen(&analyzer, &ids, &change).await?;
             done("reactivated")
         }
-        other => Err(Refusal::Bad(format!("`{other}` is nothing that is done with findings"))),
+        other => Err(PageError::Bad(format!("`{other}` is nothing that is done with findings"))),
     }
 }
 
@@ -354,7 +354,7 @@ struct Rest {
     hides_rules: bool,
 }
 
-async fn export(site: Site, visitor: Visitor, form: Form) -> Result<Response, Refusal> {
+async fn export(site: Site, visitor: Visitor, form: Form) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let asked = analyzer.map(|analyzer| Query { limit: 1000, after: None, ..query_of(&visitor.query, &analyzer, clock::now()) });
     let asked = asked.and_then(|mut asked| visitor.visible.narrow(&mut asked.filter).then_some(asked));
@@ -391,12 +391,12 @@ async fn export(site: Site, visitor: Visitor, form: Form) -> Result<Response, Re
 }
 
 /// `GET /findings/export.csv`.
-pub(super) async fn csv(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn csv(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     export(site, visitor, Form::Csv).await
 }
 
 /// `GET /findings/export.json`.
-pub(super) async fn json(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn json(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     export(site, visitor, Form::Json).await
 }
 

@@ -3,9 +3,9 @@
 //! Between a page and the base template. It reads totals and nothing else.
 
 use super::assets;
-use super::site::{Refusal, Site};
+use super::site::{PageError, Site};
+use super::text::{moment, number};
 use super::visitor::{Level, Visitor};
-use super::words::{moment, number};
 use crate::store::{Analyzer, FindingStatus};
 
 /// A line of the navigation.
@@ -64,7 +64,7 @@ fn done(code: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// The frame of the page at `here`.
-pub(super) async fn frame(site: &Site, visitor: &Visitor, analyzer: Option<&Analyzer>, here: &str) -> Result<Frame, Refusal> {
+pub(super) async fn frame(site: &Site, visitor: &Visitor, analyzer: Option<&Analyzer>, here: &str) -> Result<Frame, PageError> {
     let mut notes = Vec::new();
     if site.entrance().open {
         notes.push(Note {

@@ -9,8 +9,8 @@ use leastwise::findings::FindingKind;
 
 use super::fields::Fields;
 use super::risk;
-use super::words::path_and_name;
-use super::words::{age, kind, number};
+use super::text::path_and_name;
+use super::text::{age, kind, number};
 use crate::store::{Analyzer, Criterion, Cursor, FilterKey, FindingStatus, FindingSummary, Query, Sort, SortKey};
 
 /// Findings on a page.

@@ -5,10 +5,9 @@
 //! security policy would have to allow by exception.
 //!
 //! A page is a module, named as its address: a struct with the template's fields, a function that fills it, and the functions
-//! behind its forms. `visitor.rs` says who asks; `site.rs` what all have at hand; `charts.rs`, `words.rs` and `risk.rs` how things look.
+//! behind its forms. `visitor.rs` says who asks; `site.rs` what all have at hand; `charts.rs`, `text.rs` and `risk.rs` how things look.
 
 mod accounts;
-mod advice;
 mod analyzers;
 mod assets;
 mod audit;
@@ -23,16 +22,15 @@ mod headers;
 mod listing;
 mod oidc;
 mod overview;
-pub mod password;
+mod recommendation;
 mod risk;
 mod rules;
 mod settings;
 mod sign_in;
 pub(crate) mod site;
-mod throttle;
+mod text;
 pub mod users;
 pub(crate) mod visitor;
-mod words;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -44,7 +42,7 @@ pub(crate) use oidc::Provider;
 pub(crate) use overview::{days as trend_days, report as last_report};
 pub use sign_in::is_name;
 pub(crate) use sign_in::whose;
-pub(crate) use site::{Entrance, Site};
+pub(crate) use site::{AuthConfig, Site};
 pub(crate) use visitor::setup_token;
 
 /// The longest form of a sign-in, in bytes: a password has at most a kilobyte.
@@ -89,8 +87,8 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/sign-out", post(sign_in::out))
         .route("/setup", get(sign_in::show_setup).post(sign_in::send_setup).layer(DefaultBodyLimit::max(MAX_SIGN_IN)));
     let pages = pages
-        .route("/metrics", get(crate::own::metrics))
-        .merge(crate::own::router())
+        .route("/metrics", get(crate::native_api::metrics))
+        .merge(crate::native_api::router())
         .layer(axum::middleware::map_response(headers::private));
     let files = Router::new().route("/static/{digest}/{name}", get(assets::serve));
     pages.merge(files).layer(axum::middleware::map_response(headers::safe)).with_state(site)

@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 
 use super::fields::Fields;
 use super::sign_in::open;
-use super::site::{Refusal, Site, local};
+use super::site::{PageError, Site, local};
 use super::visitor::{cookie, cookie_line, cookie_name, same, token};
 use crate::store::OF_PROVIDER;
 
@@ -156,7 +156,7 @@ impl Provider {
         if options.allow.is_empty() {
             return Err("nobody could sign in with the provider: say who may".to_owned());
         }
-        if let Some(wrong) = crate::access::wrong_words(&options.accounts).first() {
+        if let Some(wrong) = crate::auth::wrong_words(&options.accounts).first() {
             return Err(format!("`{wrong}` is neither an account of 12 digits nor an organizational unit as ou-abcd-11112222"));
         }
         if options.scopes == "administer" && !options.accounts.is_empty() {
@@ -277,16 +277,16 @@ fn admitted(options: &OidcOptions, named: &Named) -> Result<String, String> {
 /// The longest name of somebody whom a provider knows, in bytes.
 const MAX_NAME: usize = 256;
 
-fn provider(site: &Site) -> Result<&Provider, Refusal> {
-    site.provider().ok_or_else(|| Refusal::Bad("No provider is set up for signing in.".to_owned()))
+fn provider(site: &Site) -> Result<&Provider, PageError> {
+    site.provider().ok_or_else(|| PageError::Bad("No provider is set up for signing in.".to_owned()))
 }
 
 /// `GET /sign-in/oidc`: leads to the provider.
-pub(super) async fn leave(State(site): State<Site>, uri: Uri) -> Result<Response, Refusal> {
+pub(super) async fn leave(State(site): State<Site>, uri: Uri) -> Result<Response, PageError> {
     let provider = provider(&site)?;
     let fault = |why: String| {
         tracing::error!(why, "the provider cannot be used");
-        Refusal::Bad("The provider does not answer as it should; the server's log says more.".to_owned())
+        PageError::Bad("The provider does not answer as it should; the server's log says more.".to_owned())
     };
     let metadata = provider.metadata(METADATA_AGE).await.map_err(fault)?;
     let redirect = RedirectUrl::new(provider.redirect()).map_err(|error| fault(chain(&error)))?;
@@ -315,24 +315,24 @@ pub(super) async fn leave(State(site): State<Site>, uri: Uri) -> Result<Response
 const MAX_BACK: usize = 1024;
 
 /// `GET /sign-in/oidc/back`: comes back from the provider.
-pub(super) async fn come_back(State(site): State<Site>, headers: HeaderMap, uri: Uri) -> Result<Response, Refusal> {
+pub(super) async fn come_back(State(site): State<Site>, headers: HeaderMap, uri: Uri) -> Result<Response, PageError> {
     let provider = provider(&site)?;
     let fields = Fields::parse(uri.query().unwrap_or_default());
     let kept = cookie(&headers, &cookie_name(&site, "oidc")).unwrap_or_default().to_owned();
     let mut parts = kept.split('.');
     let (Some(state), Some(nonce), Some(verifier), Some(back)) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return Err(Refusal::Forbidden("The sign-in took too long or began elsewhere. Try again."));
+        return Err(PageError::Forbidden("The sign-in took too long or began elsewhere. Try again."));
     };
     if !same(fields.of("state"), state) || nonce.is_empty() || verifier.is_empty() {
-        return Err(Refusal::Forbidden("The sign-in began elsewhere. Try again."));
+        return Err(PageError::Forbidden("The sign-in began elsewhere. Try again."));
     }
     if fields.of("code").is_empty() {
-        return Err(Refusal::Forbidden("The provider did not sign you in."));
+        return Err(PageError::Forbidden("The provider did not sign you in."));
     }
     let named = provider.named(fields.of("code"), verifier, nonce).await;
     let name = named.and_then(|named| admitted(&provider.options, &named)).map_err(|why| {
         tracing::warn!(why, "a sign-in with the provider failed");
-        Refusal::Forbidden("The provider's answer does not let you in; the server's log says why.")
+        PageError::Forbidden("The provider's answer does not let you in; the server's log says why.")
     })?;
     let back = URL_SAFE_NO_PAD.decode(back).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     let (scopes, accounts) = (&provider.options.scopes, &provider.options.accounts);

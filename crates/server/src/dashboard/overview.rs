@@ -15,10 +15,10 @@ use super::charts::{Bars, StateNumbers, States, Trend, bars, states, trend};
 use super::frame::{Frame, frame};
 use super::listing::{AGES, Row, row};
 use super::risk::WORDS;
-use super::site::{Refusal, Site, page};
+use super::site::{PageError, Site, page};
+use super::text::{counted, day_of, encoded, kind, number};
 use super::visitor::Visitor;
-use super::words::{counted, day_of, encoded, kind, number};
-use crate::access::Visibility;
+use crate::auth::Visibility;
 use crate::clock;
 use crate::store::{Analyzer, Facet, Filter, FindingStatus, Query, Risk, Sort, SortKey, Statistics, StoreError, TrendPoint};
 
@@ -236,7 +236,7 @@ fn subline(report: &Value, visible: &Visibility) -> String {
 }
 
 /// `GET /`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/").await?;
     let Some(analyzer) = analyzer else {

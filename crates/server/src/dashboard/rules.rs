@@ -9,9 +9,9 @@ use leastwise::findings::FindingKind;
 
 use super::fields::Fields;
 use super::frame::{Frame, frame};
-use super::site::{Refusal, Site, page};
-use super::visitor::{Asked, Level, ToAdminister, Visitor};
-use super::words::{day, encoded, kind};
+use super::site::{PageError, Site, page};
+use super::text::{day, encoded, kind};
+use super::visitor::{AuthorizedForm, Level, ToAdminister, Visitor};
 use crate::store::{Analyzer, Criterion, Filter, FilterKey, ResourceType};
 
 #[derive(Debug, Clone)]
@@ -80,12 +80,12 @@ fn says(filter: &Filter) -> Vec<String> {
     lines
 }
 
-async fn chosen(site: &Site, visitor: &Visitor) -> Result<Analyzer, Refusal> {
-    visitor.analyzer(site).await?.ok_or_else(|| Refusal::Bad("There is no analyzer yet.".to_owned()))
+async fn chosen(site: &Site, visitor: &Visitor) -> Result<Analyzer, PageError> {
+    visitor.analyzer(site).await?.ok_or_else(|| PageError::Bad("There is no analyzer yet.".to_owned()))
 }
 
 /// `GET /rules`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     let analyzer = visitor.analyzer(&site).await?;
     let frame = frame(&site, &visitor, analyzer.as_ref(), "/rules").await?;
     let rules = match &analyzer {
@@ -108,7 +108,7 @@ pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<R
 }
 
 /// The filter that a form describes.
-fn filter(form: &Fields) -> Result<Filter, Refusal> {
+fn filter(form: &Fields) -> Result<Filter, PageError> {
     let mut filter = Filter::default();
     let list = |name: &str| {
         form.of(name).split([',', ' ', '\n', '\r']).filter(|one| !one.is_empty()).map(str::to_owned).collect::<Vec<_>>()
@@ -127,9 +127,9 @@ fn filter(form: &Fields) -> Result<Filter, Refusal> {
     put(FilterKey::ResourceOwnerAccount, list("account"), Vec::new());
     put(FilterKey::Resource, Vec::new(), list("contains"));
     if filter.criteria.is_empty() {
-        return Err(Refusal::Bad("A rule without any condition would archive everything. Say at least one.".to_owned()));
+        return Err(PageError::Bad("A rule without any condition would archive everything. Say at least one.".to_owned()));
     }
-    Filter::of_json(&filter.to_json()).map_err(|problem| Refusal::Bad(problem.to_string()))
+    Filter::of_json(&filter.to_json()).map_err(|problem| PageError::Bad(problem.to_string()))
 }
 
 fn is_rule_name(name: &str) -> bool {
@@ -140,12 +140,12 @@ fn is_rule_name(name: &str) -> bool {
 /// `POST /rules`.
 pub(super) async fn create(
     State(site): State<Site>,
-    Asked { visitor, form, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { visitor, form, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     let analyzer = chosen(&site, &visitor).await?;
     let name = form.of("name");
     if !is_rule_name(name) {
-        return Err(Refusal::Bad("A rule's name begins with a letter and has letters, digits, and . _ - signs.".to_owned()));
+        return Err(PageError::Bad("A rule's name begins with a letter and has letters, digits, and . _ - signs.".to_owned()));
     }
     site.store().create_rule(&analyzer.name, name, &filter(&form)?, &change).await?;
     Ok(Redirect::to("/rules?done=saved").into_response())
@@ -155,8 +155,8 @@ pub(super) async fn create(
 pub(super) async fn delete(
     State(site): State<Site>,
     Path(name): Path<String>,
-    Asked { visitor, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { visitor, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     let analyzer = chosen(&site, &visitor).await?;
     site.store().delete_rule(&analyzer.name, &name, &change).await?;
     Ok(Redirect::to("/rules?done=deleted").into_response())
@@ -166,8 +166,8 @@ pub(super) async fn delete(
 pub(super) async fn apply(
     State(site): State<Site>,
     Path(name): Path<String>,
-    Asked { visitor, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { visitor, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     let analyzer = chosen(&site, &visitor).await?;
     site.store().apply_rule(&analyzer.name, &name, &change).await?;
     Ok(Redirect::to("/rules?done=applied").into_response())

@@ -8,14 +8,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use leastwise::access::Timestamp;
 
 use super::frame::{Frame, frame};
-use super::site::{Refusal, Site, page};
+use super::is_name;
+use super::site::{PageError, Site, page};
+use super::text::{capital, counted, day, encoded, moment};
 use super::users::limits;
-use super::visitor::{Asked, Level, ToAdminister, Visitor, token};
-use super::words::{capital, counted, day, encoded, moment};
-use super::{is_name, password};
+use super::visitor::{AuthorizedForm, Level, ToAdminister, Visitor, token};
+use crate::auth::password;
 use crate::clock;
 use crate::store::{DeliveryRow, User, Webhook};
-use crate::telling::{FORMS, Targets, shown};
+use crate::webhooks::{FORMS, Targets, shown};
 
 #[derive(Debug, Clone)]
 struct UserView {
@@ -79,11 +80,11 @@ struct SettingsPage {
     secret: String,
 }
 
-fn administers(visitor: &Visitor) -> Result<(), Refusal> {
-    if visitor.may(Level::Administer) { Ok(()) } else { Err(Refusal::Forbidden("Settings are for administrators.")) }
+fn administers(visitor: &Visitor) -> Result<(), PageError> {
+    if visitor.may(Level::Administer) { Ok(()) } else { Err(PageError::Forbidden("Settings are for administrators.")) }
 }
 
-async fn settings(site: &Site, visitor: &Visitor, secret: String) -> Result<Response, Refusal> {
+async fn settings(site: &Site, visitor: &Visitor, secret: String) -> Result<Response, PageError> {
     administers(visitor)?;
     let analyzer = visitor.analyzer(site).await?;
     let frame = frame(site, visitor, analyzer.as_ref(), "/settings").await?;
@@ -132,31 +133,31 @@ async fn settings(site: &Site, visitor: &Visitor, secret: String) -> Result<Resp
 }
 
 /// `GET /settings`.
-pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, visitor: Visitor) -> Result<Response, PageError> {
     settings(&site, &visitor, String::new()).await
 }
 
 /// `POST /settings/users`.
 pub(super) async fn add_user(
     State(site): State<Site>,
-    Asked { form, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { form, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     let name = form.of("name").to_owned();
     if !is_name(&name) {
-        return Err(Refusal::Bad("A name has 1 to 64 letters, digits, and . _ - @ + signs.".to_owned()));
+        return Err(PageError::Bad("A name has 1 to 64 letters, digits, and . _ - @ + signs.".to_owned()));
     }
     if site.store().user(&name).await?.is_some() {
-        return Err(Refusal::Bad(format!("There is a user {name} already.")));
+        return Err(PageError::Bad(format!("There is a user {name} already.")));
     }
     let given = form.exact("password").to_owned();
     let hashed =
-        tokio::task::spawn_blocking(move || password::hash(&given)).await.map_err(|error| Refusal::Fault(error.to_string()))?;
-    let hash = hashed.map_err(|why| Refusal::Bad(capital(&format!("{why}."))))?;
+        tokio::task::spawn_blocking(move || password::hash(&given)).await.map_err(|error| PageError::Fault(error.to_string()))?;
+    let hash = hashed.map_err(|why| PageError::Bad(capital(&format!("{why}."))))?;
     let scopes = match form.of("level") {
         level @ ("read" | "archive" | "administer") => level.to_owned(),
         _ => "read".to_owned(),
     };
-    let accounts = limits(&scopes, form.of("accounts")).map_err(|why| Refusal::Bad(capital(&format!("{why}."))))?;
+    let accounts = limits(&scopes, form.of("accounts")).map_err(|why| PageError::Bad(capital(&format!("{why}."))))?;
     site.store().put_user(&User { name, password: hash, scopes, accounts, created: clock::now() }, &change).await?;
     Ok(Redirect::to("/settings?done=saved").into_response())
 }
@@ -165,10 +166,10 @@ pub(super) async fn add_user(
 pub(super) async fn delete_user(
     State(site): State<Site>,
     Path(name): Path<String>,
-    Asked { visitor, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { visitor, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     if name == visitor.name {
-        return Err(Refusal::Bad("You cannot remove yourself; somebody else has to.".to_owned()));
+        return Err(PageError::Bad("You cannot remove yourself; somebody else has to.".to_owned()));
     }
     site.store().delete_user(&name, &change).await?;
     Ok(Redirect::to("/settings?done=deleted").into_response())
@@ -177,11 +178,11 @@ pub(super) async fn delete_user(
 /// `POST /settings/webhooks`.
 pub(super) async fn add_webhook(
     State(site): State<Site>,
-    Asked { visitor, form, change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { visitor, form, change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     let url = form.of("url");
     let targets = Targets::new(site.entrance().webhook_networks.clone());
-    targets.check(url).map_err(|why| Refusal::Bad(capital(&format!("{why}."))))?;
+    targets.check(url).map_err(|why| PageError::Bad(capital(&format!("{why}."))))?;
     let kind = FORMS.into_iter().find(|kind| *kind == form.of("form")).unwrap_or("eventbridge");
     let (id, secret) = (token()?, token()?);
     let id: String = id.chars().take(12).collect();
@@ -189,7 +190,7 @@ pub(super) async fn add_webhook(
     let given = form.of("secret");
     let is_given = kind == "jira" && !given.is_empty();
     if given.len() > MAX_SECRET || !given.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Refusal::Bad(format!("A secret has at most {MAX_SECRET} letters, digits and signs.")));
+        return Err(PageError::Bad(format!("A secret has at most {MAX_SECRET} letters, digits and signs.")));
     }
     let secret = if is_given { given.to_owned() } else { secret };
     let hook = Webhook {
@@ -209,8 +210,8 @@ pub(super) async fn add_webhook(
 pub(super) async fn test_webhook(
     State(site): State<Site>,
     Path(id): Path<String>,
-    Asked { change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     site.store().send_test(&id, &change).await?;
     Ok(Redirect::to("/settings?done=sent").into_response())
 }
@@ -224,8 +225,8 @@ const MAX_SECRET: usize = 256;
 pub(super) async fn delete_webhook(
     State(site): State<Site>,
     Path(id): Path<String>,
-    Asked { change, .. }: Asked<ToAdminister>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { change, .. }: AuthorizedForm<ToAdminister>,
+) -> Result<Response, PageError> {
     site.store().delete_webhook(&id, &change).await?;
     Ok(Redirect::to("/settings?done=deleted").into_response())
 }

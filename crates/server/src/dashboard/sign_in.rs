@@ -9,11 +9,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 
+use super::assets;
 use super::fields::{Fields, Sent};
-use super::site::{Refusal, Site, local};
-use super::throttle::Name;
-use super::visitor::{Asked, ToRead, cookie, cookie_line, cookie_name, digest, from_here, same, session, token};
-use super::{assets, password};
+use super::site::{PageError, Site, local};
+use super::visitor::{AuthorizedForm, ToRead, cookie, cookie_line, cookie_name, digest, from_here, same, session, token};
+use crate::auth::password;
+use crate::auth::throttle::Name;
 use crate::clock;
 use crate::connections::Peer;
 use crate::store::{Change, Session, User};
@@ -42,7 +43,7 @@ struct Alone {
     provider_href: String,
 }
 
-fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error: String) -> Result<Response, Refusal> {
+fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error: String) -> Result<Response, PageError> {
     let csrf = token()?;
     let status = if error.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let theme = cookie(headers, &cookie_name(site, "theme")).filter(|theme| matches!(*theme, "dark" | "light"));
@@ -58,7 +59,7 @@ fn form(site: &Site, headers: &HeaderMap, setting_up: bool, sent: &Fields, error
         },
         action: if setting_up { "/setup" } else { "/sign-in" },
         error,
-        provider_href: format!("/sign-in/oidc?back={}", super::words::encoded(local(sent.of("back")))),
+        provider_href: format!("/sign-in/oidc?back={}", super::text::encoded(local(sent.of("back")))),
         back: local(sent.of("back")).to_owned(),
         token_asked: setting_up,
         token: bounded(sent.of("token")),
@@ -85,23 +86,23 @@ fn bounded(text: &str) -> String {
 const MAX_SHOWN: usize = 128;
 
 /// The form comes from the page that we gave to this browser.
-fn genuine(site: &Site, headers: &HeaderMap, sent: &Fields) -> Result<(), Refusal> {
+fn genuine(site: &Site, headers: &HeaderMap, sent: &Fields) -> Result<(), PageError> {
     from_here(&Method::POST, headers)?;
     let own = cookie(headers, &cookie_name(site, "form")).unwrap_or_default();
     if same(sent.of("csrf"), own) {
         Ok(())
     } else {
-        Err(Refusal::Forbidden("The form is out of date. Go back, reload the page, and send it again."))
+        Err(PageError::Forbidden("The form is out of date. Go back, reload the page, and send it again."))
     }
 }
 
 /// Whether nobody can sign in yet.
-async fn is_new(site: &Site) -> Result<bool, Refusal> {
+async fn is_new(site: &Site) -> Result<bool, PageError> {
     Ok(site.entrance().setup.is_some() && site.store().users().await?.is_empty())
 }
 
 /// `GET /sign-in`.
-pub(super) async fn show(State(site): State<Site>, headers: HeaderMap, uri: axum::http::Uri) -> Result<Response, Refusal> {
+pub(super) async fn show(State(site): State<Site>, headers: HeaderMap, uri: axum::http::Uri) -> Result<Response, PageError> {
     if site.entrance().open {
         return Ok(Redirect::to("/").into_response());
     }
@@ -117,12 +118,12 @@ pub(super) async fn send(
     Extension(Peer(address)): Extension<Peer>,
     headers: HeaderMap,
     Sent(sent): Sent,
-) -> Result<Response, Refusal> {
+) -> Result<Response, PageError> {
     genuine(&site, &headers, &sent)?;
     let (name, now) = (sent.of("name"), clock::now());
     // What cannot be a name is looked for nowhere, and neither kept nor logged.
     let user = if is_name(name) { site.store().user(name).await? } else { None };
-    site.throttle().attempt(whose(name, user.as_ref()), address, now).map_err(Refusal::Wait)?;
+    site.throttle().attempt(whose(name, user.as_ref()), address, now).map_err(PageError::Wait)?;
     let known = user.as_ref().map(|user| user.password.clone());
     let fits = password::fits(sent.exact("password").to_owned(), known).await;
     let Some(user) = user.filter(|_| fits) else {
@@ -134,7 +135,7 @@ pub(super) async fn send(
 }
 
 /// Makes a session and leads on to `back`.
-pub(super) async fn open(site: &Site, user: &str, scopes: &str, accounts: &str, back: &str) -> Result<Response, Refusal> {
+pub(super) async fn open(site: &Site, user: &str, scopes: &str, accounts: &str, back: &str) -> Result<Response, PageError> {
     let (cookie, now) = (token()?, clock::now());
     let session = Session {
         digest: digest(&cookie),
@@ -157,8 +158,8 @@ pub(super) async fn open(site: &Site, user: &str, scopes: &str, accounts: &str, 
 pub(super) async fn out(
     State(site): State<Site>,
     headers: HeaderMap,
-    Asked { change, .. }: Asked<ToRead>,
-) -> Result<Response, Refusal> {
+    AuthorizedForm { change, .. }: AuthorizedForm<ToRead>,
+) -> Result<Response, PageError> {
     if let Some(session) = session(&site, &headers).await? {
         site.store().close_session(&session.digest, &change).await?;
     }
@@ -167,7 +168,11 @@ pub(super) async fn out(
 }
 
 /// `GET /setup`.
-pub(super) async fn show_setup(State(site): State<Site>, headers: HeaderMap, uri: axum::http::Uri) -> Result<Response, Refusal> {
+pub(super) async fn show_setup(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    uri: axum::http::Uri,
+) -> Result<Response, PageError> {
     if !is_new(&site).await? {
         return Ok(Redirect::to("/").into_response());
     }
@@ -180,13 +185,13 @@ pub(super) async fn send_setup(
     Extension(Peer(address)): Extension<Peer>,
     headers: HeaderMap,
     Sent(sent): Sent,
-) -> Result<Response, Refusal> {
+) -> Result<Response, PageError> {
     genuine(&site, &headers, &sent)?;
     if !is_new(&site).await? {
-        return Err(Refusal::Forbidden("There is a user already."));
+        return Err(PageError::Forbidden("There is a user already."));
     }
     let now = clock::now();
-    site.throttle().attempt(Name::None, address, now).map_err(Refusal::Wait)?;
+    site.throttle().attempt(Name::None, address, now).map_err(PageError::Wait)?;
     let again = |error: &str| form(&site, &headers, true, &sent, error.to_owned());
     if !same(&digest(sent.of("token")), site.entrance().setup.as_deref().unwrap_or_default()) {
         return again("That is not the token that the server printed.");
@@ -196,9 +201,9 @@ pub(super) async fn send_setup(
         return again("A name has 1 to 64 letters, digits, and . _ - @ + signs.");
     }
     let (text, known) = (sent.exact("password").to_owned(), tokio::task::spawn_blocking);
-    let hash = match known(move || password::hash(&text)).await.map_err(|error| Refusal::Fault(error.to_string()))? {
+    let hash = match known(move || password::hash(&text)).await.map_err(|error| PageError::Fault(error.to_string()))? {
         Ok(hash) => hash,
-        Err(why) => return again(&super::words::capital(&format!("{why}."))),
+        Err(why) => return again(&super::text::capital(&format!("{why}."))),
     };
     site.throttle().succeed(name, address, now);
     let user =

@@ -13,15 +13,15 @@ use tokio::sync::watch;
 
 use super::assets;
 use super::oidc::Provider;
-use super::throttle::Throttle;
-use super::words::{capital, encoded};
-use crate::access::{Units, Visibility};
-use crate::desk::Desk;
+use super::text::{capital, encoded};
+use crate::analysis::AnalysisHandle;
+use crate::auth::throttle::Throttle;
+use crate::auth::{Units, Visibility};
 use crate::store::{Analyzer, Store, StoreError};
 
 /// Who is let in, and how.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Entrance {
+pub(crate) struct AuthConfig {
     /// Nobody needs to sign in (`--insecure-no-auth`, on loopback only).
     pub(crate) open: bool,
     /// The server is reached by TLS only, so that cookies may say so.
@@ -44,8 +44,8 @@ pub(crate) struct Site {
 
 struct Inner {
     store: Store,
-    desk: Desk,
-    entrance: Entrance,
+    desk: AnalysisHandle,
+    entrance: AuthConfig,
     provider: Option<Provider>,
     throttle: Throttle,
     units: Units,
@@ -56,8 +56,8 @@ impl Site {
     /// A dashboard over a store. Streams end when `stopping` says so.
     pub(crate) fn new(
         store: Store,
-        desk: Desk,
-        entrance: Entrance,
+        desk: AnalysisHandle,
+        entrance: AuthConfig,
         provider: Option<Provider>,
         units: Units,
         stopping: watch::Receiver<bool>,
@@ -73,11 +73,11 @@ impl Site {
         &self.inner.store
     }
 
-    pub(crate) fn desk(&self) -> &Desk {
+    pub(crate) fn desk(&self) -> &AnalysisHandle {
         &self.inner.desk
     }
 
-    pub(crate) fn entrance(&self) -> &Entrance {
+    pub(crate) fn entrance(&self) -> &AuthConfig {
         &self.inner.entrance
     }
 
@@ -157,7 +157,7 @@ impl Site {
 
 /// Why a request gets no page.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum PageError {
     /// Nobody is signed in; the address that was asked for.
     SignIn(String),
     /// The user may not do that.
@@ -172,41 +172,41 @@ pub(crate) enum Refusal {
     Fault(String),
 }
 
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Refusal {
-        Refusal::Store(error)
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> PageError {
+        PageError::Store(error)
     }
 }
 
-impl From<askama::Error> for Refusal {
-    fn from(error: askama::Error) -> Refusal {
-        Refusal::Fault(error.to_string())
+impl From<askama::Error> for PageError {
+    fn from(error: askama::Error) -> PageError {
+        PageError::Fault(error.to_string())
     }
 }
 
 #[derive(Template)]
 #[template(path = "refusal.html")]
-struct RefusalPage {
+struct ErrorPage {
     style: String,
     icon: String,
     title: &'static str,
     says: String,
 }
 
-impl Refusal {
+impl PageError {
     pub(crate) fn told(&self) -> (StatusCode, &'static str, String) {
         match self {
-            Refusal::SignIn(_) => (StatusCode::UNAUTHORIZED, "Sign in first", "Nobody is signed in.".to_owned()),
-            Refusal::Forbidden(what) => (StatusCode::FORBIDDEN, "Not allowed", (*what).to_owned()),
-            Refusal::Bad(what) => (StatusCode::BAD_REQUEST, "That does not work", what.clone()),
-            Refusal::Wait(seconds) => {
+            PageError::SignIn(_) => (StatusCode::UNAUTHORIZED, "Sign in first", "Nobody is signed in.".to_owned()),
+            PageError::Forbidden(what) => (StatusCode::FORBIDDEN, "Not allowed", (*what).to_owned()),
+            PageError::Bad(what) => (StatusCode::BAD_REQUEST, "That does not work", what.clone()),
+            PageError::Wait(seconds) => {
                 (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", format!("Wait {seconds} seconds, then try again."))
             }
-            Refusal::Store(error @ StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "Not found", format!("{error}.")),
-            Refusal::Store(error @ (StoreError::Exists { .. } | StoreError::Quota { .. } | StoreError::TokenReused)) => {
+            PageError::Store(error @ StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "Not found", format!("{error}.")),
+            PageError::Store(error @ (StoreError::Exists { .. } | StoreError::Quota { .. } | StoreError::TokenReused)) => {
                 (StatusCode::CONFLICT, "That exists already", format!("{error}."))
             }
-            Refusal::Store(error) if error.is_transient() => {
+            PageError::Store(error) if error.is_transient() => {
                 tracing::error!(%error, "the store is not available");
                 (
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -214,11 +214,11 @@ impl Refusal {
                     "Nothing was changed. Try again in a moment.".to_owned(),
                 )
             }
-            Refusal::Store(error) => {
+            PageError::Store(error) => {
                 tracing::error!(%error, "the store failed");
                 (StatusCode::INTERNAL_SERVER_ERROR, "Our own fault", "The server's log says more.".to_owned())
             }
-            Refusal::Fault(error) => {
+            PageError::Fault(error) => {
                 tracing::error!(%error, "a page could not be made");
                 (StatusCode::INTERNAL_SERVER_ERROR, "Our own fault", "The server's log says more.".to_owned())
             }
@@ -226,16 +226,16 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        if let Refusal::SignIn(address) = &self {
+        if let PageError::SignIn(address) = &self {
             return Redirect::to(&format!("/sign-in?back={}", encoded(address))).into_response();
         }
         let (status, title, says) = self.told();
         let says = capital(&says);
-        let page = RefusalPage { style: assets::address("dashboard.css"), icon: assets::address("icon.svg"), title, says };
+        let page = ErrorPage { style: assets::address("dashboard.css"), icon: assets::address("icon.svg"), title, says };
         let mut response = (status, Html(page.render().unwrap_or_default())).into_response();
-        if let Refusal::Wait(seconds) = self
+        if let PageError::Wait(seconds) = self
             && let Ok(value) = HeaderValue::from_str(&seconds.to_string())
         {
             response.headers_mut().insert(header::RETRY_AFTER, value);
@@ -245,7 +245,7 @@ impl IntoResponse for Refusal {
 }
 
 /// A template as a page.
-pub(super) fn page(template: &impl Template) -> Result<Response, Refusal> {
+pub(super) fn page(template: &impl Template) -> Result<Response, PageError> {
     Ok(Html(template.render()?).into_response())
 }
 

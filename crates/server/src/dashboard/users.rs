@@ -2,13 +2,13 @@
 //!
 //! Beside the settings page, on the same store; a server that runs sees it at once. It waits for the store.
 
-use crate::access::wrong_words;
+use crate::auth::wrong_words;
 use crate::clock;
 use crate::serve::wait;
 use crate::store::{Change, Location, Store, StoreError, User};
 
-use super::password;
 use super::sign_in::is_name;
+use crate::auth::password;
 
 /// Why it did not work.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Who asks for a page: somebody who is signed in, or anybody where no sign-in is needed; and what a browser must prove
 //! before it may change something.
 //!
-//! The extractors of every page but sign-in: [`Visitor`] for looking, which asks for a session, and [`Asked`] for changing, which
+//! The extractors of every page but sign-in: [`Visitor`] for looking, which asks for a session, and [`AuthorizedForm`] for changing, which
 //! asks besides for the form's token, for the scope, and for a request that does not come from another site. They make no
 //! session; `sign_in.rs` does.
 
@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, Sent};
-use super::site::{Refusal, Site};
-use crate::access::Visibility;
+use super::site::{PageError, Site};
+use crate::auth::Visibility;
 use crate::clock;
 use crate::store::{Analyzer, Change, OF_PROVIDER, Session, StoreError};
 
@@ -65,12 +65,12 @@ impl Visitor {
     }
 
     /// Lets a change through: the user may make it, and the form came from our own page.
-    fn changes(&self, form: &Fields, level: Level) -> Result<Change, Refusal> {
+    fn changes(&self, form: &Fields, level: Level) -> Result<Change, PageError> {
         if !same(form.of("csrf"), &self.csrf) {
-            return Err(Refusal::Forbidden("The form is out of date. Go back, reload the page, and send it again."));
+            return Err(PageError::Forbidden("The form is out of date. Go back, reload the page, and send it again."));
         }
         if !self.may(level) {
-            return Err(Refusal::Forbidden("You may look, but not change this."));
+            return Err(PageError::Forbidden("You may look, but not change this."));
         }
         Ok(self.change())
     }
@@ -104,9 +104,9 @@ pub(crate) fn digest(text: &str) -> String {
 }
 
 /// A random token of 256 bits.
-pub(crate) fn token() -> Result<String, Refusal> {
+pub(crate) fn token() -> Result<String, PageError> {
     let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Refusal::Fault(format!("no randomness: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| PageError::Fault(format!("no randomness: {error}")))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -154,12 +154,12 @@ pub(crate) async fn session(site: &Site, headers: &HeaderMap) -> Result<Option<S
 }
 
 /// Refuses what another site has a browser do.
-pub(crate) fn from_here(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn from_here(method: &Method, headers: &HeaderMap) -> Result<(), PageError> {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let refused = Err(Refusal::Forbidden("The request came from another site."));
+    let refused = Err(PageError::Forbidden("The request came from another site."));
     match text("sec-fetch-site") {
         Some("same-origin" | "none") => Ok(()),
         Some(_) => refused,
@@ -183,9 +183,9 @@ pub(crate) fn names_this_machine(headers: &HeaderMap) -> bool {
 }
 
 impl FromRequestParts<Site> for Visitor {
-    type Rejection = Refusal;
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Visitor, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Visitor, PageError> {
         from_here(&parts.method, &parts.headers)?;
         let address = parts.uri.path_and_query().map_or("/", |address| address.as_str()).to_owned();
         let query = Fields::parse(parts.uri.query().unwrap_or_default());
@@ -194,7 +194,7 @@ impl FromRequestParts<Site> for Visitor {
         let chosen = of_cookie("analyzer");
         if site.entrance().open {
             if !names_this_machine(&parts.headers) {
-                return Err(Refusal::Forbidden("Without sign-in, only this machine may ask, by its own name."));
+                return Err(PageError::Forbidden("Without sign-in, only this machine may ask, by its own name."));
             }
             let csrf = site.store().secret("csrf").await?.iter().map(|byte| format!("{byte:02x}")).collect();
             let (name, visible) = (String::new(), Visibility::all());
@@ -202,11 +202,11 @@ impl FromRequestParts<Site> for Visitor {
         }
         let Some(session) = session(site, &parts.headers).await? else {
             let back = if parts.method == Method::GET { address } else { "/".to_owned() };
-            return Err(Refusal::SignIn(back));
+            return Err(PageError::SignIn(back));
         };
         let level = Level::parse(&session.scopes);
         let visible = site.units().visibility(&session.accounts);
-        let named = RawPathParams::from_request_parts(parts, site).await.map_err(|error| Refusal::Bad(error.to_string()))?;
+        let named = RawPathParams::from_request_parts(parts, site).await.map_err(|error| PageError::Bad(error.to_string()))?;
         site.admits_path(&visible, parts.uri.path(), &named).await?;
         Ok(Visitor { name: session.user, level, visible, csrf: session.csrf, theme, address, query, chosen })
     }
@@ -238,22 +238,22 @@ impl Needs for ToAdminister {
 }
 
 /// A form that asks for a change and was let through ([`Visitor::changes`]): the only way to one for pages behind the sign-in.
-pub(super) struct Asked<L> {
+pub(super) struct AuthorizedForm<L> {
     pub(super) visitor: Visitor,
     pub(super) form: Fields,
     pub(super) change: Change,
     needs: PhantomData<L>,
 }
 
-impl<L: Needs> FromRequest<Site> for Asked<L> {
-    type Rejection = Refusal;
+impl<L: Needs> FromRequest<Site> for AuthorizedForm<L> {
+    type Rejection = PageError;
 
-    async fn from_request(request: Request, site: &Site) -> Result<Asked<L>, Refusal> {
+    async fn from_request(request: Request, site: &Site) -> Result<AuthorizedForm<L>, PageError> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, site).await?;
         let Sent(form) = Sent::from_request(Request::from_parts(parts, body), site).await?;
         let change = visitor.changes(&form, L::LEVEL)?;
-        Ok(Asked { visitor, form, change, needs: PhantomData })
+        Ok(AuthorizedForm { visitor, form, change, needs: PhantomData })
     }
 }
 

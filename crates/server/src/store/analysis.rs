@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Row, query};
 
 use super::change::{Writing, change_rows, log, nothing};
+use super::counters::{Moved, Tally};
 use super::findings::{Phase, kind_number, places};
-use super::tally::{Moved, Tally};
 use super::{Analyzer, ArchiveRule, Change, FilterKey, ResourceType, Risk, Store, StoreError};
 
 /// For how many days a resolved finding is kept (the provider's rule).

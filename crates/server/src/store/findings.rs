@@ -12,8 +12,8 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Arguments, AssertSqlSafe, Row, query};
 
 use super::change::{Begun, Writing, change_rows};
+use super::counters::{Moved, Tally};
 use super::publication::settle;
-use super::tally::{Moved, Tally};
 use super::webhooks::tell;
 use super::{Analyzer, Change, Store, StoreError};
 

@@ -1,6 +1,6 @@
 //! History: how many findings there were day by day, of an analyzer and of each account.
 //!
-//! Written from the counters of `tally.rs` at the end of an analysis and with every round of the cycle; what is read ends with what
+//! Written from the counters of `counters.rs` at the end of an analysis and with every round of the cycle; what is read ends with what
 //! the counters say now, so that a trend is never behind what people did. An account gets a row only for a day on which its
 //! numbers changed: ten thousand accounts of which one in ten changes every day are 31 MB after 400 days in SQLite, and 242 MB if
 //! all do. It never counts findings, and forgets nothing but analyzers that are gone.

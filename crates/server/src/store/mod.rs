@@ -21,7 +21,7 @@
 //! | `analysis.rs` | writing an analysis: only differences |
 //! | `publication.rs` | making it visible all at once, or taking it back; clearing away what is old |
 //! | `recommendations.rs` | `start_recommendation`, `finish_recommendation`, `recommendation` |
-//! | `people.rs` | users, sessions, API keys: rows only; who may what is decided in `access/` |
+//! | `credentials.rs` | users, sessions, API keys: rows only; who may what is decided in `auth/` |
 //! | `audit.rs` | `audit`: the log of changes |
 //! | `backup.rs` | copies of a store in SQLite |
 //! | `settings.rs` | `setting`, `secret`: small values that every server of one store shares |
@@ -39,20 +39,20 @@ mod analyzers;
 mod audit;
 mod backup;
 mod change;
+mod counters;
+mod credentials;
 mod database;
 mod failure;
 mod filter;
 mod findings;
 mod history;
 mod listing;
-mod people;
 mod publication;
 mod ranges;
 mod recommendations;
 mod rules;
 mod settings;
 mod statistics;
-mod tally;
 mod webhooks;
 
 pub use acceptances::Acceptance;
@@ -61,14 +61,14 @@ pub use analyzers::{AnalysisRule, Analyzer, NewAnalyzer, Scope};
 pub use audit::AuditRow;
 pub use backup::{backup, restore};
 pub use change::{Change, ClientToken, TOKENS_KEPT};
+pub(crate) use credentials::OF_PROVIDER;
+pub use credentials::{ApiKey, Session, User};
 pub use database::{Dialect, Location, Store};
 pub use failure::StoreError;
 pub use filter::{Criterion, Filter, FilterKey, FilterProblem};
 pub use findings::{Archiving, Finding, FindingStatus, FindingSummary, ResourceType, Risk};
 pub use history::{AccountDay, TrendPoint};
 pub use listing::{Cursor, LOOK, Page, Query, Sort, SortKey};
-pub(crate) use people::OF_PROVIDER;
-pub use people::{ApiKey, Session, User};
 pub use recommendations::{Recommendation, RecommendationError, RecommendationStatus};
 pub use rules::{ArchiveRule, MOST_RULES};
 pub use statistics::{AccountTotals, Facet, Statistics};

@@ -10,8 +10,8 @@ use sqlx::{Arguments, AssertSqlSafe, Row, query};
 
 use super::analysis::KEPT_DAYS;
 use super::change::{Writing, change_rows, nothing};
+use super::counters::{Moved, Tally};
 use super::findings::Phase;
-use super::tally::{Moved, Tally};
 use super::webhooks::tell;
 use super::{Store, StoreError};
 

@@ -1,6 +1,6 @@
 //! Totals and facets: sums over counters, never over findings.
 //!
-//! The counters change with the findings (`tally.rs`); what they were on other days is in `history.rs`. It decides nothing about
+//! The counters change with the findings (`counters.rs`); what they were on other days is in `history.rs`. It decides nothing about
 //! what is shown.
 
 use std::collections::BTreeMap;

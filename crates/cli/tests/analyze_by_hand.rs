@@ -16,6 +16,8 @@
 
 mod harness;
 
+use std::collections::BTreeSet;
+
 use harness::{Folder, leastwise};
 use serde_json::{Value, json};
 
@@ -50,6 +52,13 @@ const CREDENTIALS: &str = "user,arn,user_creation_time,password_enabled,password
 ann,arn:aws:iam::111122223333:user/ann,2020-01-01T00:00:00+00:00,true,no_information,2026-10-05T00:00:00+00:00,N/A,true,true,2020-01-01T00:00:00+00:00,2026-10-30T00:00:00+00:00,eu-west-1,sns,true,2024-01-01T00:00:00+00:00,N/A,N/A,N/A,false,N/A,false,N/A
 ";
 
+/// The types of findings in a result.
+fn found_kinds(result: &str) -> BTreeSet<String> {
+    let result: Value = serde_json::from_str(result).unwrap();
+    let findings = result["findings"].as_array().unwrap();
+    findings.iter().map(|finding| finding["findingType"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn the_findings_of_a_small_account_are_those_worked_out_by_hand() {
     let folder = Folder::new();
@@ -80,7 +89,8 @@ fn the_findings_of_a_small_account_are_those_worked_out_by_hand() {
     assert_eq!((&total["used"], &total["unobservable"]), (&json!(1), &json!(3)));
     assert_eq!(result["window"]["seenUntil"], "2026-11-01T00:00:00Z");
     let stale = leastwise(&["analyze", &folder.path(""), "--as-of", "2026-11-03", "--format", "json"], "");
-    assert!(!stale.out.contains("UnusedPermission"), "a report of two days before the end of the period says nothing");
+    let found = found_kinds(&stale.out);
+    assert!(!found.contains("UnusedPermission"), "a report of two days before the end of the period says nothing: {found:?}");
 }
 
 #[test]
@@ -99,5 +109,5 @@ fn a_password_that_is_older_than_the_period_and_was_never_used_is_found() {
         CREDENTIALS.replace("true,no_information,2026-10-05", "true,2026-10-29T00:00:00+00:00,2026-01-05"),
     );
     let used = leastwise(&["analyze", &folder.path(""), "--as-of", "2026-11-01", "--format", "json"], "");
-    assert!(!used.out.contains("UnusedIAMUserPassword"), "{}", used.out);
+    assert!(!found_kinds(&used.out).contains("UnusedIAMUserPassword"), "{}", used.out);
 }

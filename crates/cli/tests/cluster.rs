@@ -1,7 +1,7 @@
 //! `leastwise cluster` and `ingest --cluster`: the rollup of one machine, byte by byte, whatever becomes of workers and scheduler.
 //!
-//! Every test has processes of the built command on this machine, with ports of their own. A named pipe among the logs
-//! holds a job up for as long as a test wants it to be in the middle.
+//! Every test has processes of the built command on this machine, with ports of their own. A log in a bucket of the tests' own
+//! that is not given yet holds a job up for as long as a test wants it to be in the middle.
 
 #![allow(
     clippy::unwrap_used,
@@ -102,11 +102,12 @@ impl Cluster {
 struct Running(Child);
 
 impl Running {
-    fn start(address: &str, arguments: &[&str], out: &str) -> Running {
-        let child = Command::new(env!("CARGO_BIN_EXE_leastwise"))
+    fn start(store: &Store, address: &str, arguments: &[&str], out: &str) -> Running {
+        let child = store
+            .command()
             .arg("ingest")
             .args(arguments)
-            .args(["--out", out, "--cluster", address])
+            .args(["--out", out, "--cluster", address, "--request-timeout", "120"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -163,10 +164,6 @@ fn record(id: &str, day: &str, account: Option<&str>, object: Option<&str>) -> S
 
 fn log(records: &[String]) -> String {
     format!("{{\"Records\":[{}]}}", records.join(","))
-}
-
-fn pipe(path: &str) {
-    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 #[test]
@@ -253,70 +250,63 @@ fn a_broken_log_is_named_with_its_place_and_the_rest_is_counted() {
     assert_eq!(left, ["mine"]);
 }
 
+/// A bucket with the logs of a small organization, and their address.
+fn bucket(folder: &Folder, seed: u64) -> (Store, &'static str) {
+    let store = Store::new();
+    store.put_folder(Path::new(&format!("{}/cloudtrail", organization(folder, &small(seed)))), "org");
+    (store, "s3://logs/org")
+}
+
 #[test]
 fn a_worker_that_is_killed_in_the_middle_changes_nothing() {
     let folder = Folder::new();
     let mut cluster = Cluster::start(2, &folder);
-    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(3)));
-    let held = format!("{logs_at}/held.json");
-    let content = log(&[record("held", "2026-03-01", Some("111122223333"), Some("x"))]);
+    let (store, logs_at) = bucket(&folder, 3);
     let (one, many) = (folder.path("one"), folder.path("many"));
-    fs::write(&held, &content).unwrap();
-    assert_eq!(local(&[&logs_at], &one).status, 0);
-    fs::remove_file(&held).unwrap();
-    pipe(&held);
-    let running = Running::start(&cluster.address, &[&logs_at], &many);
-    std::thread::sleep(Duration::from_secs(6));
-    let killed = Instant::now();
+    assert_eq!(store.ingest(&[logs_at], &one).status, 0);
+    let keys = store.keys();
+    store.fault(&keys[keys.len() / 2], &[Fault::Held], false);
+    let running = Running::start(&store, &cluster.address, &[logs_at], &many);
+    store.wait_until_held(Duration::from_secs(60));
     cluster.workers[0].kill();
-    // Whoever reads the pipe now is the other worker.
-    let writer = std::thread::spawn(move || fs::write(held, content).unwrap());
+    store.let_go();
     let ran = running.end(Duration::from_secs(60));
     assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
-    println!("ended {:?} after the kill", killed.elapsed());
-    writer.join().unwrap();
-    assert_eq!(rows(&many), rows(&one));
-    let manifest = [PathBuf::from("files.parquet")];
-    assert_eq!(differing(&many, &one), manifest, "only the state of the pipe differs");
+    assert_eq!(differing(&many, &one), [] as [PathBuf; 0], "the same bytes");
 }
 
 #[test]
 fn after_a_lost_scheduler_another_run_reads_only_the_rest() {
     let folder = Folder::new();
     let mut cluster = Cluster::start(1, &folder);
-    let logs_at = format!("{}/cloudtrail", organization(&folder, &small(4)));
-    let held = format!("{logs_at}/zz-held.json");
-    pipe(&held);
+    let (store, logs_at) = bucket(&folder, 4);
+    store.fault(store.keys().last().unwrap(), &[Fault::Held], false);
     let many = folder.path("many");
     // So little memory that there are several portions; the last one is held up.
     let few = ["--memory", "250KB"];
-    let running = Running::start(&cluster.address, &[&[logs_at.as_str()], &few[..]].concat(), &many);
-    let begun = Instant::now();
-    while !Path::new(&many).join("calls").exists() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no portion was committed");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    std::thread::sleep(Duration::from_secs(1));
+    let running = Running::start(&store, &cluster.address, &[&[logs_at], &few[..]].concat(), &many);
+    store.wait_until_held(Duration::from_secs(60));
+    assert!(Path::new(&many).join("calls").exists(), "no portion was committed");
     cluster.scheduler.kill();
     let ran = running.end(Duration::from_secs(60));
     assert_eq!(ran.status, 2, "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("error: ") && ran.err.contains("running again reads only the rest"), "{}", ran.err);
+    let ingest = |address: &str, more: &[&str]| store.ingest(&[&[logs_at, "--cluster", address], more].concat(), &many);
     // Nobody is there: the same is said before anything begins.
-    let ran = cluster.ingest(&[&logs_at], &many);
+    let ran = ingest(&cluster.address, &[]);
     assert_eq!(ran.status, 2);
     assert!(ran.err.contains(&format!("no scheduler answers at `{}`", cluster.address)), "{}", ran.err);
     drop(cluster);
-    fs::remove_file(&held).unwrap();
-    fs::write(&held, log(&[record("held", "2026-03-01", Some("111122223333"), Some("x"))])).unwrap();
+    store.let_go();
     let one = folder.path("one");
-    let of_one = local(&[&logs_at], &one);
+    let of_one = store.ingest(&[logs_at], &one);
     let listed: u64 = number_before(&of_one.out, " of ");
     // A cluster without workers says so; with one, the rest is read.
     let mut cluster = Cluster::start(0, &folder);
-    let ran = cluster.ingest(&[&logs_at], &many);
+    let ran = ingest(&cluster.address, &[]);
     assert_eq!((ran.status, ran.err.contains("has no workers")), (2, true), "{}", ran.err);
     cluster.add_worker(&folder);
-    let ran = cluster.ingest(&[&[logs_at.as_str()], &few[..]].concat(), &many);
+    let ran = ingest(&cluster.address, &few);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
     let read = number_before(&ran.out, " of ");
     assert!(read > 0 && read < listed, "{}", ran.out);

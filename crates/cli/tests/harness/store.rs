@@ -26,6 +26,8 @@ pub enum Fault {
     /// Half of it, as if that were all.
     Short,
     Gone,
+    /// It is given whole, once the test lets go of it.
+    Held,
     /// A write is done, and the connection ends before it is said.
     Unsaid,
 }
@@ -44,6 +46,9 @@ pub struct State {
     /// Stop at the write of that number, counted from 0 since the last time that anybody asked; with true behind it.
     pub stop_at: Option<(usize, bool)>,
     stopped: bool,
+    /// An object is asked for that the test holds.
+    holds: bool,
+    let_go: bool,
     /// It does what is asked under no condition, as some stores do.
     pub unconditional: bool,
     listed: usize,
@@ -116,6 +121,19 @@ impl Store {
             }
         }
         true
+    }
+
+    /// Waits until an object is asked for that has [`Fault::Held`].
+    pub fn wait_until_held(&self, within: Duration) {
+        let state = self.state.lock().unwrap();
+        let (_state, waited) = self.wake.wait_timeout_while(state, within, |state| !state.holds).unwrap();
+        assert!(!waited.timed_out(), "nothing that is held was asked for within {within:?}");
+    }
+
+    /// Gives what is held.
+    pub fn let_go(&self) {
+        self.state.lock().unwrap().let_go = true;
+        self.wake.notify_all();
     }
 
     /// Goes on after a stop.
@@ -214,7 +232,7 @@ impl Store {
             let key = decoded(path.strip_prefix("/logs").unwrap()).trim_start_matches('/').to_owned();
             let answered = match method {
                 "GET" if key.is_empty() => writer.write_all(&list(query, &self.state)).is_ok(),
-                "GET" | "HEAD" => give(&mut writer, method == "HEAD", &key, &asked, &self.state),
+                "GET" | "HEAD" => give(&mut writer, method == "HEAD", &key, &asked, self),
                 _ => self.write(&mut writer, method, &key, &asked),
             };
             if !answered {
@@ -304,10 +322,10 @@ fn error(status: &str, code: &str) -> Vec<u8> {
 }
 
 /// Gives an object; false when the connection is to end.
-fn give(writer: &mut TcpStream, head: bool, key: &str, asked: &Asked, state: &Mutex<State>) -> bool {
+fn give(writer: &mut TcpStream, head: bool, key: &str, asked: &Asked, store: &Store) -> bool {
     let range = asked.range;
     let (object, fault) = {
-        let mut state = state.lock().unwrap();
+        let mut state = store.state.lock().unwrap();
         if !head {
             state.gets.push(key.to_owned());
         }
@@ -325,6 +343,12 @@ fn give(writer: &mut TcpStream, head: bool, key: &str, asked: &Asked, state: &Mu
         Some(Fault::Silence) => {
             thread::sleep(Duration::from_secs(3));
             return false;
+        }
+        Some(Fault::Held) => {
+            let mut state = store.state.lock().unwrap();
+            state.holds = true;
+            store.wake.notify_all();
+            drop(store.wake.wait_while(state, |state| !state.let_go).unwrap());
         }
         Some(Fault::Half | Fault::Short | Fault::Unsaid) | None => {}
     }

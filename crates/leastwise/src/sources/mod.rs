@@ -100,7 +100,8 @@ impl std::error::Error for SourceError {}
 /// assert_eq!(found.sources[0].document, r#"{"Statement": []}"#);
 ///
 /// let found = find("Version: '2012-10-17'\nStatement:\n  - Effect: Allow\n    Action: s3:*\n    Resource: '*'\n").unwrap();
-/// assert_eq!(found.sources[0].places.at(found.sources[0].document.find("\"s3:*\"").unwrap()), 58);
+/// // Places lead back into the text that was read.
+/// assert_eq!(found.sources[0].places.at(found.sources[0].document.find("\"s3:*\"").unwrap()), 63);
 /// ```
 pub fn find(text: &str) -> Result<Found, SourceError> {
     let body = text.trim_start_matches('\u{feff}').trim_start();

@@ -333,7 +333,7 @@ fn damaged_sources_only_make_recommendations_smaller() {
 
 #[test]
 fn what_the_first_half_would_have_cut_and_the_second_used_is_found() {
-    let demo = Demo::new(Options { days: 40, tracking_period: 30, ..options(5) });
+    let demo = Demo::new(Options { days: 40, tracking_period: 30, ..options(8) });
     let analysis = demo.analysis();
     let halves = Halves::of(analysis.ledger.coverage()).unwrap();
     let mut collector = Collector::new(&analysis.mapper);

@@ -129,7 +129,7 @@ impl Colours {
         Colours { on: false }
     }
 
-    /// The text between marks of the style with that letter; [`print`] puts the style there.
+    /// The text between marks of the style with that letter; [`print()`] puts the style there.
     fn paint(self, letter: char, text: &str) -> String {
         if self.on { format!("{STYLE_MARK}{letter}{text}{STYLE_MARK}z") } else { text.to_owned() }
     }

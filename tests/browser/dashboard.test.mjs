@@ -157,7 +157,9 @@ test("a filter, an order and a search are in the address, and a link brings them
   await picture(page, "findings-light");
   await accessible(page, "findings");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "CSV" }).click()]);
-  assert.equal(readFileSync(await download.path(), "utf8").trim().split("\r\n").length, 1 + 64);
+  const exported = await (await page.request.get(`${server.base}/findings/export.json`)).json();
+  assert.ok(exported.length > 50, `${exported.length} findings`);
+  assert.equal(readFileSync(await download.path(), "utf8").trim().split("\r\n").length, 1 + exported.length);
   await page.context().close();
 });
 
@@ -169,7 +171,7 @@ async function openFinding(page, name) {
 
 test("a finding shows its evidence, and a recommendation that is proved, downloaded and accepted", async () => {
   const page = await open();
-  await openFinding(page, "platform-scanner-12");
+  await openFinding(page, "platform-cron-9");
   await page.getByRole("heading", { name: "Evidence per action" }).waitFor();
   assert.ok((await page.locator("details.group").count()) > 3);
   await page.locator("details.group summary").first().click();
@@ -263,7 +265,7 @@ test("dark is chosen with a button and stays", async () => {
   await page.locator("html[data-theme=dark]").waitFor();
   await picture(page, "overview-dark");
   await accessible(page, "overview, dark");
-  await openFinding(page, "platform-scanner-12");
+  await openFinding(page, "platform-cron-9");
   await page.locator("details.group").first().waitFor();
   assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
   await picture(page, "finding-dark");
@@ -313,7 +315,7 @@ const PAGES = ["/", "/findings", "/accounts", "/coverage", "/rules", "/analyzers
 
 test("on a phone nothing sticks out and everything is there", async () => {
   const page = await open({ viewport: { width: 375, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
-  const finding = await page.request.get(`${server.base}/findings/export.json?q=platform-scanner-12&type=UnusedPermission`);
+  const finding = await page.request.get(`${server.base}/findings/export.json?q=platform-cron-9&type=UnusedPermission`);
   const [{ id, resourceOwnerAccount, resource }] = await finding.json();
   for (const path of [...PAGES, `/findings/${id}`, `/accounts/${resourceOwnerAccount}`, `/principals/${encodeURIComponent(resource)}`]) {
     await page.goto(server.base + path);
@@ -333,7 +335,7 @@ test("every page is accessible on a wide screen, light and dark", async () => {
     await page.goto(server.base);
     await page.getByRole("button", { name: colorScheme === "dark" ? "Light" : "Dark" }).waitFor();
     assert.equal(await page.getByRole("button", { name: colorScheme === "dark" ? "Dark" : "Light" }).count(), 0);
-    const finding = await page.request.get(`${server.base}/findings/export.json?q=platform-scanner-12&type=UnusedPermission`);
+    const finding = await page.request.get(`${server.base}/findings/export.json?q=platform-cron-9&type=UnusedPermission`);
     const [{ id, resourceOwnerAccount, resource }] = await finding.json();
     const more = [`/findings/${id}/evidence`, `/accounts/${resourceOwnerAccount}`, `/principals/${encodeURIComponent(resource)}`, "/findings/nothing-of-that-name", "/findings?q=nowhere-at-all"];
     for (const path of [...PAGES, ...more]) {

@@ -67,7 +67,7 @@ after(async () => {
 });
 
 async function findings() {
-  return JSON.parse((await visit("/findings/export.json?type=UnusedPermission&q=scanner")).text);
+  return JSON.parse((await visit("/findings/export.json?type=UnusedPermission&q=worker")).text);
 }
 
 async function archive(id, reason) {

@@ -147,7 +147,7 @@ impl PatternError {
 }
 
 impl ActionPattern {
-    /// Reads a pattern. `*` and `*:*` mean every action of every service (`refinement.md`, Words).
+    /// Reads a pattern. `*` and `*:*` mean every action of every service (`docs/refinement.md`, "Words").
     ///
     /// # Errors
     /// When the service prefix is missing or holds a wildcard.

@@ -1,6 +1,6 @@
 //! The known actions of one case: the catalogue, and the names that the policy and the unused list add to it.
 //!
-//! Retired, brand new and private names are known when somebody writes them down (`refinement.md`, Words).
+//! Retired, brand new and private names are known when somebody writes them down (`docs/refinement.md`, "Words").
 //! This is vocabulary, shared by refiner and proof; it decides nothing about them.
 
 use std::collections::BTreeMap;

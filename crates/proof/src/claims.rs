@@ -1,6 +1,6 @@
 //! The four claims, what became of each, and the witness of a claim that does not hold.
 //!
-//! The vocabulary of the proof's answers (`refinement.md`, "The four claims"). It decides nothing.
+//! The vocabulary of the proof's answers (`docs/refinement.md`, "The four claims"). It decides nothing.
 
 use std::fmt;
 

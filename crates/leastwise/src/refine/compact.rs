@@ -1,6 +1,6 @@
 //! The compact form: the cheapest patterns that keep what is kept, for policies that must become shorter.
 //!
-//! `refinement.md`, "Statement and policy". Patterns of the form `prefix*suffix`, cut where tokens end, stand
+//! `docs/refinement.md`, "Compact form". Patterns of the form `prefix*suffix`, cut where tokens end, stand
 //! in for the shortest safe prefixes; they satisfy the same claims. Patterns that need no change stay.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Leaves out emitted patterns that another pattern of the same statement makes superfluous.
 //!
-//! `refinement.md`, step 5: an emitted pattern goes when the names that it matches are all matched by one
+//! `docs/refinement.md`, "Superfluous patterns": an emitted pattern goes when the names that it matches are all matched by one
 //! other pattern of the result; of two equal ones the first stays; a pattern kept as written never goes.
 
 use std::collections::BTreeMap;

@@ -196,7 +196,7 @@ impl KeptReason {
     }
 }
 
-/// Refines `policy`: what `unused` names goes, everything else stays (`refinement.md`).
+/// Refines `policy`: what `unused` names goes, everything else stays (`docs/refinement.md`).
 ///
 /// ```
 /// use leastwise::refine::{refine, Choices};

@@ -1,6 +1,6 @@
 //! Refines the `NotAction` element of one Allow statement: removal means adding to the list.
 //!
-//! `refinement.md`, "`NotAction` in an Allow statement". The dual of the rule for `Action`: prefixes that
+//! `docs/refinement.md`, "`NotAction` in an Allow statement". The dual of the rule for `Action`: prefixes that
 //! cover what is reported and nothing that is kept. Decides; writes no text and proves nothing.
 
 use std::rc::Rc;

@@ -1,6 +1,6 @@
 //! The shortest safe prefixes: the fewest token-boundary beginnings that keep what is kept and nothing reported.
 //!
-//! The trie of `refinement.md` is walked without being built: a node is a beginning of a kept name that ends
+//! The trie of `docs/refinement.md` is walked without being built: a node is a beginning of a kept name that ends
 //! where a token ends, and a sorted list answers what a node would be asked. Emits names and globs over the
 //! names of one service; the caller writes the service before them.
 

@@ -1,6 +1,6 @@
 //! Refines the `Action` element of one Allow statement, pattern by pattern.
 //!
-//! `refinement.md`, "One pattern in an Allow statement's `Action`". Decides what each pattern becomes; writes
+//! `docs/refinement.md`, "`Action` in an Allow statement". Decides what each pattern becomes; writes
 //! no text and proves nothing.
 
 use std::borrow::Cow;

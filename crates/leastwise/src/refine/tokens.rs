@@ -1,11 +1,11 @@
 //! Splits the name of an action into CamelCase tokens, the places where a prefix may end.
 //!
-//! Tokens only propose prefixes; whether a prefix is safe is decided on strings (`refinement.md`, step 2).
+//! Tokens only propose prefixes; whether a prefix is safe is decided on strings (`docs/refinement.md`, "Shortest safe prefixes").
 
 /// The byte offsets at which a token of `name` ends; the last one is the length of the name.
 ///
 /// A run of capitals is one token, but its last capital belongs to the lower-case word behind it; digits
-/// stay with the word before them; any other character is a token of its own (`refinement.md`, step 1).
+/// stay with the word before them; any other character is a token of its own (`docs/refinement.md`, "Tokens").
 pub(crate) fn token_ends(name: &str) -> impl Iterator<Item = usize> {
     let next = move |at: &usize| {
         let end = token_end(name, *at);

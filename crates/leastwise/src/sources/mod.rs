@@ -243,6 +243,14 @@ impl<'t> Walk<'t> {
                 if has_statement || named && !context.key.eq_ignore_ascii_case("policy") && node.member("Version").is_some() {
                     return self.object(node, path, context);
                 }
+                if let Some(name) = sam_policy_template(node, context) {
+                    let why = format!(
+                        "`{name}` is a policy template of SAM, which `aws cloudformation` expands; \
+                         check the processed template (`aws cloudformation get-template --template-stage Processed`)"
+                    );
+                    self.found.skipped.push(Skipped { path: path.clone(), why });
+                    return;
+                }
                 let kind = kind_of(node).unwrap_or(context.kind);
                 for member in members {
                     self.value(&member.value, &path.clone().key(&member.key), &Context { kind, key: &member.key });
@@ -316,6 +324,14 @@ impl<'t> Walk<'t> {
             }
         }
     }
+}
+
+/// The name of a SAM policy template in the place of a policy ("AWS SAM policy templates", AWS SAM Developer Guide): an
+/// object with one member, named as the template, that holds the template's parameters.
+fn sam_policy_template<'n>(node: &'n Node, context: &Context<'_>) -> Option<&'n str> {
+    let [member] = node.as_object()? else { return None };
+    let of_sam = context.kind.starts_with("AWS::Serverless::") && context.key == "Policies";
+    (of_sam && member.value.as_object().is_some() && member.key.starts_with(char::is_uppercase)).then_some(&*member.key)
 }
 
 /// The type that an object says of itself: a CloudFormation or Terraform resource, or an organization's policy.

@@ -89,6 +89,16 @@ fn a_sam_function_gives_the_statements_of_its_policies() {
 }
 
 #[test]
+fn a_policy_template_of_sam_is_named_and_not_passed_over() {
+    let text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Policies:\n        - S3ReadPolicy:\n            BucketName: b\n        - Statement:\n            - Effect: Allow\n              Action: s3:*\n              Resource: '*'\n";
+    let found = find(text).unwrap();
+    assert_eq!(found.sources.len(), 1);
+    let [skipped] = &found.skipped[..] else { panic!("{:?}", found.skipped) };
+    assert_eq!(skipped.path.to_string(), "Resources.F.Properties.Policies[0]");
+    assert!(skipped.why.contains("`S3ReadPolicy`"), "{}", skipped.why);
+}
+
+#[test]
 fn a_plan_gives_the_policies_that_it_comes_to_and_names_those_that_are_not_known_yet() {
     let plan = format!(
         r#"{{"format_version": "1.2", "planned_values": {{"root_module": {{"resources": [

@@ -105,10 +105,16 @@ impl Principal {
 
     /// Reads the JSON form of a principal; see [`super::Request::from_node`].
     pub(super) fn from_node(node: &Node) -> Result<Principal, RequestError> {
-        let help = "write an ARN, an account's number, \"*\", or {\"Service\": \"lambda.amazonaws.com\"}";
+        let help = "write the ARN of a user, role, session or root user, an account's number, \"*\", or \
+                    {\"Service\": \"lambda.amazonaws.com\"}";
         let error = |message| RequestError { message, span: node.span, help };
+        // Whom no policy could name makes no request.
+        let caller = |text: &str| match Principal::parse(text) {
+            Some(Principal::Aws(aws)) if aws.kind == AwsKind::Other => None,
+            read => read,
+        };
         if let Some(text) = node.as_str() {
-            return Principal::parse(text).ok_or_else(|| error(format!("`{text}` is not a principal")));
+            return caller(text).ok_or_else(|| error(format!("`{text}` is not a principal")));
         }
         let Some([member]) = node.as_object() else {
             return Err(error(format!("`principal` is {}", node.kind())));
@@ -121,7 +127,7 @@ impl Principal {
             ("Service", Some([_, ..])) => Ok(Principal::Service(names.unwrap_or_default())),
             ("Federated", Some([one])) => Ok(Principal::Federated(one.clone())),
             ("CanonicalUser", Some([one])) => Ok(Principal::CanonicalUser(one.clone())),
-            ("AWS", Some([one])) => Principal::parse(one).ok_or_else(|| error(format!("`{one}` is not a principal"))),
+            ("AWS", Some([one])) => caller(one).ok_or_else(|| error(format!("`{one}` is not a principal"))),
             (key, _) => Err(error(format!("`{key}` does not name one principal"))),
         }
     }

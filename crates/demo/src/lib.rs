@@ -3,6 +3,19 @@
 //! Stands beside the flow: its files go in at the start, and its truth is compared with what comes out. Nothing of
 //! the analysis is used by it, so that the two can't share a mistake. It opens no file, reads no clock and asks
 //! nobody: the caller gives the seed and the present moment, and writes what it is handed.
+//!
+//! ```
+//! use leastwise_demo::{Options, generate};
+//!
+//! let options = Options { accounts: 1, roles: 2, users: 1, events: 10, days: 2, ..Options::default() };
+//! let mut files = Vec::new();
+//! generate(&options, &mut |name, _| {
+//!     files.push(name.to_string());
+//!     Ok(())
+//! })
+//! .unwrap();
+//! assert!(files.iter().any(|file| file.starts_with("account/")));
+//! ```
 
 mod details;
 mod organization;

@@ -3,6 +3,20 @@
 //! The only place that parses logs and that opens their files. Paths in; events to a visitor, one at a time and in
 //! bounded memory, then an account of what was read: doubles, problems with their places, and what each account's trail
 //! covers. A bad record or file is counted and shown and the run goes on. It maps and judges nothing.
+//!
+//! ```
+//! use leastwise_history::{ReadOptions, read};
+//!
+//! let log = std::env::temp_dir().join(format!("leastwise-history-example-{}.json", std::process::id()));
+//! let record = r#"{"eventVersion": "1.08", "eventID": "e1", "eventTime": "2026-10-01T12:00:00Z", "eventSource": "s3.amazonaws.com",
+//!     "eventName": "ListBuckets", "awsRegion": "us-east-1", "recipientAccountId": "111122223333",
+//!     "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ana"}}"#;
+//! std::fs::write(&log, format!(r#"{{"Records": [{record}]}}"#)).unwrap();
+//! let mut events = 0;
+//! read(&[log.clone()], &ReadOptions::default(), &mut |_| events += 1);
+//! std::fs::remove_file(&log).unwrap();
+//! assert_eq!(events, 1);
+//! ```
 
 mod columns;
 mod copies;

@@ -2,6 +2,15 @@
 //!
 //! First crate of the flow; everything else stands on it. It does no I/O, reads no clock, runs nothing
 //! asynchronous and prints nothing: the same input gives the same bytes.
+//!
+//! ```
+//! use leastwise_policy::Policy;
+//!
+//! let policy = Policy::parse(r#"{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}"#).unwrap();
+//! let pattern = &policy.statements()[0].actions.patterns[0].what;
+//! assert!(pattern.matches("s3", "GetObject"));
+//! assert!(!pattern.matches("s3", "PutObject"));
+//! ```
 
 pub mod action;
 pub mod arn;

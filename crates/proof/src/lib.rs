@@ -14,6 +14,19 @@
 //! (a statement as sets), `known_names` and `resources`, then one module per claim: `adds_nothing` with its quick way
 //! `actions`, `unused_dropped`, `others_kept`, `structure`; `replay` checks their witnesses.
 //! `inclusion` decides the general question by itself: what any policies allow that others do not, over whole requests.
+//!
+//! ```
+//! use leastwise_policy::{Catalogue, Policy, Unused};
+//! use leastwise_proof::{Claim, prove};
+//!
+//! let policy = |action: &str| {
+//!     Policy::parse(&format!(r#"{{"Statement": {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}}}"#)).unwrap()
+//! };
+//! let unused = Unused::parse("sqs:PurgeQueue").unwrap();
+//! let claims = prove(&policy("sqs:SendMessage"), &[policy("sqs:*")], &unused, Catalogue::embedded());
+//! // The second policy allows more than the first: the claim is refuted.
+//! assert!(!claims.verdict(Claim::AddsNothing).holds());
+//! ```
 
 mod actions;
 mod adds_nothing;

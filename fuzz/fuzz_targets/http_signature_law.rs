@@ -3,7 +3,7 @@
 
 use arbitrary::Arbitrary;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use leastwise_server::access::{Asked, Gate, Key, Scope, Visibility, pairs};
+use leastwise_server::auth::{Key, Scope, SignedRequest, Verifier, Visibility, pairs};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Arbitrary)]
@@ -27,7 +27,7 @@ fuzz_target!(|request: Request| {
             headers.append(name, value);
         }
     }
-    let asked = Asked {
+    let asked = SignedRequest {
         method: &request.method,
         path: &request.path,
         query: &request.query,
@@ -35,7 +35,7 @@ fuzz_target!(|request: Request| {
         authority: None,
         body: &request.body,
     };
-    let gate = Gate::signed(None);
+    let gate = Verifier::signed(None);
     let key = Key::make(Scope::Read, Visibility::all(), None).expect("a key");
     if let Ok(Some(id)) = gate.named(&asked) {
         assert!(gate.admit(&asked, Some(Key { id, ..key }), i64::from(request.now)).is_err(), "a signature without the secret");

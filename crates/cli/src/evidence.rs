@@ -296,7 +296,16 @@ impl Evidence {
         for path in &options.cloudtrail {
             find(path, Some(Kind::Logs), &mut named, &mut problems)?;
         }
-        self.files.retain(|file| file.0 != Kind::Logs || named.contains(file));
+        let (kept, replaced): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.files).into_iter().partition(|file| file.0 != Kind::Logs || named.contains(file));
+        self.files = kept;
+        // What they show counts for nothing now, and whoever forgot to ingest one of them should know.
+        for (_, path) in replaced {
+            let message = "is left out, since `--usage` takes the place of the logs in the folder";
+            let help = Some("ingest it too if it is not among the usage, or name it by `--cloudtrail`");
+            let problem = InputProblem::of_file(&path.display().to_string(), message, help);
+            self.problems.push(InputProblem { affects: Affects::Nobody, ..problem });
+        }
         let stores = usage.stores.options();
         for folder in &usage.usage {
             self.usage.push(leastwise_history::rollup::Usage::open(folder, &stores).map_err(crate::ingest::failed)?);

@@ -16,7 +16,8 @@ use crate::{Damage, FileKind, Options, Sink, Trails};
 const RULES: &str = "known actions: those of service-reference/, also for `*` and NotAction; a `*` of the analysis must be taken over the same catalogue. \
 used: let in within the period, and in a last-accessed report that is there and whole (tracked actions) or in a log file that is. \
 unused: not used, and (a whole report shows no use of the tracked action, or nothing of the service, in the period; or its call is logged and the account's \
-log is whole over the period); never for a permission checked in another service's call or in a logged call of another action, and never when the principal called an unknown name of the service. \
+log is whole over the period and has no call of the principal of an unknown name of the service); never for a permission checked in another service's \
+call or in a logged call of another action. \
 unknown: not used, and a source that should show it is damaged or has a gap, or the unknown name. unobservable: the rest. \
 onlyLogs: what it did last shows in the logs alone, as IAM counts no assumption of a role, and the last hours not yet. \
 blocked and denied: granted, but taken away by the boundary or by an unconditional Deny on every resource; they have no state. \
@@ -140,9 +141,11 @@ impl Truth<'_> {
             let barred = principal.unmapped.is_some_and(|(service, _)| log.is_some() && service == action.service);
             let set = if action.logged == Logged::Elsewhere || carried {
                 &mut states.unobservable
+            } else if report == Some(true) && reported {
+                &mut states.unused
             } else if barred {
                 &mut states.unknown
-            } else if (report == Some(true) && reported) || (logged && whole) {
+            } else if logged && whole {
                 &mut states.unused
             } else if report == Some(false) || (logged && !whole) {
                 &mut states.unknown

@@ -38,12 +38,10 @@ pub const OPERATORS: &[Operator] = &[
     // Logs: files.
     op("drop one log file", |f, d| logs_some(f, d, |f, name| drop(f.remove(name)))),
     op("drop a day of logs", |f, d| with_one(f, d, is_log, |f, name, _| remove_where(f, |own| own.starts_with(folder(name))))),
-    op("drop the logs of a region", |f, d| {
-        with_one(f, d, is_log, |f, name, _| {
-            let region = up_to(name, "/CloudTrail/", 1).to_owned();
-            remove_where(f, |own| own.starts_with(&region))
-        })
-    }),
+    op("drop the logs of the home region", |f, d| drop_region(f, d, |region| region == HOME)),
+    // A multi-region trail delivers nothing for a region in which nothing happened: without digest files, which come for every
+    // region and hour, a folder that was never fetched looks the same.
+    silent("drop the logs of another region", |f, d| drop_region(f, d, |region| region != HOME)),
     op("drop the logs of an account", |f, d| {
         with_one(f, d, is_log, |f, name, _| {
             let account = up_to(name, "/CloudTrail/", 0).to_owned();
@@ -454,6 +452,21 @@ pub const OPERATORS: &[Operator] = &[
         with_one(f, d, |_, n| n.starts_with("service-reference/"), |f, name, _| halve(f, name))
     }),
 ];
+
+/// Where global services record; somebody uses those in every account.
+const HOME: &str = "us-east-1";
+
+fn drop_region(files: &mut Files, dice: &mut Dice, fits: fn(&str) -> bool) -> bool {
+    with_one(
+        files,
+        dice,
+        |files, name| is_log(files, name) && fits(region_of(name)),
+        |files, name, _| {
+            let region = up_to(name, "/CloudTrail/", 1).to_owned();
+            remove_where(files, |own| own.starts_with(&region))
+        },
+    )
+}
 
 fn is_log(_: &Files, name: &str) -> bool {
     name.contains("/CloudTrail/") && name.ends_with(".json.gz")

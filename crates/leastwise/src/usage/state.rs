@@ -214,7 +214,8 @@ pub struct ServiceUse<'u, 'l> {
     listed: Option<&'u ServiceAccess>,
     /// Tracked actions in lower case, sorted, each with its last attempt.
     tracked: Vec<(String, Option<Timestamp>)>,
-    bar: Option<&'l Bar>,
+    /// Calls that may have been any action of it.
+    bars: Vec<&'l Bar>,
     /// Whether events show a use of the service that the report should know of.
     contradicted: bool,
 }
@@ -254,8 +255,13 @@ impl<'l> PrincipalUse<'l> {
         tracked.sort();
         let barred = |bar: &&&Bar| bar.service.as_deref().is_none_or(|service| service.eq_ignore_ascii_case(prefix));
         let completed = self.report.as_ref().and_then(|report| report.completed).map(until);
-        let contradicted = completed.is_some_and(|to| self.ledger.used_service(self.principal, prefix, self.period.start, to));
-        ServiceUse { of: self, listed, tracked, bar: self.bars.iter().find(barred).copied(), contradicted }
+        let own = |bar: &&Bar| bar.service.as_deref().is_some_and(|service| service.eq_ignore_ascii_case(prefix));
+        let called = |to: Timestamp| {
+            self.ledger.bars(self.principal).into_iter().filter(own).any(|bar| bar.last >= self.period.start && bar.last <= to)
+        };
+        let contradicted =
+            completed.is_some_and(|to| self.ledger.used_service(self.principal, prefix, self.period.start, to) || called(to));
+        ServiceUse { of: self, listed, tracked, bars: self.bars.iter().filter(barred).copied().collect(), contradicted }
     }
 
     /// A time that is not before the period. One after its end is a use as well: nothing is removed for being early.
@@ -402,15 +408,16 @@ impl ServiceUse<'_, '_> {
         if *observability == Observability::Unseen {
             return (State::Unobservable, vec![Reason::Unseen]);
         }
-        let shadows = of.ledger.shadow_uses(of.principal, action);
-        if let Some(time) = shadows.filter_map(|shadow| of.in_period(shadow.last.max(shadow.last_possible))).max() {
-            return (State::Unknown, vec![Reason::UnattributedUse(time)]);
+        let report = self.report_silence(tracked);
+        let mut silences: Vec<Silence> = match self.disturbance(action, &report) {
+            Some(reason) => vec![Silence::Failed(reason)],
+            None => of.trail_silences(action, &observability),
+        };
+        // A report that must have known of all that disturbs the trail's silence tells by itself.
+        match (report, silences.first()) {
+            (Silence::Telling(_), Some(Silence::Failed(reason))) if !self.outlasts(reason) => {}
+            (report, _) => silences.push(report),
         }
-        if let Some(bar) = self.bar {
-            return (State::Unknown, vec![Reason::UnmappedCall(bar.clone())]);
-        }
-        let mut silences: Vec<Silence> = of.trail_silences(action, &observability);
-        silences.push(self.report_silence(tracked));
         let telling = silences.iter().any(|silence| matches!(silence, Silence::Telling(_)));
         let failed = silences.iter().any(|silence| matches!(silence, Silence::Failed(_)));
         silences.sort_by_key(|silence| match silence {
@@ -429,6 +436,29 @@ impl ServiceUse<'_, '_> {
             State::Unobservable
         };
         (state, reasons.collect())
+    }
+
+    /// Why the silence of logs says nothing of the action: a record does not tell who used it, or what a call of the principal was.
+    fn disturbance(&self, action: &ActionName, report: &Silence) -> Option<Reason> {
+        let of = self.of;
+        let shadows = of.ledger.shadow_uses(of.principal, action);
+        let shadow = shadows.filter_map(|shadow| of.in_period(shadow.last.max(shadow.last_possible))).max();
+        let bars: Vec<Reason> = self.bars.iter().map(|bar| Reason::UnmappedCall((*bar).clone())).collect();
+        let all: Vec<Reason> = shadow.map(Reason::UnattributedUse).into_iter().chain(bars).collect();
+        // The one that the report does not know of either comes first.
+        let by_itself = matches!(report, Silence::Telling(_));
+        let at = all.iter().position(|reason| by_itself && !self.outlasts(reason)).unwrap_or_default();
+        all.into_iter().nth(at)
+    }
+
+    /// Whether what disturbs the logs was so early that the report must have known of it: AWS says whose an attempt was, and at what.
+    fn outlasts(&self, reason: &Reason) -> bool {
+        let time = match reason {
+            Reason::UnattributedUse(time) => *time,
+            Reason::UnmappedCall(bar) => bar.last,
+            _ => return true,
+        };
+        self.of.report.as_ref().and_then(|report| report.completed).is_some_and(|completed| until(completed) >= time)
     }
 
     /// What the report has to say.

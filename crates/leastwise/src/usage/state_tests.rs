@@ -213,6 +213,38 @@ fn a_call_whose_principal_cannot_be_told_may_be_anybodys_of_the_account() {
 }
 
 #[test]
+fn a_report_tells_by_itself_of_what_it_must_have_known_whoever_called_whatever_before() {
+    let mut case = case();
+    case.report = Some(report(S3_USED));
+    let tracked = |case: &Case| case.state("s3:CreateBucket");
+    case.events = vec![call("s3.amazonaws.com", "DoSomethingUnheardOf", "2026-02-01")];
+    assert_eq!((tracked(&case), case.state("s3:PutBucketPolicy")), (State::Unused, State::Unknown), "untracked");
+    assert!(matches!(case.of("s3:CreateBucket").1.reasons[1], Reason::UnmappedCall(_)));
+    // What came after the report's last moment may be anything.
+    case.events.push(call("unheard-of.amazonaws.com", "DoSomething", "2026-04-01T00:00:01Z"));
+    assert!(
+        matches!((tracked(&case), case.reason("s3:CreateBucket")), (State::Unknown, Reason::UnmappedCall(bar)) if bar.service.is_none())
+    );
+    let mut nobody = call("s3.amazonaws.com", "CreateBucket", "2026-02-01");
+    nobody.identity = None;
+    case.events = vec![nobody.clone()];
+    assert_eq!(tracked(&case), State::Unused);
+    nobody.time = at("2026-04-01T00:00:01Z");
+    case.events = vec![nobody];
+    assert_eq!(tracked(&case), State::Unknown);
+}
+
+#[test]
+fn a_report_that_lists_no_use_of_a_service_is_contradicted_by_a_call_of_an_unknown_name() {
+    let mut case = case();
+    case.report = Some(report(S3_SILENT));
+    case.events = vec![call("s3.amazonaws.com", "DoSomethingUnheardOf", "2026-02-01")];
+    assert_eq!(case.state("s3:CreateBucket"), State::Unknown);
+    case.events = vec![call("ec2.amazonaws.com", "DoSomethingUnheardOf", "2026-02-01")];
+    assert_eq!(case.state("s3:CreateBucket"), State::Unused);
+}
+
+#[test]
 fn a_session_without_an_issuer_is_found_by_the_roles_name() {
     let mut case = case();
     let mut run = call("ec2.amazonaws.com", "RunInstances", "2026-02-01");

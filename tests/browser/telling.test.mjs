@@ -114,7 +114,7 @@ test("a plan is worked out, taken apart and accepted", async () => {
     const plan = await (await api(`/api/v1/findings/${id}/plan`)).json();
     return plan.status === "IN_PROGRESS" ? null : plan;
   });
-  assert.deepEqual([plan.status, plan.report.schema], ["SUCCEEDED", "leastwise.recommend/1"]);
+  assert.deepEqual([plan.status, plan.report.schema], ["SUCCEEDED", "leastwise.recommend/2"]);
   const step = `/api/v1/findings/${id}/plan/1/steps/1`;
   const { claims, certificate } = await (await api(`${step}/claims`)).json();
   assert.deepEqual([...new Set(Object.values(claims))], ["holds"]);

@@ -138,9 +138,10 @@ fn text(access: &AccessModel<'_>, plan: &Applicable<'_>, colours: Colours) -> St
 }
 
 fn one(step: &PolicyStep<'_>, colours: Colours) -> String {
-    let actions = step.actions();
-    let actions = if actions.is_empty() { "no step".to_owned() } else { actions.join(", then ") };
-    let mut out = format!("\n  {}: {}\n", colours.bold(&actions), step.instruction());
+    let mut out = format!("\n  {}: {}\n", colours.bold(&step.words()), step.instruction());
+    for done in &step.operations {
+        out.push_str(&format!("    - {}\n", done.phrase()));
+    }
     if let Some(after) = step.refined.text.as_deref().filter(|_| !step.refined.is_unchanged()) {
         let (before, after) = readable(step.original.text(), after);
         for line in diff(&before, &after, 3) {

@@ -58,7 +58,8 @@ struct Schema(Value);
 
 impl Schema {
     fn of(name: &str) -> Schema {
-        Schema(json(&std::fs::read_to_string(root().join(format!("docs/schema/{name}.v1.json"))).unwrap()))
+        let version = if name == "recommend" { 2 } else { 1 };
+        Schema(json(&std::fs::read_to_string(root().join(format!("docs/schema/{name}.v{version}.json"))).unwrap()))
     }
 
     /// The schema of one finding, as a line of NDJSON.

@@ -371,3 +371,122 @@ fn the_views_tell_each_permissions_state_and_why_and_a_certificate_that_can_be_c
     let certificate = leastwise_proof::Certificate::from_json(&step["certificate"].to_string()).unwrap();
     assert_eq!(certificate.unused_sha256().len(), 64);
 }
+
+/// For each alternative: whether AWS's words say it, its operations as phrases, and why something is retained.
+fn operations(world: &World, name: &str) -> Vec<(bool, Vec<String>, Vec<Obstacle>)> {
+    let analysis = world.analysis();
+    let advisor = Advisor::new(Basis::of(&analysis, Choices::default()));
+    let proposal = advisor.propose(named(&analysis, name)).unwrap().unwrap();
+    let log = RequestLog::new(&analysis.mapper, Scope::All, analysis.period);
+    let told = |verdict: Verdict<'_>| {
+        let Verdict::Applicable(plan) = verdict else { panic!("{:?}", verdict.replay()) };
+        let phrases = plan.operations().iter().map(leastwise::recommend::Operation::phrase).collect();
+        (plan.is_in_aws_words(), phrases, plan.retained.iter().map(|retained| retained.why.clone()).collect())
+    };
+    judge(&analysis.access, proposal, &log).into_iter().map(told).collect()
+}
+
+const SHARED: &str = "arn:aws:iam::111122223333:policy/shared";
+
+#[test]
+fn what_is_done_to_a_group_is_said_of_the_group_and_never_in_awss_words() {
+    let world = World {
+        users: vec![user("ann", &["team"], &[inline("team", &allow(&["sqs:CreateQueue"]))])],
+        groups: vec![group("team", &[inline("team", &allow(&["sqs:DeleteQueue"]))])],
+        calls: vec![(arn("user", "ann"), "sqs.amazonaws.com", "CreateQueue", NOW)],
+        ..World::default()
+    };
+    // To leave the group and to take its policy away are one, as nobody else is in it.
+    let all = operations(&world, "ann");
+    assert_eq!(all, [(false, vec!["remove user `ann` from group `team`".to_owned()], Vec::new())]);
+}
+
+#[test]
+fn a_policy_that_is_attached_already_is_not_attached_again_and_counts_once() {
+    let world = World {
+        users: vec![{
+            let mut ann = user("ann", &["team"], &[]);
+            ann["AttachedManagedPolicies"] = attached(&[SHARED]).into();
+            ann
+        }],
+        groups: vec![{
+            let mut team = group("team", &[inline("idle", &allow(&["sqs:DeleteQueue"]))]);
+            team["AttachedManagedPolicies"] = attached(&[SHARED]).into();
+            team
+        }],
+        policies: vec![managed(SHARED, 2, &allow(&["sqs:CreateQueue"]))],
+        calls: vec![(arn("user", "ann"), "sqs.amazonaws.com", "CreateQueue", NOW)],
+        ..World::default()
+    };
+    let all = operations(&world, "ann");
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0].1, ["remove user `ann` from group `team`"]);
+}
+
+#[test]
+fn the_sixth_version_needs_the_oldest_to_go_and_a_new_policy_a_name_that_is_free() {
+    let mut policy = managed(SHARED, 2, &allow(&QUEUES));
+    let document = allow(&QUEUES);
+    policy["DefaultVersionId"] = "v7".into();
+    policy["PolicyVersionList"] = (3..8)
+        .map(|n| json!({"Document": document, "VersionId": format!("v{n}"), "IsDefaultVersion": n == 7, "CreateDate": "2024-01-01T00:00:00Z"}))
+        .collect();
+    let world = World {
+        roles: vec![role("/", "one", &[], &[SHARED]), role("/", "other", &[], &[SHARED])],
+        policies: vec![policy, managed("arn:aws:iam::111122223333:policy/app/Shared-Recommended", 0, &allow(&["s3:*"]))],
+        calls: vec![
+            (arn("role", "one"), "sqs.amazonaws.com", "CreateQueue", NOW),
+            (arn("role", "other"), "sqs.amazonaws.com", "CreateQueue", NOW),
+        ],
+        ..World::default()
+    };
+    let all = operations(&world, "one");
+    let copy = [
+        "create policy `shared-recommended-2`".to_owned(),
+        "attach `shared-recommended-2` to role `one`".to_owned(),
+        format!("detach `{SHARED}` from role `one`"),
+    ];
+    assert_eq!((all[0].0, &all[0].1[..]), (true, &copy[..]));
+    let version = [format!("delete version `v3` of `{SHARED}`"), format!("create a default version of `{SHARED}`")];
+    assert_eq!((all[1].0, &all[1].1[..], all.len()), (false, &version[..], 2));
+}
+
+#[test]
+fn a_policy_is_changed_for_all_only_when_all_who_have_it_are_seen() {
+    let calls = vec![(arn("role", "one"), "sqs.amazonaws.com", "CreateQueue", NOW)];
+    let obstacles = |world: World| -> Vec<Obstacle> {
+        operations(&world, "one").into_iter().flat_map(|(_, _, obstacles)| obstacles).collect()
+    };
+    let roles = || vec![role("/", "one", &[inline("own", &allow(&["sns:*"]))], &[SHARED])];
+    let with_group = || {
+        let mut team = group("team", &[]);
+        team["AttachedManagedPolicies"] = attached(&[SHARED]).into();
+        vec![team]
+    };
+    let policies = |attachments| vec![managed(SHARED, attachments, &allow(&QUEUES))];
+    // The export has no users, so that nobody knows who is in the group.
+    let hidden = World { roles: roles(), groups: with_group(), policies: policies(2), calls: calls.clone(), ..World::default() };
+    assert!(matches!(&obstacles(hidden)[..], [Obstacle::HiddenMembers(group)] if group.name() == "team"));
+    // With one, the group is seen to be empty.
+    let seen = World {
+        roles: roles(),
+        groups: with_group(),
+        users: vec![user("bob", &[], &[])],
+        policies: policies(2),
+        calls: calls.clone(),
+    };
+    assert_eq!(obstacles(seen), []);
+    let mut bounds = policies(1);
+    bounds[0]["PermissionsBoundaryUsageCount"] = 1.into();
+    let bounding = World {
+        roles: roles(),
+        policies: bounds,
+        calls: calls.clone(),
+        groups: with_group(),
+        users: vec![user("bob", &[], &[])],
+    };
+    assert!(obstacles(bounding).contains(&Obstacle::Incomplete));
+    let set = role("/aws-reserved/sso.amazonaws.com/", "AWSReservedSSO_Ops_0123456789abcdef", &[], &[SHARED]);
+    let with_set = World { roles: [roles(), vec![set]].concat(), policies: policies(2), calls, ..World::default() };
+    assert_eq!(obstacles(with_set), [Obstacle::InPermissionSet("Ops".to_owned())]);
+}

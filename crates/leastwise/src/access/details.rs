@@ -210,7 +210,14 @@ pub struct ManagedPolicy {
     pub updated: Option<Timestamp>,
     /// To how many users, groups and roles IAM says that it is attached.
     pub attachment_count: Option<u64>,
+    /// Of how many users and roles IAM says that it is the permissions boundary.
+    pub boundary_count: Option<u64>,
+    /// When it has as many versions as IAM allows: the oldest that is not the default, which makes room for another.
+    pub surplus_version: Option<Box<str>>,
 }
+
+/// The most versions of a managed policy ("IAM and AWS STS quotas", IAM User Guide).
+const MAX_VERSIONS: usize = 5;
 
 /// The permission set's name in a role name that Identity Center made.
 fn role_kind(arn: &PrincipalArn) -> RoleKind {
@@ -342,10 +349,11 @@ impl ElementReader<'_> {
         let mut fields = Fields { reader: self, offset, affects, unread: Vec::new() };
         let said = fields.string(node, "DefaultVersionId");
         let updated = fields.date(node, "UpdateDate", false);
-        let attachment_count = match present(node, "AttachmentCount").map(|n| &n.value) {
+        let count = |member: &str| match present(node, member).map(|n| &n.value) {
             Some(Value::Number(digits)) => digits.parse().ok(),
             _ => None,
         };
+        let (attachment_count, boundary_count) = (count("AttachmentCount"), count("PermissionsBoundaryUsageCount"));
         let is_default = |version: &Node| {
             let marked = matches!(version.member("IsDefaultVersion").map(|m| &m.value.value), Some(Value::Bool(true)));
             let named = version.member("VersionId").and_then(|m| m.value.as_str());
@@ -367,7 +375,14 @@ impl ElementReader<'_> {
                 Document::Unread
             }
         };
-        Some(ManagedPolicy { arn, version: said.unwrap_or_default(), document, updated, attachment_count })
+        let text = |version: &Node, member: &str| version.member(member).and_then(|m| m.value.as_str()).map(Box::<str>::from);
+        let oldest = versions.iter().filter(|version| !is_default(version)).min_by_key(|version| {
+            let number = text(version, "VersionId").and_then(|id| id.trim_start_matches('v').parse::<u64>().ok());
+            number.unwrap_or(u64::MAX)
+        });
+        let surplus_version = oldest.filter(|_| versions.len() >= MAX_VERSIONS).and_then(|version| text(version, "VersionId"));
+        let version = said.unwrap_or_default();
+        Some(ManagedPolicy { arn, version, document, updated, attachment_count, boundary_count, surplus_version })
     }
 }
 

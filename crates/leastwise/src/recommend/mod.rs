@@ -6,6 +6,7 @@
 
 mod judge;
 mod nearest;
+mod operation;
 mod plan;
 mod step;
 mod union;
@@ -22,6 +23,7 @@ use crate::usage::{EventMapper, Rules, TrackingPeriod, UsageLedger};
 
 pub use judge::{Ground, Judged};
 pub use nearest::nearest;
+pub use operation::Operation;
 pub use plan::{GroupWay, ManagedWay, Plan, Price, Retained};
 pub use step::{Change, Fit, PolicyStep, Remedy, Removed};
 pub use union::{Common, Obstacle};

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use leastwise_policy::{ActionName, Policy, Unused};
 
 use super::judge::Judged;
+use super::operation::{Operation, free_name, of_step};
 use super::step::{Change, PolicyStep, Removed, step};
 use super::union::{Common, Obstacle};
 use super::{Advisor, Fault};
 use crate::access::model::{PolicyRef, PolicySource};
-use crate::access::{AccessModel, ActionSet, Principal, PrincipalKind, Timestamp};
+use crate::access::{AccessModel, ActionSet, Principal, PrincipalArn, PrincipalKind, Timestamp};
 use crate::refine::MANAGED_POLICIES_PER_PRINCIPAL;
 
 /// What becomes of managed policies.
@@ -90,6 +91,33 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// Everything that it does, in this order: who leaves a group has by then what it takes along.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        let leaves = self.leaves.iter().map(|group| Operation::LeaveGroup(group.arn.clone(), self.principal.arn.clone()));
+        self.steps.iter().flat_map(|step| step.operations.iter().cloned()).chain(leaves).collect()
+    }
+
+    /// Whether everybody has the same afterwards, by whatever operations.
+    fn does_the_same(&self, other: &Plan<'_>) -> bool {
+        fn changed<'p>(plan: &'p Plan<'_>) -> BTreeSet<(&'p str, &'p str, Option<&'p str>)> {
+            let of_step = |step: &'p PolicyStep<'_>| {
+                (step.existing_policy_id(), step.source.holder.arn.as_str(), step.refined.text.as_deref())
+            };
+            plan.steps.iter().filter(|step| !step.refined.is_unchanged()).map(of_step).collect()
+        }
+        let affected = |plan: &Plan<'_>| plan.affected.iter().map(|principal| principal.arn.clone()).collect::<Vec<_>>();
+        self.removed == other.removed && affected(self) == affected(other) && changed(self) == changed(other)
+    }
+
+    /// Whether AWS's words alone say all that it does, and IAM takes it.
+    #[must_use]
+    pub fn is_in_aws_words(&self) -> bool {
+        self.leaves.is_empty()
+            && self.price.within_policy_count()
+            && self.steps.iter().all(|step| step.aws_actions().is_some() && step.fit.fits())
+    }
+
     /// The step that changes one policy as `principal` holds it; none when it stays.
     #[must_use]
     pub fn step_for(&self, principal: &Principal, source: &PolicySource<'_>) -> Option<&PolicyStep<'a>> {
@@ -177,7 +205,8 @@ pub(super) fn of_principal<'a>(advisor: &Advisor<'a>, judged: &Judged<'a>) -> Re
                 plan.managed = shared.then_some(*managed);
                 plan.groups = grouped.then_some(*groups);
             }
-            plans.extend(made);
+            // A choice that makes no difference is none.
+            plans.extend(made.filter(|made| !plans.iter().any(|plan: &Plan<'_>| plan.does_the_same(made))));
         }
     }
     Ok(plans)
@@ -294,6 +323,7 @@ fn plan<'a>(
         })
         .collect();
     let principal = judged.principal;
+    let steps = with_operations(basis.access, principal, steps);
     let price = price(principal, &steps, affected.len());
     let mut plan = Plan { principal, managed: None, groups: None, steps, leaves, removed, retained, affected, price };
     total_inline(&mut plan);
@@ -327,19 +357,92 @@ fn describe(source: &PolicySource<'_>) -> String {
     }
 }
 
+/// Names what the steps create and says what they do. A name is free in the account, and given once in a plan.
+fn with_operations<'a>(access: &AccessModel<'_>, principal: &Principal, mut steps: Vec<PolicyStep<'a>>) -> Vec<PolicyStep<'a>> {
+    let mut given: Vec<String> = Vec::new();
+    // What became of a managed policy, so that nothing is made twice: its ARN and new document, with the policy that has it now
+    // and who has that.
+    let mut made: Vec<((String, String), String, Vec<PrincipalArn>)> = Vec::new();
+    for step in &mut steps {
+        let same = |policy: &str, text: &str| (policy.to_owned(), text.to_owned());
+        let document = step.refined.text.as_deref().filter(|_| step.is_managed() && !step.refined.is_unchanged());
+        let document = document.map(|text| same(step.existing_policy_id(), text));
+        if let Some((_, name, holders)) = document.as_ref().and_then(|own| made.iter_mut().find(|(of, ..)| of == own)) {
+            let (to, from) = match step.change {
+                Change::MoveToUser => (principal.arn.clone(), None),
+                _ => (step.source.holder.arn.clone(), Some(step.existing_policy_id().to_owned())),
+            };
+            // With a new version of the policy itself its holders have what they should.
+            let from = from.filter(|id| id != name);
+            if !holders.contains(&to) {
+                holders.push(to.clone());
+                step.operations.push(Operation::AttachPolicy(name.clone(), to.clone()));
+            }
+            step.operations.extend(from.map(|id| Operation::DetachPolicy(id, to)));
+            continue;
+        }
+        let is_created = step.refined.text.is_some()
+            && match (step.change, step.source.policy) {
+                (Change::Copy, _) | (Change::ForGroup, PolicyRef::Managed(_)) => true,
+                (Change::MoveToUser, PolicyRef::Managed(_)) => !step.refined.is_unchanged(),
+                (Change::MoveToUser, PolicyRef::Inline(_)) => true,
+                _ => false,
+            };
+        if is_created {
+            let name = match step.source.policy {
+                PolicyRef::Managed(arn) => {
+                    let owned = |taken: &str| {
+                        let own = access.policies().iter().filter(|policy| policy.arn.owner() == Some(principal.arn.account()));
+                        own.map(|policy| policy.arn.name()).any(|name| name.eq_ignore_ascii_case(taken))
+                    };
+                    free_name(arn.name(), |name| owned(name) || given.iter().any(|given| given.eq_ignore_ascii_case(name)))
+                }
+                PolicyRef::Inline(own) => {
+                    let taken = |name: &str| {
+                        principal.inline.iter().any(|inline| inline.name.eq_ignore_ascii_case(name))
+                            || given.iter().any(|given| given.eq_ignore_ascii_case(name))
+                    };
+                    if taken(own) { free_name(own, taken) } else { own.to_owned() }
+                }
+            };
+            given.push(name.clone());
+            step.new_name = Some(name);
+        }
+        let holders = match step.source.policy {
+            PolicyRef::Managed(arn) => access.attachments(arn).principals,
+            PolicyRef::Inline(_) => Vec::new(),
+        };
+        step.operations = of_step(step, principal, &holders);
+        if let Some(document) = document {
+            let (name, holders) = match (step.change, &step.new_name) {
+                (Change::InPlace, _) => (document.0.clone(), holders.iter().map(|holder| holder.arn.clone()).collect()),
+                (Change::MoveToUser, Some(name)) => (name.clone(), vec![principal.arn.clone()]),
+                (_, Some(name)) => (name.clone(), vec![step.source.holder.arn.clone()]),
+                (_, None) => continue,
+            };
+            made.push((document, name, holders));
+        }
+    }
+    steps
+}
+
 fn price(principal: &Principal, steps: &[PolicyStep<'_>], principals: usize) -> Price {
     let after = |step: &PolicyStep<'_>| step.refined.text.as_deref().and_then(|text| Policy::parse(text).ok());
     let statements_after = steps.iter().filter_map(after).map(|policy| policy.statements().len()).sum();
     let before = principal.attached.len();
-    let own = |step: &&PolicyStep<'_>| step.source.holder.arn == principal.arn && step.is_managed();
-    let detached = steps.iter().filter(own).filter(|step| step.refined.text.is_none()).count();
-    let taken = steps.iter().filter(|step| step.change == Change::MoveToUser && step.is_managed());
-    let taken = taken.filter(|step| step.refined.text.is_some()).count();
+    let of_principal = || steps.iter().flat_map(|step| &step.operations).filter(|done| done.holder() == Some(&principal.arn));
+    let attached: BTreeSet<&str> =
+        of_principal().filter(|done| matches!(done, Operation::AttachPolicy(..))).filter_map(Operation::policy).collect();
+    let detached: BTreeSet<&str> =
+        of_principal().filter(|done| matches!(done, Operation::DetachPolicy(..))).filter_map(Operation::policy).collect();
+    let in_set = |step: &&PolicyStep<'_>| matches!(step.change, Change::PermissionSet(_)) && step.is_managed();
+    let out_of_set = steps.iter().filter(in_set).filter(|step| step.refined.text.is_none()).count();
+    let detached = detached.len() + out_of_set;
     Price {
         principals,
         statements: (steps.iter().map(|step| step.original.statements().len()).sum(), statements_after),
         characters: (steps.iter().map(|step| step.original.quota_size()).sum(), steps.iter().map(PolicyStep::size_after).sum()),
-        managed_policies: (before, before + taken - detached.min(before)),
+        managed_policies: (before, (before + attached.len()).saturating_sub(detached)),
     }
 }
 

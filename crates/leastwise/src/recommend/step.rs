@@ -8,6 +8,7 @@ use leastwise_policy::document::quota_size;
 use leastwise_policy::{Policy, Unused};
 use leastwise_proof::{Verified, certify};
 
+use super::operation::Operation;
 use super::{Basis, Fault};
 use crate::access::model::{PolicyRef, PolicySource};
 use crate::access::{ActionId, PrincipalKind, Timestamp};
@@ -99,6 +100,12 @@ pub struct PolicyStep<'a> {
     pub updated: Option<Timestamp>,
     /// Whether it fits its quota.
     pub fit: Fit,
+    /// The name of the policy that is made in its place, where one is.
+    pub new_name: Option<String>,
+    /// The version of the managed policy that has to go before a new one fits.
+    pub surplus_version: Option<String>,
+    /// What it does, in this order.
+    pub operations: Vec<Operation>,
 }
 
 impl PolicyStep<'_> {
@@ -111,15 +118,21 @@ impl PolicyStep<'_> {
         }
     }
 
-    /// What is to be done, in the provider's words (`recommendedAction`).
+    /// What is to be done in the words of AWS's recommendations (`recommendedAction`), which are about the principal of the
+    /// finding alone: create a policy for it, detach a policy from it. Nothing where these words would mean something else.
     #[must_use]
-    pub fn actions(&self) -> Vec<&'static str> {
-        match (self.change, &self.refined.text, self.refined.is_unchanged()) {
-            // A managed policy that is taken along whole is attached as it is; leaving the group detaches it there.
-            (Change::MoveToUser, Some(_), true) if self.is_managed() => vec!["DETACH_POLICY"],
-            (Change::MoveToUser, Some(_), true) => vec!["CREATE_POLICY", "DETACH_POLICY"],
-            _ => self.refined.steps().iter().map(|step| step.as_str()).collect(),
+    pub fn aws_actions(&self) -> Option<Vec<&'static str>> {
+        match self.change {
+            Change::Inline | Change::Copy => Some(self.refined.steps().iter().map(|step| step.as_str()).collect()),
+            Change::InPlace | Change::ForGroup | Change::MoveToUser | Change::PermissionSet(_) => None,
         }
+    }
+
+    /// The words of its operations, joined.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words: Vec<&str> = self.operations.iter().map(Operation::word).collect();
+        if words.is_empty() { "no step".to_owned() } else { words.join(", then ") }
     }
 
     /// Whether the policy is a managed one.
@@ -197,10 +210,13 @@ pub(super) fn step<'a>(
             remedies.push(Remedy::Compact(compact));
         }
     }
-    let updated = match source.policy {
-        PolicyRef::Managed(arn) => basis.access.policy(arn).and_then(|policy| policy.updated),
+    let policy = match source.policy {
+        PolicyRef::Managed(arn) => basis.access.policy(arn),
         PolicyRef::Inline(_) => None,
     };
+    let updated = policy.and_then(|policy| policy.updated);
+    let surplus_version = policy.and_then(|policy| policy.surplus_version.as_deref()).map(str::to_owned);
     let fit = Fit { quota, size, remedies };
-    Ok(PolicyStep { source, change, original, refined, removed: Vec::new(), updated, fit })
+    let (removed, new_name, operations) = (Vec::new(), None, Vec::new());
+    Ok(PolicyStep { source, change, original, refined, removed, updated, fit, new_name, surplus_version, operations })
 }

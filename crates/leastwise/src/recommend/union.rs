@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use super::{Advisor, Holders, NotJudged};
-use crate::access::{AccountId, ActionId, ActionSet, PolicyArn, Principal, PrincipalArn, PrincipalKind, Timestamp};
+use crate::access::{AccessModel, AccountId, ActionId, ActionSet, PolicyArn, Principal, PrincipalArn, PrincipalKind, Timestamp};
 
 /// What several principals leave unused together.
 #[derive(Debug)]
@@ -34,6 +34,10 @@ pub enum Obstacle {
     Incomplete,
     /// An account's export is not complete, so that others may be there.
     Account(AccountId),
+    /// A group has it, and the export shows no user at all, so that its members are not known.
+    HiddenMembers(PrincipalArn),
+    /// A permission set has it, in all its accounts, and its roles must stay alike.
+    InPermissionSet(String),
     /// It is the permissions boundary of so many principals, whose bounds the change would move.
     Boundary(usize),
     /// Somebody else whom it concerns needs the actions, or nobody knows.
@@ -46,12 +50,29 @@ impl fmt::Display for Obstacle {
             Obstacle::Member(principal, why) => write!(f, "`{principal}` is concerned and cannot be judged: {why}"),
             Obstacle::Incomplete => f.write_str("the exports do not show everybody who has it"),
             Obstacle::Account(account) => write!(f, "the export of account {account} is not complete"),
+            Obstacle::HiddenMembers(group) => {
+                write!(f, "`{group}` has it too, and the export has no users, so that its members are not known")
+            }
+            Obstacle::InPermissionSet(set) => write!(f, "permission set `{set}` has it too, and its roles must stay alike"),
             Obstacle::Boundary(count) => write!(f, "it is also the permissions boundary of {count} principals"),
             Obstacle::NeededByOthers => {
                 f.write_str("others whom the change would concern need it, or it is not known that they do not")
             }
         }
     }
+}
+
+/// Whether the export cannot show who is in a group: it has no user of the account, as one that was filtered.
+fn members_are_hidden(access: &AccessModel<'_>, group: &PrincipalArn) -> bool {
+    let mut of_account = access.principals().iter().filter(|principal| principal.arn.account() == group.account());
+    !of_account.any(|principal| principal.arn.kind() == PrincipalKind::User)
+}
+
+/// A group that has the policy and whose members are hidden.
+fn hidden_members(access: &AccessModel<'_>, policy: &PolicyArn) -> Option<PrincipalArn> {
+    let holders = access.attachments(policy).principals;
+    let mut groups = holders.iter().map(|holder| &holder.arn).filter(|holder| holder.kind() == PrincipalKind::Group);
+    groups.find(|group| members_are_hidden(access, group)).cloned()
 }
 
 impl<'a> Advisor<'a> {
@@ -67,8 +88,15 @@ impl<'a> Advisor<'a> {
                 }
             }
             let bounded = self.basis.access.bounded_by(policy).len();
-            let obstacle = if !attachments.complete {
+            let said = self.basis.access.policy(policy).and_then(|policy| policy.boundary_count).unwrap_or_default();
+            let set = concerned.iter().find_map(|holder: &&Principal| holder.permission_set());
+            let unseen = hidden_members(self.basis.access, policy);
+            let obstacle = if let Some(group) = unseen {
+                Some(Obstacle::HiddenMembers(group))
+            } else if !attachments.complete || said > bounded as u64 {
                 Some(Obstacle::Incomplete)
+            } else if let Some(set) = set {
+                Some(Obstacle::InPermissionSet(set.to_owned()))
             } else if bounded > 0 {
                 Some(Obstacle::Boundary(bounded))
             } else {
@@ -81,7 +109,8 @@ impl<'a> Advisor<'a> {
     /// What all members of a group leave unused.
     pub(super) fn common_of_group(&self, group: &'a PrincipalArn) -> Arc<Common<'a>> {
         self.remembered(Holders::Group(group), || {
-            (self.basis.access.members(group), self.incomplete(|account| account == group.account()))
+            let hidden = members_are_hidden(self.basis.access, group).then(|| Obstacle::HiddenMembers(group.clone()));
+            (self.basis.access.members(group), hidden.or_else(|| self.incomplete(|account| account == group.account())))
         })
     }
 

@@ -1,16 +1,16 @@
-//! The JSON view of recommendations that have been proved and replayed: `leastwise.recommend/1`.
+//! The JSON view of recommendations that have been proved and replayed: `leastwise.recommend/2`.
 //!
 //! Policies are read from [`Applicable`] plans only; of a withheld one there is nothing to show but why. It decides nothing.
 
 use serde_json::{Value, json};
 
 use super::refinement::claims_object;
-use crate::access::{AccessModel, ActionSet, Principal};
+use crate::access::{AccessModel, ActionSet, Principal, PrincipalArn};
 use crate::backtest::{Applicable, Cut, Open, Replay, Verdict};
-use crate::recommend::{Basis, Ground, GroupWay, Judged, ManagedWay, NotJudged, Plan, PolicyStep, Remedy};
+use crate::recommend::{Basis, Change, Ground, GroupWay, Judged, ManagedWay, NotJudged, Operation, Plan, PolicyStep, Remedy};
 
 /// Name and version of this form.
-pub const SCHEMA: &str = "leastwise.recommend/1";
+pub const SCHEMA: &str = "leastwise.recommend/2";
 
 /// The whole answer about one principal. `unused` is what may go.
 #[must_use]
@@ -72,16 +72,20 @@ pub fn refusal(basis: &Basis<'_>, asked: &Principal, why: &NotJudged) -> Value {
 /// How a plan goes about it, in one line.
 #[must_use]
 pub fn title(plan: &Plan<'_>) -> String {
+    // A way that no step goes is not named.
+    let has = |change: Change<'_>| plan.steps.iter().any(|step| step.change == change);
     let mut parts = Vec::new();
     match plan.managed {
-        Some(ManagedWay::Fork) => parts.push("shared policies: copies of its own"),
-        Some(ManagedWay::InPlace) => parts.push("shared policies: changed for all who have them"),
-        None => {}
+        Some(ManagedWay::Fork) if has(Change::Copy) => parts.push("shared policies: copies of its own"),
+        Some(ManagedWay::InPlace) if has(Change::InPlace) => parts.push("shared policies: changed for all who have them"),
+        _ => {}
     }
     match plan.groups {
-        Some(GroupWay::Move) => parts.push("groups: the user leaves them and takes along what it needs"),
-        Some(GroupWay::Union) => parts.push("groups: what all members leave unused goes"),
-        None => {}
+        Some(GroupWay::Move) if !plan.leaves.is_empty() => {
+            parts.push("groups: the user leaves them and takes along what it needs");
+        }
+        Some(GroupWay::Union) if has(Change::ForGroup) => parts.push("groups: what all members leave unused goes"),
+        _ => {}
     }
     if parts.is_empty() { "replace its policies".to_owned() } else { parts.join("; ") }
 }
@@ -131,6 +135,8 @@ fn applicable(access: &AccessModel<'_>, plan: &Applicable<'_>) -> Value {
         },
         "leavesGroups": plan.leaves.iter().map(|group| group.arn.as_str()).collect::<Vec<_>>(),
         "affected": plan.affected.iter().map(|principal| principal.arn.as_str()).collect::<Vec<_>>(),
+        "operations": plan.operations().iter().map(operation).collect::<Vec<_>>(),
+        "inAwsWords": plan.is_in_aws_words(),
         "recommendedSteps": plan.steps.iter().map(|step| one_step(access, step)).collect::<Vec<_>>(),
         "replay": replay(plan.replay()),
     })
@@ -139,7 +145,7 @@ fn applicable(access: &AccessModel<'_>, plan: &Applicable<'_>) -> Value {
 fn one_step(access: &AccessModel<'_>, step: &PolicyStep<'_>) -> Value {
     let text = step.refined.text.as_deref();
     let policy = text.map(leastwise_policy::document::minified);
-    let recommended = step.actions().into_iter().map(|action| {
+    let recommended = step.aws_actions().into_iter().flatten().map(|action| {
         let created = (action == "CREATE_POLICY").then_some(&policy).and_then(Option::as_ref);
         json!({"unusedPermissionsRecommendedStep": {
             "recommendedAction": action,
@@ -157,6 +163,7 @@ fn one_step(access: &AccessModel<'_>, step: &PolicyStep<'_>) -> Value {
         "steps": recommended.collect::<Vec<_>>(),
         "change": step.change.as_str(),
         "holder": step.source.holder.arn.as_str(),
+        "operations": step.operations.iter().map(operation).collect::<Vec<_>>(),
         "instruction": step.instruction(),
         "before": step.original.text(),
         "text": text,
@@ -172,6 +179,23 @@ fn one_step(access: &AccessModel<'_>, step: &PolicyStep<'_>) -> Value {
             "remedies": remedies.collect::<Vec<_>>(),
         },
     })
+}
+
+/// One operation: what, with which policy, and whose policies change.
+fn operation(done: &Operation) -> Value {
+    let mut view = json!({"operation": done.word(), "says": done.phrase()});
+    let more = match done {
+        Operation::DeletePolicyVersion(_, version) => vec![("version", version.as_str())],
+        Operation::LeaveGroup(group, _) => vec![("group", group.as_str())],
+        Operation::UpdatePermissionSet(_, set, _) => vec![("permissionSet", set.as_str())],
+        _ => Vec::new(),
+    };
+    let known = [("policy", done.policy()), ("holder", done.holder().map(PrincipalArn::as_str))];
+    let known = known.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)));
+    if let Value::Object(members) = &mut view {
+        members.extend(known.chain(more).map(|(name, value)| (name.to_owned(), Value::from(value))));
+    }
+    view
 }
 
 /// A replay as JSON.

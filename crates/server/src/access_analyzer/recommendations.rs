@@ -14,7 +14,7 @@ use leastwise::findings::FindingKind;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SignedRequest {
+struct Selector {
     analyzer_arn: String,
     id: String,
 }
@@ -42,8 +42,21 @@ struct ErrorView {
     message: String,
 }
 
+/// AWS's recommended steps create policies for the principal and detach policies from it. What is done to groups, to policies
+/// that others have too, to permission sets, or beyond a quota, they cannot say.
+fn not_in_aws_words(call: &Call<'_>, finding: &str) -> ErrorView {
+    ErrorView {
+        code: "NOT_IN_AWS_WORDS".to_owned(),
+        message: format!(
+            "the recommendation changes more than policies of the principal, which `recommendedAction` cannot say; \
+             {}/api/v1/findings/{finding}/plan and the dashboard have its operations",
+            call.base
+        ),
+    }
+}
+
 pub(super) async fn generate(call: &Call<'_>) -> Result<Reply, WireError> {
-    let asked: SignedRequest = call.input()?;
+    let asked: Selector = call.input()?;
     let store = &call.api.store;
     let analyzer = store.analyzer_of_arn(&asked.analyzer_arn).await?;
     let finding = call.finding(&analyzer, &asked.id).await?.summary;
@@ -54,7 +67,7 @@ pub(super) async fn generate(call: &Call<'_>) -> Result<Reply, WireError> {
     if finding.status == FindingStatus::Resolved {
         return refused("the finding is resolved: there is nothing left to recommend");
     }
-    // SignedRequest for twice, it is made once.
+    // Asked for twice, it is made once.
     match store.recommendation(&analyzer, &finding.id).await {
         Ok(known) if known.status == RecommendationStatus::InProgress => return Reply::empty(),
         Ok(_) | Err(StoreError::NotFound { .. }) => {}
@@ -72,22 +85,28 @@ pub(super) async fn generate(call: &Call<'_>) -> Result<Reply, WireError> {
 }
 
 pub(super) async fn one(call: &Call<'_>) -> Result<Reply, WireError> {
-    let asked: SignedRequest = call.input()?;
+    let asked: Selector = call.input()?;
     let analyzer = call.api.store.analyzer_of_arn(&asked.analyzer_arn).await?;
     call.finding(&analyzer, &asked.id).await?;
     let known = call.api.store.recommendation(&analyzer, &asked.id).await?;
     let damaged = |e: serde_json::Error| WireError::Internal(format!("the steps for finding {}: {e}", asked.id));
-    let steps: Vec<Value> = serde_json::from_str(&known.steps).map_err(damaged)?;
+    let steps: Option<Vec<Value>> = serde_json::from_str(&known.steps).map_err(damaged)?;
+    let has_succeeded = known.status == RecommendationStatus::Succeeded;
+    let (status, error) = match (&steps, known.error) {
+        (None, _) if has_succeeded => (RecommendationStatus::Failed, Some(not_in_aws_words(call, &known.finding))),
+        (_, error) => (known.status, error.map(|error| ErrorView { code: error.code, message: error.message })),
+    };
     // A recommendation that was made anew is another list.
-    let (steps, next_token) = call.page(steps, &format!("{} {}", known.started, known.finding), MOST)?;
+    let scope = format!("{} {}", known.started, known.finding);
+    let (steps, next_token) = call.page(steps.unwrap_or_default(), &scope, MOST)?;
     Reply::of(&View {
         started_at: known.started.to_string(),
         completed_at: known.completed.map(|time| time.to_string()),
         next_token,
-        error: known.error.map(|error| ErrorView { code: error.code, message: error.message }),
+        error,
         resource_arn: known.resource,
-        recommended_steps: (known.status == RecommendationStatus::Succeeded).then_some(steps),
+        recommended_steps: (status == RecommendationStatus::Succeeded).then_some(steps),
         recommendation_type: "UnusedPermissionRecommendation",
-        status: known.status.as_str(),
+        status: status.as_str(),
     })
 }

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 
 use crate::store::RecommendationError;
 
-/// What becomes of a request for a recommendation: the provider's `recommendedSteps` and our own report, both JSON; or why not.
+/// What becomes of a request for a recommendation: AWS's `recommendedSteps`, `null` where its words cannot say them, and our own
+/// report, both JSON; or why not.
 pub type Advice = Result<(String, String), RecommendationError>;
 
 /// A question to the analysis itself, with what recommendations stand on.

@@ -49,11 +49,13 @@ pub(crate) fn advise<'a>(
     Ok((wire_steps(&report).to_string(), report.to_string()))
 }
 
-/// The steps of the first alternative that may be applied, in the provider's form: what has no value is left out.
+/// The steps of the first alternative that AWS's words can say as a whole, in AWS's form: what has no value is left out.
+/// `null` when no alternative is such a one: a part of what has to be done would be worse than nothing.
 fn wire_steps(report: &Value) -> Value {
     let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let applicable = |one: &Value| one.get("status").and_then(Value::as_str) == Some("applicable");
-    let first = list(report, "alternatives").into_iter().find(applicable).unwrap_or_default();
+    let is_sayable = |one: &Value| one.get("inAwsWords").and_then(Value::as_bool) == Some(true);
+    let first = list(report, "alternatives").into_iter().find(is_sayable);
+    let Some(first) = first else { return Value::Null };
     let steps = list(&first, "recommendedSteps").into_iter().flat_map(|policy| list(&policy, "steps")).map(without_nulls);
     Value::Array(steps.collect())
 }

@@ -1,6 +1,6 @@
 //! A recommendation as a page shows it: alternatives, steps with both texts side by side, claims, replay, what it costs.
 //!
-//! From the JSON that the store keeps (`leastwise.recommend/1`) to views, and to the files that can be downloaded. It shows
+//! From the JSON that the store keeps (`leastwise.recommend/2`) to views, and to the files that can be downloaded. It shows
 //! only what was proved and replayed; of what was withheld it says why and shows no policy.
 
 use leastwise::report::diff::{DiffLine, diff};

@@ -1,6 +1,6 @@
 //! Plans: what is recommended for a finding, step by step, with claims, certificates, diffs and the replay; and acceptances.
 //!
-//! Parts of the one report that the store keeps (`leastwise.recommend/1`). What was withheld has no steps, here as elsewhere.
+//! Parts of the one report that the store keeps (`leastwise.recommend/2`). What was withheld has no steps, here as elsewhere.
 
 use axum::Json;
 use axum::body::Bytes;

@@ -135,9 +135,9 @@ fn cuts(cuts: &[Cut]) -> String {
 }
 
 fn one(out: &mut String, step: &PolicyStep<'_>, shown: &[&PolicyStep<'_>]) {
-    let actions = step.actions();
-    let actions = if actions.is_empty() { "No step".to_owned() } else { actions.join(", then ") };
-    put(out, format_args!("<div class=\"step\"><p><b>{actions}</b> {}</p>", instruction(&step.instruction())));
+    put(out, format_args!("<div class=\"step\"><p><b>{}</b> {}</p><ul>", step.words(), instruction(&step.instruction())));
+    step.operations.iter().for_each(|done| put(out, format_args!("<li>{}</li>", instruction(&done.phrase()))));
+    out.push_str("</ul>");
     let same = |other: &&PolicyStep<'_>| {
         other.source.policy == step.source.policy
             && other.source.holder.arn == step.source.holder.arn

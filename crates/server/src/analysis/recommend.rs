@@ -50,9 +50,13 @@ pub(crate) fn advise<'a>(
 }
 
 /// The steps of the first alternative that AWS's words can say as a whole, in AWS's form: what has no value is left out.
-/// `null` when no alternative is such a one: a part of what has to be done would be worse than nothing.
+/// `null` when no alternative is such a one: a part of what has to be done would be worse than nothing. Without any alternative
+/// there is nothing to do, and no step.
 fn wire_steps(report: &Value) -> Value {
     let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    if list(report, "alternatives").is_empty() {
+        return Value::Array(Vec::new());
+    }
     let is_sayable = |one: &Value| one.get("inAwsWords").and_then(Value::as_bool) == Some(true);
     let first = list(report, "alternatives").into_iter().find(is_sayable);
     let Some(first) = first else { return Value::Null };
@@ -67,5 +71,17 @@ fn without_nulls(value: Value) -> Value {
             Value::Object(some.map(|(name, value)| (name, without_nulls(value))).collect())
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nothing_to_do_is_an_empty_list_and_not_a_failure_of_awss_words() {
+        assert_eq!(wire_steps(&json!({"alternatives": []})), json!([]));
+        assert_eq!(wire_steps(&json!({"alternatives": [{"inAwsWords": false, "recommendedSteps": []}]})), Value::Null);
     }
 }

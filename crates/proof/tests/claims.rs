@@ -288,6 +288,27 @@ fn an_added_deny_takes_away_what_should_be_kept() {
 }
 
 #[test]
+fn a_document_that_is_the_original_vouches_for_no_other() {
+    let original = document(&[r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}"#]);
+    let more = document(&[r#"{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}"#]);
+    for refined in [[&*original, &*more], [&*more, &*original]] {
+        let claims = proved(&original, &refined, "[]");
+        assert!(matches!(claims.verdict(Claim::AddsNothing), Verdict::Refuted(_)), "{claims:?}");
+    }
+}
+
+#[test]
+fn a_resource_with_a_variable_lies_only_in_what_takes_every_value() {
+    let resource = |text: &str| document(&[&format!(r#"{{"Effect":"Allow","Action":"s3:GetObject","Resource":"{text}"}}"#)]);
+    let variable = resource("arn:aws:s3:::b/${aws:username}/x");
+    let adds = |original: &str| proved(&resource(original), &[&variable], "[]").verdict(Claim::AddsNothing).clone();
+    assert!(matches!(adds("arn:aws:s3:::b/*"), Verdict::Holds), "{:?}", adds("arn:aws:s3:::b/*"));
+    for narrower in ["arn:aws:s3:::b/a*", "arn:aws:s3:::b/*/y", "arn:aws:s3:::b/?/x", "arn:aws:s3:::c/*"] {
+        assert!(matches!(adds(narrower), Verdict::Refuted(_)), "{narrower}");
+    }
+}
+
+#[test]
 fn documents_of_a_split_are_judged_alone_and_together() {
     let first = allow(r#""s3:*""#);
     let second = allow(r#""ec2:*""#).replace("\"A\"", "\"B\"");

@@ -3,6 +3,7 @@
 //! The opposite of the rest: one request at a time, nothing shared with the search. What is replayed is the request as it
 //! is read back from what is shown. A request that the evaluator does not confirm is never shown.
 
+use leastwise_policy::arn::is_account_number;
 use leastwise_policy::evaluate::{Context, PolicyKind as Kind, Principal, Request, applying};
 use leastwise_policy::{ActionName, Effect, Policy};
 
@@ -27,7 +28,8 @@ pub(super) fn request(space: &Space<'_>, found: &solve::Request, new: &[&Policy]
         }
     }
     let principal = principal?;
-    let resource_account = principal.account().map(Into::into);
+    // What stands in the account's place of an ARN need not be one that a request may name.
+    let resource_account = principal.account().filter(|account| is_account_number(account)).map(Into::into);
     let mut request = Request { principal, action: action?, resource: resource?.into(), resource_account, context };
     // Who reads the request would take these keys from the rest of it, so that their absence has to be said.
     for (key, _) in request.determined() {

@@ -170,7 +170,7 @@ fn a_user_whom_the_account_lacks_and_whose_id_is_hidden_may_be_any_of_its_users(
     for id in ["", "HIDDEN", "AIDA***"] {
         let event = call("iam.amazonaws.com", "ListRoles", "2026-09-15", by_user("ann.old", id, ""));
         let world = World { users: vec![user("ann", ANN, "2024-01-01")], events: vec![event], ..World::default() };
-        assert_eq!(world.state("user/ann", "iam:ListRoles"), (State::Unknown, vec!["unattributedUse"]), "{id}");
+        assert_eq!(world.state("user/ann", "iam:ListRoles"), (State::Unknown, vec!["unattributedUse", "noReport"]), "{id}");
     }
 }
 
@@ -301,7 +301,7 @@ fn who_switches_to_a_role_uses_the_permission_to_assume_it_whichever_record_tell
     assert_ne!(world(failed).state("user/ann", "sts:AssumeRole").0, State::Used);
     // Without a word of who it was it may have been anybody, and the role was assumed all the same.
     let hidden = world(Event { additional: None, ..from });
-    assert_eq!(hidden.state("user/ann", "sts:AssumeRole"), (State::Unknown, vec!["unattributedUse"]));
+    assert_eq!(hidden.state("user/ann", "sts:AssumeRole"), (State::Unknown, vec!["unattributedUse", "noReport"]));
     assert!(hidden.found(FindingKind::UnusedIamRole).is_empty());
 }
 

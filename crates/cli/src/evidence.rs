@@ -300,10 +300,14 @@ impl Evidence {
             std::mem::take(&mut self.files).into_iter().partition(|file| file.0 != Kind::Logs || named.contains(file));
         self.files = kept;
         // What they show counts for nothing now, and whoever forgot to ingest one of them should know.
-        for (_, path) in replaced {
-            let message = "is left out, since `--usage` takes the place of the logs in the folder";
-            let help = Some("ingest it too if it is not among the usage, or name it by `--cloudtrail`");
-            let problem = InputProblem::of_file(&path.display().to_string(), message, help);
+        if let Some((_, first)) = replaced.first() {
+            let others = match replaced.len() - 1 {
+                0 => String::new(),
+                others => format!(", and {others} more"),
+            };
+            let message = format!("is left out, since `--usage` takes the place of the logs in the folder{others}");
+            let help = Some("ingest them too if they are not among the usage, or name them by `--cloudtrail`");
+            let problem = InputProblem::of_file(&first.display().to_string(), &message, help);
             self.problems.push(InputProblem { affects: Affects::Nobody, ..problem });
         }
         let stores = usage.stores.options();

@@ -151,7 +151,7 @@ impl Run<'_> {
                 Some(row) => Asked::Refused(row),
                 None => {
                     let answer = no_new_access(&before, policy, own_kind, catalogue);
-                    Asked::Answer(Box::new(answer), digest(&format!("{document}\0{}", source.document)))
+                    Asked::Answer(Box::new(answer), digest(&format!("{document}\0{}\0{own_kind:?}", source.document)))
                 }
             }
         });
@@ -200,6 +200,7 @@ impl Run<'_> {
             });
         }
         let trimmed = |list: &[String]| list.iter().map(|item| item.trim().to_owned()).collect::<Vec<String>>();
+        let question = format!("{:?} {:?}", trimmed(actions), trimmed(resources));
         let access = Access::new(trimmed(actions), trimmed(resources)).map_err(|e| Failure::bad_input(e.to_string(), e.help))?;
         let access = known(access).map_err(|(message, help)| Failure::bad_input(message, help))?;
         let mut policies = self.policies(paths)?;
@@ -207,7 +208,10 @@ impl Run<'_> {
             let kind = kind.or(source.attached).unwrap_or_else(|| PolicyType::guess(policy));
             match first_unfit(policy, kind, file, source) {
                 Some(row) => Asked::Refused(row),
-                None => Asked::Answer(Box::new(access_not_granted(policy, &access, kind, catalogue)), digest(&source.document)),
+                None => {
+                    let answer = access_not_granted(policy, &access, kind, catalogue);
+                    Asked::Answer(Box::new(answer), digest(&format!("{}\0{question} {kind:?}", source.document)))
+                }
             }
         });
         self.finish("access-not-granted", &policies, &checked)
@@ -247,7 +251,10 @@ impl Run<'_> {
             };
             match first_unfit(policy, PolicyType::Resource, file, source) {
                 Some(row) => Asked::Refused(row),
-                None => Asked::Answer(Box::new(no_public_access(policy, known, catalogue)), digest(&source.document)),
+                None => {
+                    let answer = no_public_access(policy, known, catalogue);
+                    Asked::Answer(Box::new(answer), digest(&format!("{}\0{resource_type}", source.document)))
+                }
             }
         });
         self.finish("no-public-access", &policies, &checked)

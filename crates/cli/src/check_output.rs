@@ -41,7 +41,9 @@ pub(crate) fn show(
     catalogue: &Catalogue,
 ) -> Result<Exit, Failure> {
     let run = Shown { check, policies, checked };
-    let passes = checked.iter().all(|one| one.outcome == Outcome::Pass);
+    // A question about policies is not answered while one of them is not known.
+    let is_open = check != "valid" && policies.unknown > 0;
+    let passes = checked.iter().all(|one| one.outcome == Outcome::Pass) && !is_open;
     match format {
         CheckFormat::Text => print(&run.text(passes, Colours::of_standard_output()))?,
         CheckFormat::Json => print(&run.json(passes, catalogue)?)?,
@@ -161,6 +163,10 @@ impl Shown<'_> {
         } else if self.checked.len() > 1 {
             let failing = self.checked.iter().filter(|one| one.outcome == Outcome::Fail).count();
             out.push_str(&format!("{}  {failing} of {} fail\n", mark(outcome, colours), policies(self.checked.len())));
+        }
+        if self.check != "valid" && self.policies.unknown > 0 {
+            let unknown = policies(self.policies.unknown);
+            out.push_str(&format!("{}  {unknown} not checked, so that the input does not pass\n", mark(Outcome::Fail, colours)));
         }
         out
     }

@@ -33,6 +33,8 @@ pub(crate) struct Policies {
     pub(crate) problems: Vec<ProblemRow>,
     /// Policies that are somewhere else, and files of folders without any.
     pub(crate) skipped: Vec<SkippedRow>,
+    /// How many of these are policies whose text is not known, so that nothing can be said of them.
+    pub(crate) unknown: usize,
     /// Whether one file was named that is a policy and nothing else.
     pub(crate) plain: bool,
 }
@@ -101,7 +103,9 @@ impl Policies {
                     policy: skipped.path.to_string(),
                     why: skipped.why,
                 });
+                let before = self.skipped.len();
                 self.skipped.extend(skipped);
+                self.unknown += self.skipped.len() - before;
                 self.files.push(PolicyFile { name: shown(path), text, sources: found.sources });
             }
             Err(error) if in_folder && error.message.starts_with("no policy") => {

@@ -229,3 +229,33 @@ fn the_schema_refuses_what_has_another_form() {
         assert!(std::panic::catch_unwind(|| has_schema("check", &bad)).is_err(), "{member}");
     }
 }
+
+#[test]
+fn a_baseline_knows_an_answer_only_to_the_same_question() {
+    let folder = Folder::new();
+    let both =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","iam:PassRole"],"Resource":"*"}]}"#;
+    folder.file("policy.json", both);
+    let (policy, baseline) = (folder.path("policy.json"), folder.path("baseline.json"));
+    let check = |actions: &str, more: &[&str]| {
+        leastwise(&[&["check", "access-not-granted", &policy, "--actions", actions], more].concat(), "")
+    };
+    let first = check("s3:GetObject", &["--format", "json"]);
+    assert_eq!(first.status, 1);
+    folder.file("baseline.json", first.out);
+    assert_eq!(check("s3:GetObject", &["--baseline", &baseline]).status, 0);
+    assert_eq!(check("iam:PassRole", &["--baseline", &baseline]).status, 1);
+    assert_eq!(check("s3:GetObject", &["--resources", "arn:aws:s3:::b/*", "--baseline", &baseline]).status, 1);
+}
+
+#[test]
+fn what_is_not_known_does_not_pass() {
+    let folder = Folder::new();
+    folder.file(
+        "template.yaml",
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Policies:\n        - S3ReadPolicy:\n            BucketName: b\n        - Statement:\n            - Effect: Allow\n              Action: sqs:SendMessage\n              Resource: '*'\n",
+    );
+    let ran = leastwise(&["check", "access-not-granted", &folder.path("template.yaml"), "--actions", "s3:ListBucket"], "");
+    assert_eq!(ran.status, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("S3ReadPolicy") && ran.out.contains("1 policy not checked"), "{}", ran.out);
+}

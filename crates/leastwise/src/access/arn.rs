@@ -192,13 +192,15 @@ impl fmt::Display for PolicyArn {
     }
 }
 
-/// Account and resource of an `iam` ARN, and the offset of the resource.
+/// Account and resource of an `iam` ARN, and the offset of the resource. No name in IAM has control characters ("IAM and AWS STS
+/// quotas: IAM name requirements"), which would also break the lines of a report.
 fn iam_parts(text: &str) -> Option<(&str, &str, usize)> {
     let mut parts = text.splitn(6, ':');
     let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
     let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
     let known = arn == "arn" && (partition == "aws" || partition.starts_with("aws-"));
-    (known && service == "iam" && region.is_empty()).then(|| (account, resource, text.len() - resource.len()))
+    let is_plain = !text.contains(char::is_control);
+    (known && service == "iam" && region.is_empty() && is_plain).then(|| (account, resource, text.len() - resource.len()))
 }
 
 #[cfg(test)]
@@ -247,5 +249,13 @@ mod tests {
         assert_eq!(AccountId::in_path("111122223333_111122223333.csv"), AccountId::parse("111122223333"));
         assert_eq!(AccountId::in_path("111122223333/444455556666.csv"), None);
         assert_eq!(AccountId::in_path("20260101T0000.json"), None);
+    }
+
+    #[test]
+    fn no_name_has_control_characters() {
+        for name in ["a\nFAKE: PASS", "a\u{1b}[31m", "a\u{9b}31m"] {
+            assert_eq!(PrincipalArn::parse(&format!("arn:aws:iam::111122223333:user/{name}")), None);
+            assert_eq!(PolicyArn::parse(&format!("arn:aws:iam::111122223333:policy/{name}")), None);
+        }
     }
 }

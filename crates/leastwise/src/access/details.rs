@@ -298,7 +298,7 @@ impl ElementReader<'_> {
             }
         }
         for policy in fields.list(node, inline) {
-            match fields.string(policy, "PolicyName") {
+            match fields.string(policy, "PolicyName").filter(|name| !name.contains(char::is_control)) {
                 Some(name) => {
                     let what = format!("inline policy `{}`", excerpt(&name));
                     let document = fields.document(policy, "PolicyDocument", &what);
@@ -307,7 +307,7 @@ impl ElementReader<'_> {
                     }
                     principal.inline.push(InlinePolicy { name, document });
                 }
-                None => fields.bad(policy, inline, "an inline policy without `PolicyName`".to_owned()),
+                None => fields.bad(policy, inline, "an inline policy without a valid `PolicyName`".to_owned()),
             }
         }
         for policy in fields.list(node, "AttachedManagedPolicies") {

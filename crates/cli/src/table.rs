@@ -6,7 +6,7 @@ use leastwise::analysis::Analysis;
 use leastwise::findings::{FindingKind, Found};
 use leastwise::report::findings::lacks;
 use leastwise::report::held_back::{NOTHING_JUDGED, all_held, commands, counted_type, held};
-use leastwise::report::{counted, day, sentence};
+use leastwise::report::{counted, day, sentence, visible};
 
 use crate::output::Colours;
 
@@ -94,7 +94,7 @@ pub(crate) fn table(analysis: &Analysis<'_>, found: &Found<'_>, colours: Colours
         out.push_str(&format!("{}  {text}\n", colours.yellow("Unmapped  ")));
     }
     for problem in analysis.problems.iter().take(PROBLEMS) {
-        out.push_str(&format!("{}  {problem}\n", colours.yellow("Problem   ")));
+        out.push_str(&format!("{}  {}\n", colours.yellow("Problem   "), visible(&problem.to_string())));
     }
     if analysis.problems.len() > PROBLEMS {
         out.push_str(&format!("{}  and {} more\n", colours.yellow("Problem   "), analysis.problems.len() - PROBLEMS));

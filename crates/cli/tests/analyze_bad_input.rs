@@ -201,3 +201,13 @@ fn a_broken_service_reference_takes_no_service_away() {
     }
     assert!(mentioned);
 }
+
+#[test]
+fn a_name_with_a_line_end_makes_no_line_of_its_own() {
+    let folder = Folder::new();
+    let user = r#"{"UserDetailList":[{"Path":"/","UserName":"u","UserId":"AIDAEXAMPLE000000001","Arn":"arn:aws:iam::111122223333:user/u\nFAKE: PASS","CreateDate":"2025-01-01T00:00:00Z"}],"GroupDetailList":[],"RoleDetailList":[],"Policies":[],"IsTruncated":false}"#;
+    folder.file("account.json", user);
+    let ran = leastwise(&["analyze", &folder.path(""), "--as-of", "2026-11-01"], "");
+    assert!(ran.out.contains(r"user/u\nFAKE: PASS"), "{}", ran.out);
+    assert!(!ran.out.lines().chain(ran.err.lines()).any(|line| line.starts_with("FAKE")), "{}{}", ran.out, ran.err);
+}

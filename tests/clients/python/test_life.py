@@ -3,6 +3,7 @@
 import json
 import time
 import unittest
+import urllib.request
 import uuid
 
 import strict
@@ -280,6 +281,11 @@ class Life(unittest.TestCase):
     def test_a_policy_is_validated_with_places(self):
         text = '{\n  "Version": "2012-10-17",\n  "Statement": [{"Effect": "Allow",\n    "Action": ["s3:GetObjekt", "iam:PassRole"], "Resource": "*", "Ünknown": 1}]\n}'
         found = self.aws.validate_policy(policyDocument=text, policyType="IDENTITY_POLICY")["findings"]
+        for finding in found:
+            # Absolute, and a page that is there.
+            self.assertTrue(finding["learnMoreLink"].startswith(f"{self.server.address}/docs/checks/"), finding)
+            with urllib.request.urlopen(finding["learnMoreLink"], timeout=10) as page:
+                self.assertEqual(page.status, 200)
         action = next(f for f in found if f["issueCode"] == "UNKNOWN_ACTION")
         self.assertEqual(action["findingType"], "ERROR")
         (location,) = action["locations"]

@@ -34,7 +34,7 @@ class Account:
     """Users, groups, roles and managed policies of all accounts: what IAM's changes act on."""
 
     def __init__(self, folder):
-        self.holders, self.policies, self.groups = {}, {}, {}
+        self.holders, self.policies = {}, {}
         for file in sorted(pathlib.Path(folder).glob("account/*.json")):
             export = json.loads(file.read_text())
             for kind, inline in (("User", "UserPolicyList"), ("Group", "GroupPolicyList"), ("Role", "RolePolicyList")):
